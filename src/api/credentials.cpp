@@ -1,0 +1,76 @@
+// /users/{leafUserId}/{provider}-credentials
+#include "api/handlers.hpp"
+#include "api/input.hpp"
+#include "api/views.hpp"
+#include "operation/credentials.hpp"
+
+namespace granary::api {
+
+namespace {
+
+// By the descriptor: required, type, length, enum; unknown properties are ignored.
+Result<Fields> read_fields(const Json& body, const Provider& provider) {
+  FieldErrors errors(provider.user_key);
+  Fields fields;
+  for (const RequestField& field : provider.request) {
+    const Json* given = body.find(field.name);
+    const bool is_empty = given && given->string() && given->string()->empty();
+    auto value = read_optional(body, field.name, errors);
+    const bool was_faulty = given && !given->is_null() && !is_empty && !value;
+    if (was_faulty) continue;
+    if (!value && field.required) {
+      errors.add(field.name, "is required");
+    } else if (!field.allowed.empty() && (is_empty || (value && std::ranges::find(field.allowed, *value) == field.allowed.end()))) {
+      std::string message = "must be one of";
+      for (const auto& allowed : field.allowed) message += (&allowed == field.allowed.data() ? " " : ", ") + allowed;
+      errors.add(field.name, message);
+    } else if (value) {
+      fields.set(field.name, Plaintext(std::move(*value)));
+    }
+  }
+  if (!errors.empty()) return std::move(errors).error();
+  return fields;
+}
+
+http::Response respond(int status, const Revealed& credentials) {
+  http::Response response{.status = status, .is_secret = true};
+  response.body.reserve(512);
+  JsonWriter json(response.body);
+  write_credentials(json, credentials);
+  return response;
+}
+
+using Change = Task<Result<Revealed>> (*)(Parts&, OwnerId, LeafUserId, const Provider&, Fields);
+
+Task<Result<http::Response>> change_credentials(Call& call, Change change, int status) {
+  auto body = read_body(call.request);
+  if (!body) co_return std::unexpected(body.error());
+  auto fields = read_fields(*body, *call.provider);
+  if (!fields) co_return std::unexpected(fields.error());
+  if (!call.user) co_return fail(ErrorCode::not_found);
+  const auto changed = co_await change(call.parts, call.owner, *call.user, *call.provider, std::move(*fields));
+  if (!changed) co_return std::unexpected(changed.error());
+  co_return respond(status, *changed);
+}
+
+}  // namespace
+
+Task<Result<http::Response>> get_credentials(Call& call) {
+  if (!call.user) co_return fail(ErrorCode::not_found);
+  const auto revealed = co_await reveal(call.parts, call.owner, *call.user, *call.provider);
+  if (!revealed) co_return std::unexpected(revealed.error());
+  co_return respond(200, *revealed);
+}
+
+Task<Result<http::Response>> create_credentials(Call& call) { co_return co_await change_credentials(call, connect, 201); }
+
+Task<Result<http::Response>> replace_credentials(Call& call) { co_return co_await change_credentials(call, reconnect, 200); }
+
+Task<Result<http::Response>> delete_credentials(Call& call) {
+  if (!call.user) co_return fail(ErrorCode::not_found);
+  const auto gone = co_await disconnect(call.parts, call.owner, *call.user, *call.provider);
+  if (!gone) co_return std::unexpected(gone.error());
+  co_return http::Response{.status = 204};
+}
+
+}  // namespace granary::api

@@ -1,0 +1,84 @@
+// Status and check of one credential, the list of all, and the server's own health.
+#include "api/handlers.hpp"
+#include "api/input.hpp"
+#include "api/views.hpp"
+#include "operation/health.hpp"
+#include "operation/readiness.hpp"
+
+namespace granary::api {
+
+namespace {
+
+http::Response respond(const HealthReport& health) {
+  http::Response response;
+  JsonWriter json(response.body);
+  json.begin_object();
+  write_health(json, health);
+  json.end_object();
+  return response;
+}
+
+Result<CredentialFilter> read_filter(const ListQuery& query) {
+  CredentialFilter filter;
+  FieldErrors errors("query");
+  if (const auto status = query.filter("status")) {
+    filter.status = status_named(*status);
+    if (!filter.status) errors.add("status", "must be one of OK, UNAUTHENTICATED, MISSING_PERMISSION, TEMPORARILY_UNAVAILABLE");
+  }
+  filter.provider = query.filter("provider");
+  if (const auto since = query.filter("changedSince")) {
+    filter.changed_since = parse_wire_time(*since);
+    if (!filter.changed_since) errors.add("changedSince", "must be a time such as 2026-01-15T12:00:00.000000Z");
+  }
+  if (!errors.empty()) return std::move(errors).error();
+  return filter;
+}
+
+http::Response say(int status, std::string_view word) {
+  http::Response response{.status = status};
+  JsonWriter(response.body).begin_object().field("status", word).end_object();
+  return response;
+}
+
+}  // namespace
+
+Task<Result<http::Response>> get_status(Call& call) {
+  if (!call.user) co_return fail(ErrorCode::not_found);
+  const auto health = co_await find_health(call.parts, call.owner, *call.user, *call.provider);
+  if (!health) co_return std::unexpected(health.error());
+  co_return respond(*health);
+}
+
+Task<Result<http::Response>> check_credentials(Call& call) {
+  if (!call.user) co_return fail(ErrorCode::not_found);
+  const auto health = co_await check_health(call.parts, call.owner, *call.user, *call.provider);
+  if (!health) co_return std::unexpected(health.error());
+  co_return respond(*health);
+}
+
+Task<Result<http::Response>> list_credentials(Call& call) {
+  const auto query = ListQuery::parse(call.request, {"status", "provider", "changedSince"});
+  if (!query) co_return std::unexpected(query.error());
+  if (!query->sort().empty()) co_return bad_query("sort", "is not offered here");
+  const auto filter = read_filter(*query);
+  if (!filter) co_return std::unexpected(filter.error());
+  const auto page = co_await list_health(call.parts, call.owner, *filter, query->page());
+  http::Response response;
+  JsonWriter json(response.body);
+  json.begin_array();
+  for (const HealthReport& health : page.items) {
+    json.begin_object();
+    json.field("id", health.id.text()).field("leafUserId", health.leaf_user.text()).field("provider", health.provider);
+    write_health(json, health);
+    json.end_object();
+  }
+  json.end_array();
+  query->add_headers(response, "api/credentials", page.total);
+  co_return response;
+}
+
+Task<Result<http::Response>> get_live(Call&) { co_return say(200, "live"); }
+
+Task<Result<http::Response>> get_ready(Call& call) { co_return co_await is_ready(call.parts) ? say(200, "ready") : say(503, "not ready"); }
+
+}  // namespace granary::api

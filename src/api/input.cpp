@@ -1,0 +1,112 @@
+#include "api/input.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/encoding.hpp"
+
+namespace granary::api {
+
+namespace {
+
+constexpr std::int64_t kPageSizeMax = 100;
+constexpr std::int64_t kPageMax = std::int64_t{1} << 40;
+
+bool is_accepted_type(std::string_view content_type) {
+  const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
+  return type.empty() || equal_ignoring_case(type, "application/json") || equal_ignoring_case(type, "application/x-www-form-urlencoded");
+}
+
+std::optional<std::int64_t> read_number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::unexpected<Error> FieldErrors::error() && {
+  return std::unexpected(Error{.code = ErrorCode::invalid_field, .fields = std::move(fields_)});
+}
+
+Result<Json> read_body(const http::Request& request) {
+  if (!is_accepted_type(request.content_type)) return fail(ErrorCode::unsupported_media_type);
+  auto body = Json::parse(request.body);
+  if (!body || !body->object()) return fail(ErrorCode::invalid_body);
+  return std::move(*body);
+}
+
+std::optional<std::string> read_optional(const Json& body, std::string_view field, FieldErrors& errors) {
+  const Json* value = body.find(field);
+  if (!value || value->is_null()) return std::nullopt;
+  if (!value->string()) {
+    errors.add(field, "must be a string");
+    return std::nullopt;
+  }
+  if (count_code_points(*value->string()) > kFieldCodePointsMax) {
+    errors.add(field, "must have at most 4096 characters");
+    return std::nullopt;
+  }
+  if (value->string()->empty()) return std::nullopt;
+  return *value->string();
+}
+
+Result<ListQuery> ListQuery::parse(const http::Request& request, std::initializer_list<std::string_view> filters) {
+  const auto parameters = http::parse_query(request.query);
+  if (!parameters) return bad_query("query", "must be percent-encoded UTF-8");
+  ListQuery query;
+  FieldErrors errors("query");
+  bool has_page = false, has_size = false;
+  for (const auto& parameter : *parameters) {
+    const auto& [name, value] = parameter;
+    if (name == "page" && !std::exchange(has_page, true)) {
+      const auto page = read_number(value);
+      if (!page || *page < 0 || *page > kPageMax) errors.add("page", "must be a number from 0");
+      else query.page_.page = *page;
+    } else if (name == "size" && !std::exchange(has_size, true)) {
+      const auto size = read_number(value);
+      if (!size || *size < 1) errors.add("size", "must be a number from 1");
+      else query.page_.size = std::min(*size, kPageSizeMax);
+    } else if (name == "sort") {
+      query.sort_.push_back(value);
+      query.others_.push_back(parameter);
+    } else if (name != "page" && name != "size") {
+      const bool is_filter = std::ranges::find(filters, name) != filters.end();
+      if (is_filter && count_code_points(value) > kFieldCodePointsMax) errors.add(name, "must have at most 4096 characters");
+      query.others_.push_back(parameter);
+    }
+  }
+  if (!errors.empty()) return std::move(errors).error();
+  return query;
+}
+
+std::optional<std::string> ListQuery::filter(std::string_view name) const {
+  for (const auto& parameter : others_)
+    if (parameter.name == name) return parameter.value;
+  return std::nullopt;
+}
+
+std::string ListQuery::target(std::string_view path, std::int64_t page) const {
+  std::string out = "<" + std::string(path) + "?page=" + std::to_string(page) + "&size=" + std::to_string(page_.size);
+  for (const auto& [name, value] : others_) {
+    out += "&" + percent_encode(name) + "=";
+    // A comma separates key and direction; it is legal in a query as it stands.
+    std::string encoded = percent_encode(value);
+    for (auto at = encoded.find("%2C"); at != std::string::npos; at = encoded.find("%2C", at)) encoded.replace(at, 3, ",");
+    out += encoded;
+  }
+  return out + ">";
+}
+
+void ListQuery::add_headers(http::Response& response, std::string_view path, std::int64_t total) const {
+  response.headers.emplace_back("X-Total-Count", std::to_string(total));
+  const std::int64_t last = std::max<std::int64_t>((total - 1) / page_.size, 0);
+  std::string link;
+  if (page_.page < last) link += target(path, page_.page + 1) + ";rel=\"next\",";
+  link += target(path, last) + ";rel=\"last\"," + target(path, 0) + ";rel=\"first\"";
+  if (page_.page > 0) link += "," + target(path, page_.page - 1) + ";rel=\"prev\"";
+  response.headers.emplace_back("Link", std::move(link));
+}
+
+}  // namespace granary::api

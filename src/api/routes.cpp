@@ -1,0 +1,183 @@
+#include "api/routes.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "api/handlers.hpp"
+#include "api/problem.hpp"
+#include "base/encoding.hpp"
+#include "base/log.hpp"
+#include "operation/owners.hpp"
+
+namespace granary::api {
+
+namespace {
+
+constexpr std::array kRoutes = {
+    Route{"POST", "/api/authenticate", Access::open, authenticate_owner},
+    Route{"GET", "/services/usermanagement/api/users", Access::owner, list_users},
+    Route{"POST", "/services/usermanagement/api/users", Access::owner, create_user},
+    Route{"PUT", "/services/usermanagement/api/users", Access::owner, replace_user},
+    Route{"GET", "/services/usermanagement/api/users/{leafUserId}", Access::owner, get_user},
+    Route{"PATCH", "/services/usermanagement/api/users/{leafUserId}", Access::owner, patch_user},
+    Route{"DELETE", "/services/usermanagement/api/users/{leafUserId}", Access::owner, delete_user},
+    Route{"GET", "/services/usermanagement/api/users/{leafUserId}/{provider}", Access::owner, get_credentials},
+    Route{"POST", "/services/usermanagement/api/users/{leafUserId}/{provider}", Access::owner, create_credentials},
+    Route{"PUT", "/services/usermanagement/api/users/{leafUserId}/{provider}", Access::owner, replace_credentials},
+    Route{"DELETE", "/services/usermanagement/api/users/{leafUserId}/{provider}", Access::owner, delete_credentials},
+    Route{"GET", "/services/usermanagement/api/users/{leafUserId}/{provider}/events", Access::owner, get_events},
+    Route{"GET", "/services/usermanagement/api/users/{leafUserId}/{provider}/status", Access::owner, get_status},
+    Route{"POST", "/services/usermanagement/api/users/{leafUserId}/{provider}/check", Access::owner, check_credentials},
+    Route{"GET", "/services/usermanagement/api/credentials", Access::owner, list_credentials},
+    Route{"GET", "/health/live", Access::open, get_live},
+    Route{"GET", "/health/ready", Access::open, get_ready},
+};
+
+// Sent with every response: the API is for browsers of any origin (no cookies are used), and nothing of it may be kept.
+constexpr std::string_view kFixedHeaders =
+    "\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: X-Total-Count, Link, Location"
+    "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff";
+
+std::string_view take_segment(std::string_view& path) {
+  path.remove_prefix(1);
+  const std::string_view segment = path.substr(0, path.find('/'));
+  path.remove_prefix(segment.size());
+  return segment;
+}
+
+// Fills the call's path arguments when the path is one of the pattern's.
+bool matches(std::string_view pattern, std::string_view path, const Catalog& catalog, Call& call) {
+  while (!pattern.empty() && !path.empty()) {
+    if (pattern.front() != '/' || path.front() != '/') return false;
+    const std::string_view expected = take_segment(pattern), segment = take_segment(path);
+    if (expected == "{leafUserId}") {
+      if (segment.empty()) return false;
+      call.user = LeafUserId::parse(segment);
+    } else if (expected == "{provider}") {
+      call.provider = catalog.find_slug(segment);
+      if (!call.provider) return false;
+    } else if (expected != segment) {
+      return false;
+    }
+  }
+  return pattern.empty() && path.empty();
+}
+
+struct Match {
+  const Route* route = nullptr;
+  bool path_known = false;
+};
+
+Match find_route(std::string_view method, std::string_view path, const Catalog& catalog, Call& call) {
+  if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  Match match;
+  for (const Route& route : kRoutes) {
+    if (!matches(route.pattern, path, catalog, call)) continue;
+    match.path_known = true;
+    if (route.method == (method == "HEAD" ? "GET" : method)) {
+      match.route = &route;
+      return match;
+    }
+  }
+  return match;
+}
+
+std::string allowed_methods(std::string_view path, const Catalog& catalog, Call& call) {
+  std::string allowed;
+  for (const std::string_view method : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+    if (find_route(method, path, catalog, call).route) allowed += std::string(method) + ", ";
+  return allowed + "OPTIONS";
+}
+
+http::Response preflight(std::string allowed) {
+  http::Response response{.status = 204};
+  response.headers = {{"Allow", allowed},
+                      {"Access-Control-Allow-Methods", allowed},
+                      {"Access-Control-Allow-Headers", "Authorization, Content-Type"},
+                      {"Access-Control-Max-Age", "86400"}};
+  return response;
+}
+
+std::string_view bearer_token(std::string_view authorization) {
+  constexpr std::string_view kScheme = "bearer ";
+  if (authorization.size() <= kScheme.size() || !equal_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) return {};
+  return trim(authorization.substr(kScheme.size()));
+}
+
+// What a request comes to: the first error that applies, in the order of behaviour.md, or the handler's answer.
+Task<Result<http::Response>> answer(Call& call, const Catalog& catalog, std::string_view& route_name) {
+  const http::Request& request = call.request;
+  if (request.defect == http::Defect::malformed) co_return fail(ErrorCode::malformed_request);
+  const Match match = find_route(request.method, request.path, catalog, call);
+  if (!match.path_known) co_return fail(ErrorCode::not_found);
+  if (request.method == "OPTIONS") co_return preflight(allowed_methods(request.path, catalog, call));
+  if (!match.route) co_return fail(ErrorCode::method_not_allowed);
+  route_name = match.route->pattern;
+  if (match.route->access == Access::owner) {
+    auto owner = co_await authenticate(call.parts, bearer_token(request.authorization));
+    if (!owner) co_return std::unexpected(owner.error());
+    call.owner = *owner;
+  }
+  if (request.defect == http::Defect::body_too_large) co_return fail(ErrorCode::body_too_large);
+  co_return co_await match.route->handle(call);
+}
+
+class Handler {
+ public:
+  Handler(Parts& parts, const Catalog& catalog, LoginLimit& logins, Log& log, Metrics& metrics)
+      : parts_(parts), catalog_(catalog), logins_(logins), log_(log), counter_(metrics) {}
+
+  Task<http::Response> operator()(http::Request& request) {
+    Call call{.parts = parts_, .logins = logins_, .request = request, .owner = {}};
+    std::string_view route = "none";
+    http::Response response = co_await respond(call, route);
+    response.fixed_headers = kFixedHeaders;
+    counter_.count(route, static_cast<unsigned>(response.status));
+    co_return response;
+  }
+
+ private:
+  // The request boundary: the one place where what broke becomes an answer.
+  Task<http::Response> respond(Call& call, std::string_view& route) {
+    Error error{.code = ErrorCode::internal};
+    try {
+      auto result = co_await answer(call, catalog_, route);
+      if (result) co_return std::move(*result);
+      error = std::move(result.error());
+    } catch (const StoreUnavailable& failure) {
+      log_.error("the store cannot be used", {{"error", failure.what()}});
+      error.code = ErrorCode::store_unavailable;
+    } catch (const std::exception& failure) {
+      log_.error("a request failed", {{"route", route}, {"error", failure.what()}});
+    }
+    http::Response response = problem(error, call.request.path);
+    if (error.code == ErrorCode::method_not_allowed)
+      response.headers.emplace_back("Allow", allowed_methods(call.request.path, catalog_, call));
+    co_return response;
+  }
+
+  Parts& parts_;
+  const Catalog& catalog_;
+  LoginLimit& logins_;
+  Log& log_;
+  RequestCounter counter_;
+};
+
+}  // namespace
+
+std::span<const Route> routes() { return kRoutes; }
+
+http::Handler make_handler(Parts& parts, const Catalog& catalog, LoginLimit& logins, Log& log, Metrics& metrics) {
+  const auto handler = std::make_shared<Handler>(parts, catalog, logins, log, metrics);
+  return [handler](http::Request& request) { return (*handler)(request); };
+}
+
+http::Response too_many_connections() {
+  auto error = fail(ErrorCode::too_many_requests);
+  error.error().retry_after = seconds(1);
+  http::Response response = problem(error.error(), "/");
+  response.fixed_headers = kFixedHeaders;
+  return response;
+}
+
+}  // namespace granary::api

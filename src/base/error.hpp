@@ -1,0 +1,66 @@
+// An outcome that the caller decides on. One code each, mapped to HTTP in one place (api/problem.cpp).
+#pragma once
+
+#include <expected>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+
+namespace granary {
+
+enum class ErrorCode {
+  malformed_request,
+  invalid_body,
+  invalid_field,
+  not_linkable,
+  unauthorized,
+  not_found,
+  method_not_allowed,
+  already_exists,
+  body_too_large,
+  unsupported_media_type,
+  refused,
+  too_many_requests,
+  provider_unavailable,
+  store_unavailable,
+  seal_broken,
+  internal,
+};
+
+struct FieldError {
+  std::string object;
+  std::string field;
+  std::string message;
+};
+
+struct Error {
+  ErrorCode code;
+  std::vector<FieldError> fields;
+  seconds retry_after{0};
+  // For people at a terminal and in the log; never for the wire, never a secret.
+  std::string detail;
+};
+
+template <class T>
+using Result = std::expected<T, Error>;
+
+inline std::unexpected<Error> fail(ErrorCode code, std::string detail = {}) {
+  return std::unexpected(Error{.code = code, .fields = {}, .retry_after = seconds(0), .detail = std::move(detail)});
+}
+
+// The world broke: database gone, disk full. Thrown only in store/, crypto/, sealing/ and main; caught at the request
+// boundary (503) and the job boundary (tried again later).
+class StoreUnavailable : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Start cannot go on: one sentence that says what to do. Caught in main, exit code 1.
+class StartRefused : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace granary

@@ -1,0 +1,263 @@
+#include "base/json.hpp"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "base/encoding.hpp"
+
+namespace granary {
+
+namespace {
+
+using simdjson::dom::element_type;
+
+// Strings hold no NUL; simdjson lets some lone surrogates through as three-byte forms, so UTF-8 is checked again.
+bool is_clean(std::string_view text) { return text.find('\0') == std::string_view::npos && is_utf8(text); }
+
+// Keys compare after decoding, so "a" and "a" are one key.
+bool has_duplicate_keys(const Json::Object& members) {
+  if (members.size() < 2) return false;
+  std::vector<std::string_view> keys;
+  keys.reserve(members.size());
+  for (const auto& member : members) keys.push_back(member.first);
+  std::ranges::sort(keys);
+  return std::ranges::adjacent_find(keys) != keys.end();
+}
+
+// False when the value breaks a rule. Depth is bounded by the parser.
+bool convert(simdjson::dom::element from, Json& to) {
+  switch (from.type()) {
+    case element_type::NULL_VALUE: to = Json(); return true;
+    case element_type::BOOL: to = Json(bool(from)); return true;
+    case element_type::INT64: to = Json(std::int64_t(from)); return true;
+    case element_type::UINT64: to = Json(std::uint64_t(from)); return true;
+    case element_type::DOUBLE: to = Json(double(from)); return true;
+    case element_type::STRING: {
+      const std::string_view text = from;
+      to = Json(text);
+      return is_clean(text);
+    }
+    case element_type::ARRAY: {
+      Json::Array items;
+      for (const auto item : simdjson::dom::array(from))
+        if (!convert(item, items.emplace_back())) return false;
+      to = Json(std::move(items));
+      return true;
+    }
+    case element_type::OBJECT: {
+      Json::Object members;
+      for (const auto& [key, value] : simdjson::dom::object(from)) {
+        auto& member = members.emplace_back(std::string(key), Json());
+        if (!is_clean(key) || !convert(value, member.second)) return false;
+      }
+      const bool unique = !has_duplicate_keys(members);
+      to = Json(std::move(members));
+      return unique;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<Json> Json::parse(std::string_view text) {
+  // simdjson reads an empty document and a byte order mark in its own way; neither is JSON here.
+  if (text.empty() || text.starts_with("\xEF\xBB\xBF")) return std::nullopt;
+  simdjson::dom::parser parser;
+  if (parser.allocate(text.size(), kJsonDepthMax + 1) != simdjson::SUCCESS) return std::nullopt;
+  simdjson::padded_string padded(text);
+  simdjson::dom::element root;
+  const auto failed = parser.parse(padded).get(root);
+  std::optional<Json> out;
+  Json tree;
+  if (!failed && convert(root, tree)) out = std::move(tree);
+  std::fill_n(padded.data(), padded.size(), '\0');
+  return out;
+}
+
+bool Json::is_number() const {
+  return std::holds_alternative<std::int64_t>(value_) || std::holds_alternative<std::uint64_t>(value_) ||
+         std::holds_alternative<double>(value_);
+}
+
+std::optional<bool> Json::boolean() const {
+  const auto* value = std::get_if<bool>(&value_);
+  return value ? std::optional(*value) : std::nullopt;
+}
+
+std::optional<std::int64_t> Json::integer() const {
+  if (const auto* value = std::get_if<std::int64_t>(&value_)) return *value;
+  if (const auto* value = std::get_if<double>(&value_)) {
+    if (std::abs(*value) < 9e15 && std::trunc(*value) == *value) return static_cast<std::int64_t>(*value);
+  }
+  return std::nullopt;
+}
+
+std::optional<double> Json::number() const {
+  if (const auto* value = std::get_if<std::int64_t>(&value_)) return static_cast<double>(*value);
+  if (const auto* value = std::get_if<std::uint64_t>(&value_)) return static_cast<double>(*value);
+  if (const auto* value = std::get_if<double>(&value_)) return *value;
+  return std::nullopt;
+}
+
+const Json* Json::find(std::string_view key) const {
+  if (const auto* members = object())
+    for (const auto& member : *members)
+      if (member.first == key) return &member.second;
+  return nullptr;
+}
+
+const Json* Json::at_pointer(std::string_view pointer) const {
+  const Json* here = this;
+  while (!pointer.empty() && here != nullptr) {
+    if (pointer.front() != '/') return nullptr;
+    pointer.remove_prefix(1);
+    const std::string_view token = pointer.substr(0, pointer.find('/'));
+    pointer.remove_prefix(token.size());
+    if (const auto* items = here->array()) {
+      std::size_t index = 0;
+      const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), index);
+      if (error != std::errc() || end != token.data() + token.size() || index >= items->size()) return nullptr;
+      here = &(*items)[index];
+    } else {
+      here = here->find(token);
+    }
+  }
+  return here;
+}
+
+std::optional<std::string> Json::find_string(std::string_view key) const {
+  const Json* value = find(key);
+  return value && value->string() ? std::optional(*value->string()) : std::nullopt;
+}
+
+void Json::set(std::string_view key, Json value) {
+  if (is_null()) value_ = Object();
+  auto& members = std::get<Object>(value_);
+  for (auto& member : members) {
+    if (member.first != key) continue;
+    member.second = std::move(value);
+    return;
+  }
+  members.emplace_back(std::string(key), std::move(value));
+}
+
+std::string Json::dump() const {
+  std::string out;
+  append_json(out, *this);
+  return out;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  constexpr std::string_view kHexDigits = "0123456789abcdef";
+  out += '"';
+  std::size_t plain = 0;  // start of the run that needs no escape
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text, plain, i - plain);
+    plain = i + 1;
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        out += "\\u00";
+        out += kHexDigits[static_cast<unsigned char>(c) >> 4];
+        out += kHexDigits[static_cast<unsigned char>(c) & 15];
+    }
+  }
+  out.append(text, plain, text.size() - plain);
+  out += '"';
+}
+
+void append_json(std::string& out, const Json& value) {
+  JsonWriter writer(out);
+  if (const auto* text = value.string()) {
+    writer.string(*text);
+  } else if (const auto* members = value.object()) {
+    out += '{';
+    for (const auto& [key, item] : *members) {
+      if (out.back() != '{') out += ',';
+      append_json_string(out, key);
+      out += ':';
+      append_json(out, item);
+    }
+    out += '}';
+  } else if (const auto* items = value.array()) {
+    out += '[';
+    for (const auto& item : *items) {
+      if (&item != items->data()) out += ',';
+      append_json(out, item);
+    }
+    out += ']';
+  } else if (const auto flag = value.boolean()) {
+    writer.boolean(*flag);
+  } else if (const auto whole = value.integer()) {
+    writer.number(*whole);
+  } else if (const auto number = value.number()) {
+    std::array<char, 32> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), *number).ptr;
+    out.append(digits.data(), end);
+  } else {
+    writer.null();
+  }
+}
+
+void JsonWriter::separate() {
+  if (!first_) out_ += ',';
+  first_ = false;
+}
+
+JsonWriter& JsonWriter::open(char c) {
+  separate();
+  out_ += c;
+  first_ = true;
+  return *this;
+}
+
+JsonWriter& JsonWriter::close(char c) {
+  out_ += c;
+  first_ = false;
+  return *this;
+}
+
+JsonWriter& JsonWriter::key(std::string_view name) {
+  separate();
+  append_json_string(out_, name);
+  out_ += ':';
+  first_ = true;
+  return *this;
+}
+
+JsonWriter& JsonWriter::string(std::string_view value) {
+  separate();
+  append_json_string(out_, value);
+  return *this;
+}
+
+JsonWriter& JsonWriter::number(std::int64_t value) {
+  std::array<char, 24> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  return raw({digits.data(), static_cast<std::size_t>(end - digits.data())});
+}
+
+JsonWriter& JsonWriter::boolean(bool value) { return raw(value ? "true" : "false"); }
+
+JsonWriter& JsonWriter::null() { return raw("null"); }
+
+JsonWriter& JsonWriter::raw(std::string_view json) {
+  separate();
+  out_ += json;
+  return *this;
+}
+
+}  // namespace granary

@@ -1,0 +1,65 @@
+#include "domain/breaker.hpp"
+
+#include <algorithm>
+
+namespace granary {
+
+WallTime Breaker::window_start(WallTime now) const {
+  WallTime start = now - std::chrono::duration_cast<microseconds>(policy_.window);
+  if (entries_.size() >= kBreakerWindowCredentials) {
+    start = std::min(start, std::next(entries_.rbegin(), kBreakerWindowCredentials - 1)->checked);
+  } else if (!entries_.empty()) {
+    start = std::min(start, entries_.front().checked);
+  }
+  return std::max(start, now - std::chrono::duration_cast<microseconds>(std::max(policy_.window, interval_)));
+}
+
+void Breaker::forget_old(WallTime now) {
+  const WallTime start = window_start(now);
+  while (!entries_.empty() && (entries_.front().checked < start || entries_.front().checked > now)) {
+    by_id_.erase(entries_.front().id);
+    entries_.pop_front();
+  }
+}
+
+Breaker::Change Breaker::record_check(CredentialId id, WallTime now, bool first_refusal) {
+  Entry entry{.id = id, .checked = now, .first_refused = {}};
+  if (const auto found = by_id_.find(id); found != by_id_.end()) {
+    entry.first_refused = found->second->first_refused;
+    entries_.erase(found->second);
+  }
+  if (first_refusal) entry.first_refused = now;
+  by_id_[id] = entries_.insert(entries_.end(), entry);
+  forget_old(now);
+  if (state_.open || !first_refusal) return Change::none;
+
+  const WallTime start = window_start(now);
+  const auto refused = std::ranges::count_if(entries_, [&](const Entry& e) { return e.first_refused && *e.first_refused >= start; });
+  if (refused < policy_.minimum || static_cast<double>(refused) <= policy_.share * static_cast<double>(entries_.size()))
+    return Change::none;
+  state_ = {.open = true, .opened_at = now, .successes = 0};
+  last_probe_ = now;
+  return Change::opened;
+}
+
+Breaker::Change Breaker::record_probe(bool succeeded) {
+  if (!state_.open) return Change::none;
+  state_.successes = succeeded ? state_.successes + 1 : 0;
+  if (state_.successes < kBreakerSuccessesToClose) return Change::none;
+  close();
+  return Change::closed;
+}
+
+void Breaker::close() {
+  state_ = {};
+  entries_.clear();
+  by_id_.clear();
+}
+
+bool Breaker::take_probe(WallTime now) {
+  if (last_probe_ && now >= *last_probe_ && now - *last_probe_ < kBreakerProbeInterval) return false;
+  last_probe_ = now;
+  return true;
+}
+
+}  // namespace granary

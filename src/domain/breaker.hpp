@@ -1,0 +1,69 @@
+// Tells a provider that refuses everybody from growers whose logins ended: one breaker for each provider and
+// environment (behaviour.md, "Breaker"). No I/O; owned by the checks' thread.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <unordered_map>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+
+namespace granary {
+
+struct BreakerPolicy {
+  milliseconds window{std::chrono::minutes(10)};
+  int minimum = 10;
+  double share = 0.05;
+};
+
+// What survives a restart.
+struct BreakerState {
+  bool open = false;
+  WallTime opened_at;
+  std::int32_t successes = 0;  // in a row, since it opened
+};
+
+inline constexpr int kBreakerWindowCredentials = 40;
+inline constexpr int kBreakerSuccessesToClose = 5;
+inline constexpr seconds kBreakerProbeInterval{60};
+
+class Breaker {
+ public:
+  enum class Change { none, opened, closed };
+
+  Breaker(BreakerPolicy policy, milliseconds interval, BreakerState state)
+      : policy_(policy), interval_(interval), state_(state) {}
+
+  const BreakerState& state() const { return state_; }
+  bool is_open() const { return state_.open; }
+  // Where the window begins now.
+  WallTime window_start(WallTime now) const;
+
+  // A check has ended. `first_refusal`: it was OK and was refused or forbidden for the first time.
+  Change record_check(CredentialId id, WallTime now, bool first_refusal);
+  // While open: a credential that was OK before it opened was checked (by the clock or by request).
+  Change record_probe(bool succeeded);
+  void close();
+  // Whether one more credential may be probed now; the caller probes when true.
+  bool take_probe(WallTime now);
+
+ private:
+  struct Entry {
+    CredentialId id;
+    WallTime checked;
+    std::optional<WallTime> first_refused;
+  };
+
+  void forget_old(WallTime now);
+
+  BreakerPolicy policy_;
+  milliseconds interval_;
+  BreakerState state_;
+  std::list<Entry> entries_;  // the last check of each credential, oldest first
+  std::unordered_map<CredentialId, std::list<Entry>::iterator> by_id_;
+  std::optional<WallTime> last_probe_;
+};
+
+}  // namespace granary

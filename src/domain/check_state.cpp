@@ -1,0 +1,189 @@
+#include "domain/check_state.hpp"
+
+#include <algorithm>
+
+namespace granary {
+
+namespace {
+
+void set_status(CheckState& state, Status status, WallTime now) {
+  if (state.status != status) state.since = now;
+  state.status = status;
+}
+
+void clear_pending(CheckState& state) {
+  state.pending = Pending::none;
+  state.pending_since.reset();
+}
+
+WallTime plus(WallTime time, milliseconds wait) { return time + std::chrono::duration_cast<microseconds>(wait); }
+
+void apply_ok(CheckState& state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random) {
+  set_status(state, Status::ok, now.wall);
+  state.reason.reset();
+  clear_pending(state);
+  state.refusals = state.outages = state.failures = 0;
+  state.outage_since.reset();
+  state.outcome_unknown = state.suspected = state.turned_by_check = false;
+  WallTime next = spread_next(now.wall, policy.interval, random);
+  if (answer.token_lifetime) {
+    const microseconds lifetime = *answer.token_lifetime;
+    const microseconds margin = std::min(std::max(lifetime / 10, microseconds(seconds(60))), lifetime / 2);
+    next = std::min(next, now.wall + lifetime - margin);
+  }
+  state.next_check = next;
+}
+
+// Refused or forbidden: true once the second one of its kind has come late enough.
+bool is_confirmed(CheckState& state, Pending kind, const CheckPolicy& policy, const Instant& now) {
+  if (state.pending != kind || !state.pending_since) {
+    state.pending = kind;
+    state.pending_since = now;
+    return false;
+  }
+  if (policy.breaker_open) return false;
+  return time_between(*state.pending_since, now) >= policy.confirm_after;
+}
+
+// While many are refused at once, one that was refused for long enough is reported as unavailable, not as revoked.
+void apply_breaker(CheckState& state, const CheckPolicy& policy, const Instant& now) {
+  if (!policy.breaker_open || !state.pending_since) return;
+  if (state.status != Status::ok && state.status != Status::temporarily_unavailable) return;
+  if (time_between(*state.pending_since, now) < policy.outage_after) return;
+  if (state.status == Status::ok) state.suspected = true;
+  set_status(state, Status::temporarily_unavailable, now.wall);
+  state.reason = Reason::provider_refuses_many;
+}
+
+void schedule_confirmation(CheckState& state, const CheckPolicy& policy, const Instant& now) {
+  // Counted from the first of the two; one that came too early for it does not push it back.
+  const auto waited = std::chrono::duration_cast<milliseconds>(time_between(*state.pending_since, now));
+  state.next_check = plus(now.wall, std::max(policy.confirm_after - waited, milliseconds(0)));
+}
+
+void schedule_refused(CheckState& state, const CheckPolicy& policy, WallTime now) {
+  const bool used_up = policy.login == LoginKind::password && state.refusals >= kPasswordTriesMax;
+  state.next_check = used_up ? std::nullopt : std::optional(plus(now, kRefusedRetry));
+}
+
+void apply_refused(CheckState& state, const CheckPolicy& policy, const Instant& now) {
+  ++state.refusals;
+  state.failures = 0;
+  const Reason refused = state.outcome_unknown ? Reason::refresh_outcome_unknown : Reason::refused;
+  if (state.status == Status::unauthenticated) {
+    clear_pending(state);
+    state.reason = refused;
+    schedule_refused(state, policy, now.wall);
+    return;
+  }
+  if (is_confirmed(state, Pending::refused, policy, now)) {
+    clear_pending(state);
+    set_status(state, Status::unauthenticated, now.wall);
+    state.turned_by_check = true;
+    state.reason = refused;
+    schedule_refused(state, policy, now.wall);
+    return;
+  }
+  state.reason = Reason::refused_once;
+  schedule_confirmation(state, policy, now);
+  apply_breaker(state, policy, now);
+}
+
+void apply_forbidden(CheckState& state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random) {
+  state.failures = 0;
+  state.outcome_unknown = false;  // the login itself was accepted
+  if (state.status == Status::missing_permission || is_confirmed(state, Pending::forbidden, policy, now)) {
+    clear_pending(state);
+    if (state.status != Status::missing_permission) state.turned_by_check = true;
+    set_status(state, Status::missing_permission, now.wall);
+    state.reason = answer.reason;
+    state.next_check = spread_next(now.wall, policy.interval, random);
+    return;
+  }
+  state.reason = Reason::refused_once;
+  schedule_confirmation(state, policy, now);
+  apply_breaker(state, policy, now);
+}
+
+// Exponential with full jitter, never longer than the interval.
+milliseconds backoff(std::int32_t failures, milliseconds interval, Random& random) {
+  const auto longest = std::min<std::int64_t>(kBackoffFirst.count() << std::min(failures, 20), interval.count());
+  return milliseconds(1 + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(std::max<std::int64_t>(longest, 1)))));
+}
+
+void apply_unavailable(CheckState& state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random) {
+  if (state.outages++ == 0 || !state.outage_since) state.outage_since = now;
+  state.reason = answer.reason;
+  if (state.status == Status::ok && state.outages >= kOutagesForUnavailable &&
+      time_between(*state.outage_since, now) >= policy.outage_after)
+    set_status(state, Status::temporarily_unavailable, now.wall);
+
+  // A refused login keeps its place: an outage in between uses up no try and brings none forward.
+  const bool refused_before = state.status == Status::unauthenticated && state.pending == Pending::none;
+  const bool stands = refused_before && (!state.next_check || *state.next_check > now.wall);
+  if (!stands) state.next_check = plus(now.wall, backoff(state.failures, policy.interval, random));
+  if (state.next_check && answer.retry_after) {
+    const seconds hold = std::clamp(*answer.retry_after, seconds(0), kRetryAfterMax);
+    state.next_check = std::max(*state.next_check, now.wall + hold);
+  }
+  ++state.failures;
+}
+
+}  // namespace
+
+microseconds time_between(const Instant& begin, const Instant& end) {
+  microseconds span = end.wall - begin.wall;
+  if (begin.process == end.process) span = std::min(span, end.steady - begin.steady);
+  return std::max(span, microseconds(0));
+}
+
+CheckState after_check(CheckState state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random) {
+  state.last_checked = now.wall;
+  switch (answer.kind) {
+    case AnswerKind::ok: apply_ok(state, answer, policy, now, random); break;
+    case AnswerKind::refused: apply_refused(state, policy, now); break;
+    case AnswerKind::forbidden: apply_forbidden(state, answer, policy, now, random); break;
+    case AnswerKind::unavailable: apply_unavailable(state, answer, policy, now, random); break;
+  }
+  return state;
+}
+
+CheckState after_connect(CheckState state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random) {
+  clear_pending(state);
+  state.last_checked = now.wall;
+  state.refusals = state.outages = state.failures = 0;
+  state.outage_since.reset();
+  state.suspected = state.turned_by_check = false;
+  switch (answer.kind) {
+    case AnswerKind::ok: apply_ok(state, answer, policy, now, random); break;
+    case AnswerKind::refused:
+      set_status(state, Status::unauthenticated, now.wall);
+      state.reason = state.outcome_unknown ? Reason::refresh_outcome_unknown : Reason::refused;
+      state.refusals = 2;  // believed at once, it counts as the first and the confirming one
+      schedule_refused(state, policy, now.wall);
+      break;
+    case AnswerKind::forbidden:
+      set_status(state, Status::missing_permission, now.wall);
+      state.reason = answer.reason;
+      state.next_check = spread_next(now.wall, policy.interval, random);
+      break;
+    case AnswerKind::unavailable:
+      set_status(state, Status::temporarily_unavailable, now.wall);
+      apply_unavailable(state, answer, policy, now, random);
+      break;
+  }
+  return state;
+}
+
+WallTime spread_next(WallTime now, milliseconds interval, Random& random) {
+  const auto tenth = static_cast<std::uint64_t>(std::max<std::int64_t>(interval.count() / 10, 1));
+  return plus(now, interval - milliseconds(static_cast<std::int64_t>(random.below(tenth))));
+}
+
+milliseconds longest_wait(milliseconds interval) { return std::max(interval, kRefusedRetry); }
+
+bool is_due(WallTime next_check, WallTime now, milliseconds interval) {
+  return next_check <= now || next_check > plus(now, longest_wait(interval));
+}
+
+}  // namespace granary

@@ -1,0 +1,84 @@
+// What is known about a credential's health, and how one answer of its provider changes it: pure functions, the rules
+// of behaviour.md, "Checks". Called by operation/ with the time and the randomness passed in.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/random.hpp"
+#include "base/time.hpp"
+#include "domain/status.hpp"
+
+namespace granary {
+
+enum class AnswerKind : std::uint8_t { ok, refused, forbidden, unavailable };
+
+// What one exchange, or several, with the provider came to.
+struct Answer {
+  AnswerKind kind = AnswerKind::unavailable;
+  Reason reason = Reason::unexpected_answer;  // says nothing when ok
+  std::optional<seconds> retry_after;
+  std::optional<seconds> token_lifetime;  // of an access token that was given, when the provider says it
+};
+
+// What the provider is shown: wrong passwords lock accounts, so they are tried a limited number of times.
+enum class LoginKind : std::uint8_t { password, refresh_token };
+
+// A moment by both clocks. Elapsed time counts within one process only.
+struct Instant {
+  WallTime wall;
+  SteadyTime steady;
+  std::int64_t process = 0;  // random at each start
+};
+
+// The smaller of wall time and elapsed time (a clock that jumps confirms nothing); never negative.
+microseconds time_between(const Instant& begin, const Instant& end);
+
+enum class Pending : std::uint8_t { none, refused, forbidden };
+
+struct CheckState {
+  Status status = Status::temporarily_unavailable;
+  WallTime since;
+  std::optional<Reason> reason = Reason::not_checked_yet;
+  std::optional<WallTime> last_checked;
+  std::optional<WallTime> next_check;  // nullopt: the clock does not try again
+
+  Pending pending = Pending::none;  // the first of the two that a change needs
+  std::optional<Instant> pending_since;
+  std::int32_t refusals = 0;  // since the last ok, POST, PUT or link
+  std::int32_t outages = 0;   // unavailable answers since the last ok
+  std::optional<Instant> outage_since;
+  std::int32_t failures = 0;  // unavailable answers in a row
+  bool outcome_unknown = false;  // a token was spent and the answer was lost
+  bool suspected = false;        // was OK when the breaker opened, and lost it for that alone
+  bool turned_by_check = false;  // a check, not POST or PUT, ended its OK: the breaker may take that back
+};
+
+struct CheckPolicy {
+  milliseconds interval{std::chrono::hours(6)};
+  milliseconds confirm_after{std::chrono::seconds(60)};
+  milliseconds outage_after{std::chrono::minutes(15)};
+  LoginKind login = LoginKind::password;
+  bool breaker_open = false;
+};
+
+inline constexpr int kPasswordTriesMax = 3;
+inline constexpr int kOutagesForUnavailable = 3;
+inline constexpr milliseconds kRefusedRetry{std::chrono::hours(24)};
+inline constexpr milliseconds kBackoffFirst{std::chrono::seconds(30)};
+inline constexpr seconds kRetryAfterMax{std::chrono::hours(1)};
+
+// A check's answer, by the clock or by request.
+CheckState after_check(CheckState state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random);
+// The first answer after POST, or after PUT replaced the fields: believed at once.
+CheckState after_connect(CheckState state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random);
+
+// Somewhere in the last tenth of the interval, so that checks never form a herd and none is late.
+WallTime spread_next(WallTime now, milliseconds interval, Random& random);
+
+// The next check as far as it can be believed: one further ahead than any wait possible is due now.
+bool is_due(WallTime next_check, WallTime now, milliseconds interval);
+// The longest wait that any rule sets.
+milliseconds longest_wait(milliseconds interval);
+
+}  // namespace granary

@@ -1,0 +1,125 @@
+// What the store keeps, as plain structs: owners, Leaf users, credentials with their health. Secrets are Sealed here.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/plaintext.hpp"
+#include "base/time.hpp"
+#include "domain/check_state.hpp"
+
+namespace granary {
+
+struct Owner {
+  OwnerId id;
+  std::string email;
+  std::string password_hash;
+  std::int64_t password_epoch = 0;  // moves when the password changes; tokens carry it
+};
+
+struct LeafUser {
+  LeafUserId id;
+  OwnerId owner;
+  std::optional<std::string> name, email, phone, address, external_id;
+  WallTime created;
+};
+
+// One field of a change to a user: absent (outer nullopt), cleared (inner nullopt) or set.
+using FieldChange = std::optional<std::optional<std::string>>;
+
+struct LeafUserChange {
+  FieldChange name, email, phone, address, external_id;
+};
+
+// What a change to a user does to its credentials; all of it or nothing.
+struct LinkChange {
+  std::vector<std::pair<std::string, CredentialId>> link;  // provider's short name, credential
+  std::vector<std::string> unlink;                         // providers' short names
+  bool unlink_others = false;                              // PUT: every provider that `link` does not name
+};
+
+struct UserFilter {
+  std::optional<std::string> email, name, external_id;
+};
+
+enum class UserSortKey { id, name, email, external_id, created_time };
+enum class Direction { ascending, descending };
+struct UserSort {
+  UserSortKey key;
+  Direction direction;
+};
+
+struct PageRequest {
+  std::int64_t page = 0;
+  std::int64_t size = 20;
+  std::int64_t offset() const { return page * size; }
+};
+
+template <class T>
+struct Page {
+  std::vector<T> items;
+  std::int64_t total = 0;
+};
+
+// Fields of a credential that has been sent to nobody yet, or whose answer is awaited (PUT).
+struct Candidate {
+  Sealed fields;
+  bool sent = false;
+};
+
+struct StoredCredential {
+  CredentialId id;
+  OwnerId owner;
+  std::optional<LeafUserId> leaf_user;  // nullopt: unlinked
+  std::string provider;                 // short name
+  std::string environment;              // empty where the provider has none
+  WallTime created;
+  std::int64_t fields_version = 1;  // moves only when the fields are replaced
+  std::int64_t state_version = 1;   // moves with the health
+  std::int64_t link_version = 1;    // moves with the link
+  Sealed fields;
+  Sealed fields_key;
+  Sealed events_key;     // empty until the first event after a link
+  std::string origin;    // first asked with this credential; empty before
+  std::string spending;  // digest of the one-use token about to be sent, until its answer is stored
+  std::optional<Candidate> candidate;
+  CheckState state;
+};
+
+// What a GET needs and nothing more.
+struct RevealedRow {
+  CredentialId id;
+  std::string provider;
+  Status status = Status::ok;
+  WallTime created;
+  std::int64_t fields_version = 0;
+  Sealed fields;
+  Sealed fields_key;
+};
+
+struct CredentialSummary {
+  CredentialId id;
+  LeafUserId leaf_user;
+  std::string provider;
+  std::string environment;
+  CheckState state;  // without the marks that only checks use
+};
+
+struct CredentialFilter {
+  std::optional<Status> status;
+  std::optional<std::string> provider;  // short name
+  std::optional<WallTime> changed_since;
+};
+
+// A lane: what is limited, broken and scheduled together.
+struct Lane {
+  std::string provider;
+  std::string environment;
+  auto operator<=>(const Lane&) const = default;
+};
+
+}  // namespace granary

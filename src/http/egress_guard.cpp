@@ -1,0 +1,97 @@
+#include "http/egress_guard.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+
+namespace granary::http {
+
+namespace {
+
+std::optional<AddressBytes> parse_address(std::string_view text, bool& is_ipv4) {
+  const std::string name(text);
+  in_addr v4{};
+  in6_addr v6{};
+  AddressBytes out{};
+  is_ipv4 = inet_pton(AF_INET, name.c_str(), &v4) == 1;
+  if (is_ipv4) {
+    out[10] = out[11] = 0xff;
+    std::memcpy(out.data() + 12, &v4, 4);
+    return out;
+  }
+  if (inet_pton(AF_INET6, name.c_str(), &v6) != 1) return std::nullopt;
+  std::memcpy(out.data(), &v6, 16);
+  return out;
+}
+
+// Everything that is not the public internet: IANA's special-purpose registries (RFC 6890 and later), and the IPv6
+// forms that carry an IPv4 address inside.
+constexpr std::array<std::string_view, 29> kNotPublic = {
+    "0.0.0.0/8",      "10.0.0.0/8",      "100.64.0.0/10",  "127.0.0.0/8",     "169.254.0.0/16", "172.16.0.0/12",
+    "192.0.0.0/24",   "192.0.2.0/24",    "192.88.99.0/24", "192.168.0.0/16",  "198.18.0.0/15",  "198.51.100.0/24",
+    "203.0.113.0/24", "224.0.0.0/4",     "240.0.0.0/4",    "::/96",           "64:ff9b::/96",   "64:ff9b:1::/48",
+    "100::/64",       "2001::/23",       "2001:db8::/32",  "2002::/16",       "3fff::/20",      "5f00::/16",
+    "fc00::/7",       "fe80::/10",       "fec0::/10",      "ff00::/8",        "::ffff:0:0:0/96",
+};
+
+const std::vector<AddressRange>& not_public() {
+  static const std::vector<AddressRange> ranges = [] {
+    std::vector<AddressRange> out;
+    for (const auto text : kNotPublic) out.push_back(*AddressRange::parse(text));
+    return out;
+  }();
+  return ranges;
+}
+
+}  // namespace
+
+std::optional<AddressRange> AddressRange::parse(std::string_view text) {
+  const auto slash = text.find('/');
+  bool is_ipv4 = false;
+  const auto address = parse_address(text.substr(0, slash), is_ipv4);
+  if (!address) return std::nullopt;
+  const int width = is_ipv4 ? 32 : 128;
+  int prefix = width;
+  if (slash != std::string_view::npos) {
+    const std::string_view digits = text.substr(slash + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), prefix);
+    if (error != std::errc() || end != digits.data() + digits.size() || prefix < 0 || prefix > width) return std::nullopt;
+  }
+  return AddressRange{.address = *address, .prefix = prefix + (128 - width)};
+}
+
+bool AddressRange::contains(const AddressBytes& other) const {
+  for (int bit = 0; bit < prefix; bit += 8) {
+    const auto at = static_cast<std::size_t>(bit / 8);
+    const int used = std::min(8, prefix - bit);
+    const auto mask = static_cast<std::uint8_t>(0xff << (8 - used));
+    if ((address[at] & mask) != (other[at] & mask)) return false;
+  }
+  return true;
+}
+
+bool EgressGuard::permits(const sockaddr* address, bool is_encrypted) const {
+  AddressBytes bytes{};
+  if (address->sa_family == AF_INET) {
+    bytes[10] = bytes[11] = 0xff;
+    std::memcpy(bytes.data() + 12, &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, 4);
+  } else if (address->sa_family == AF_INET6) {
+    std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr, 16);
+  } else {
+    return false;
+  }
+  const auto holds = [&](const AddressRange& range) { return range.contains(bytes); };
+  if (std::ranges::any_of(allowed_, holds)) return true;
+  return is_encrypted && std::ranges::none_of(not_public(), holds);
+}
+
+bool EgressGuard::allows_host(std::string_view host) const {
+  bool is_ipv4 = false;
+  const auto address = parse_address(host == "localhost" ? "127.0.0.1" : host, is_ipv4);
+  return address && std::ranges::any_of(allowed_, [&](const AddressRange& range) { return range.contains(*address); });
+}
+
+}  // namespace granary::http

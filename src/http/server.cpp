@@ -1,0 +1,191 @@
+#include "http/server.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <charconv>
+
+#include "base/error.hpp"
+#include "http/session.hpp"
+
+namespace granary::http {
+
+namespace {
+
+using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
+using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+using boost::system::error_code;
+
+constexpr auto kQuiet = asio::as_tuple(use_task);
+
+std::string port_taken(const Endpoint& endpoint, const std::string& why) {
+  return "cannot listen on " + format_endpoint(endpoint) + " (" + why + "): choose another --listen address or stop what uses it";
+}
+
+}  // namespace
+
+std::optional<Endpoint> parse_endpoint(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (host == "localhost") host = "127.0.0.1";
+  std::uint16_t port = 0;
+  const std::string_view digits = text.substr(colon + 1);
+  const auto [end, bad] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (bad != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  error_code error;
+  const auto address = asio::ip::make_address(std::string(host), error);
+  if (error) return std::nullopt;
+  return Endpoint(address, port);
+}
+
+std::string format_endpoint(const Endpoint& endpoint) {
+  const std::string address = endpoint.address().to_string();
+  const std::string host = endpoint.address().is_v6() ? "[" + address + "]" : address;
+  return host + ":" + std::to_string(endpoint.port());
+}
+
+void prove_port_is_free(const Endpoint& endpoint) {
+  if (endpoint.port() == 0) return;
+  asio::io_context context;
+  error_code error;
+  Acceptor probe(context.get_executor());
+  probe.open(endpoint.protocol(), error);
+  if (!error) probe.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) probe.bind(endpoint, error);
+  if (!error) probe.listen(1, error);
+  if (error) throw StartRefused(port_taken(endpoint, error.message()));
+}
+
+std::unique_ptr<asio::ssl::context> load_tls(const std::string& certificate_file, const std::string& key_file) {
+  auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
+  context->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1 |
+                       asio::ssl::context::no_compression);
+  error_code error;
+  context->use_certificate_chain_file(certificate_file, error);
+  if (error) throw StartRefused("cannot use --tls-cert " + certificate_file + ": it must be a PEM certificate chain that this user can read");
+  context->use_private_key_file(key_file, asio::ssl::context::pem, error);
+  if (error) throw StartRefused("cannot use --tls-key " + key_file + ": it must be the PEM private key of the certificate, readable by this user");
+  if (SSL_CTX_check_private_key(context->native_handle()) != 1)
+    throw StartRefused("--tls-key " + key_file + " is not the key of --tls-cert " + certificate_file);
+  SSL_CTX_set_alpn_select_cb(
+      context->native_handle(),
+      [](SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in, unsigned int in_size, void*) {
+        static constexpr unsigned char kHttp11[] = "\x08http/1.1";
+        auto* chosen = const_cast<unsigned char**>(out);
+        return SSL_select_next_proto(chosen, size, kHttp11, sizeof kHttp11 - 1, in, in_size) == OPENSSL_NPN_NEGOTIATED
+                   ? SSL_TLSEXT_ERR_OK
+                   : SSL_TLSEXT_ERR_NOACK;
+      },
+      nullptr);
+  return context;
+}
+
+bool ConnectionLimits::enter(const std::string& address) {
+  const std::lock_guard lock(mutex_);
+  std::size_t& here = by_address_[address];
+  ++here;
+  return ++total_ <= total_max_ && here <= per_address_max_;
+}
+
+void ConnectionLimits::leave(const std::string& address) {
+  const std::lock_guard lock(mutex_);
+  --total_;
+  if (--by_address_[address] == 0) by_address_.erase(address);
+}
+
+struct Listener::State : std::enable_shared_from_this<State> {
+  State(asio::io_context& io, Handler request_handler, Options listener_options)
+      : context(io), acceptor(io.get_executor()), ticker(io.get_executor()), handler(std::move(request_handler)), options(std::move(listener_options)) {}
+
+  asio::io_context& context;
+  Acceptor acceptor;
+  Timer ticker;
+  Handler handler;
+  Options options;
+  bool stopping = false;
+  std::list<Connection> connections;
+
+  void spawn(Task<> task) {
+    asio::co_spawn(context, std::move(task), [self = shared_from_this()](std::exception_ptr) {});
+  }
+
+  Task<> accept_loop() {
+    while (!stopping) {
+      Socket socket(context.get_executor());
+      const auto [error] = co_await acceptor.async_accept(socket, kQuiet);
+      if (stopping) break;
+      if (error) {
+        // Out of descriptors, most likely: others must close before the next can be taken.
+        Timer pause(context.get_executor(), std::chrono::milliseconds(100));
+        co_await pause.async_wait(kQuiet);
+        continue;
+      }
+      spawn(run_session(std::move(socket)));
+    }
+  }
+
+  Task<> run_session(Socket socket) {
+    error_code error;
+    const auto peer = socket.remote_endpoint(error);
+    if (error) co_return;
+    const std::string address = peer.address().to_string();
+    socket.set_option(asio::ip::tcp::no_delay(true), error);
+    const auto place = connections.insert(connections.end(), Connection());
+    place->close = [&socket] {
+      error_code ignored;
+      socket.close(ignored);
+    };
+    const bool over_limit = options.limits && !options.limits->enter(address);
+    const SessionContext session{.handler = handler, .options = options, .stopping = stopping, .connection = *place};
+    co_await serve_connection(socket, address, over_limit, session);
+    if (options.limits) options.limits->leave(address);
+    connections.erase(place);
+    if (stopping && connections.empty()) ticker.cancel();
+  }
+
+  // The one timer of this thread: a connection's deadline is checked once a second.
+  Task<> tick_loop() {
+    while (!stopping || !connections.empty()) {
+      ticker.expires_after(std::chrono::seconds(1));
+      co_await ticker.async_wait(kQuiet);
+      const auto now = std::chrono::steady_clock::now();
+      for (auto& connection : connections)
+        if (connection.deadline < now) connection.close();
+    }
+  }
+};
+
+Listener::Listener(asio::io_context& context, const Endpoint& endpoint, Handler handler, Options options)
+    : state_(std::make_shared<State>(context, std::move(handler), std::move(options))) {
+  error_code error;
+  auto& acceptor = state_->acceptor;
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) acceptor.set_option(ReusePort(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(4096, error);
+  if (error) throw StartRefused(port_taken(endpoint, error.message()));
+}
+
+Listener::~Listener() = default;
+
+Endpoint Listener::endpoint() const { return state_->acceptor.local_endpoint(); }
+
+void Listener::start() {
+  state_->spawn(state_->accept_loop());
+  state_->spawn(state_->tick_loop());
+}
+
+void Listener::stop() {
+  state_->stopping = true;
+  error_code ignored;
+  state_->acceptor.close(ignored);
+  for (auto& connection : state_->connections)
+    if (connection.is_idle) connection.close();
+  if (state_->connections.empty()) state_->ticker.cancel();
+}
+
+}  // namespace granary::http

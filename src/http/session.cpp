@@ -1,0 +1,263 @@
+#include "http/session.hpp"
+
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <charconv>
+
+#include "base/encoding.hpp"
+#include "base/plaintext.hpp"
+#include "http/misbehave.hpp"
+
+namespace granary::http {
+
+namespace {
+
+namespace beast_http = boost::beast::http;
+using Parser = beast_http::request_parser<beast_http::string_body>;
+using boost::system::error_code;
+
+constexpr auto kQuiet = asio::as_tuple(use_task);  // errors as values: a closed connection is no exception
+
+std::string_view reason_phrase(int status) {
+  const auto text = beast_http::obsolete_reason(static_cast<beast_http::status>(status));
+  return {text.data(), text.size()};
+}
+
+std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
+
+// The Date header's value; made once a second by each thread.
+const std::string& http_date() {
+  thread_local std::string text;
+  thread_local std::int64_t made_for = 0;
+  const auto now = std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
+  const std::int64_t second = to_micros(now) / 1'000'000;
+  if (second != made_for) {
+    made_for = second;
+    text = format_http_date(now);
+  }
+  return text;
+}
+
+void append_number(std::string& out, std::size_t value) {
+  char digits[24];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}
+
+void write_head_and_body(std::string& out, const Response& response, std::string_view method, bool keep_alive) {
+  out.clear();
+  out.reserve(512 + response.body.size());
+  out += "HTTP/1.1 ";
+  append_number(out, static_cast<std::size_t>(response.status));
+  out += ' ';
+  out += reason_phrase(response.status);
+  out += "\r\nDate: ";
+  out += http_date();
+  const bool has_body = response.status != 204 && response.status != 304;
+  if (has_body) {
+    if (!response.body.empty()) {
+      out += "\r\nContent-Type: ";
+      out += response.content_type;
+    }
+    out += "\r\nContent-Length: ";
+    append_number(out, response.body.size());
+  }
+  out += response.fixed_headers;
+  for (const auto& [name, value] : response.headers) {
+    out += "\r\n";
+    out += name;
+    out += ": ";
+    out += value;
+  }
+  if (!keep_alive) out += "\r\nConnection: close";
+  out += "\r\n\r\n";
+  if (has_body && method != "HEAD") out += response.body;
+}
+
+// http://host/path?query as a proxy would send it, or /path?query.
+void split_target(std::string_view target, Request& request) {
+  if (target.starts_with("http://") || target.starts_with("https://")) {
+    const auto slash = target.find('/', target.find("://") + 3);
+    target = slash == std::string_view::npos ? "/" : target.substr(slash);
+  }
+  const auto mark = target.find('?');
+  request.path = target.substr(0, mark);
+  request.query = mark == std::string_view::npos ? "" : target.substr(mark + 1);
+}
+
+void take_head(const Parser& parser, Request& request) {
+  const auto& head = parser.get();
+  request.method = view(head.method_string());
+  split_target(view(head.target()), request);
+  request.authorization = view(head[beast_http::field::authorization]);
+  request.content_type = view(head[beast_http::field::content_type]);
+  for (const auto& field : head)
+    if (field.name() == beast_http::field::unknown)
+      request.other_headers.emplace_back(view(field.name_string()), view(field.value()));
+}
+
+bool asks_to_continue(const Parser& parser) {
+  return parser.is_header_done() && equal_ignoring_case(view(parser.get()[beast_http::field::expect]), "100-continue");
+}
+
+// RFC 9112 forms that the parser lets through and that two readers could understand in two ways.
+bool is_ambiguous(const Parser& parser) {
+  const auto& head = parser.get();
+  const bool both = head.count(beast_http::field::transfer_encoding) > 0 && head.count(beast_http::field::content_length) > 0;
+  const bool host_missing = head.version() >= 11 && head.count(beast_http::field::host) != 1;
+  return both || host_missing || head.count(beast_http::field::content_length) > 1 ||
+         head.count(beast_http::field::transfer_encoding) > 1 || head.count(beast_http::field::authorization) > 1;
+}
+
+template <class Stream>
+class Session {
+ public:
+  Session(Stream& stream, std::string peer, SessionContext context)
+      : stream_(stream), peer_(std::move(peer)), context_(context) {}
+
+  Task<> run() {
+    bool going = true;
+    while (going && !context_.stopping) going = co_await serve_one();
+  }
+
+  Task<> refuse(const Response& response) {
+    write_head_and_body(out_, response, "GET", false);
+    co_await write();
+  }
+
+ private:
+  void set_deadline(std::chrono::seconds wait) { context_.connection.deadline = std::chrono::steady_clock::now() + wait; }
+
+  // False at the end of the connection.
+  Task<bool> fill() {
+    if (buffer_.size() - end_ < kReadBytes) {
+      buffer_.erase(0, begin_);
+      end_ -= begin_;
+      begin_ = 0;
+      buffer_.resize(end_ + kReadBytes);
+    }
+    const auto [error, size] = co_await stream_.async_read_some(asio::buffer(buffer_.data() + end_, buffer_.size() - end_), kQuiet);
+    end_ += size;
+    co_return !error && size > 0;
+  }
+
+  Task<bool> write() {
+    set_deadline(kWriteTimeout);
+    const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(out_), kQuiet);
+    co_return !error;
+  }
+
+  // Reads one request. False when the connection ended before it was whole.
+  Task<bool> read(Request& request, bool& keep_alive) {
+    Parser parser;
+    parser.eager(true);
+    parser.header_limit(kHeadBytesMax);
+    parser.body_limit(kBodyBytesMax);
+    bool continued = false, checked = false;
+    set_deadline(begin_ == end_ ? kIdleTimeout : kHeadTimeout);
+    while (!parser.is_done()) {
+      if (begin_ < end_) {
+        context_.connection.is_idle = false;
+        error_code error;
+        begin_ += parser.put(asio::buffer(buffer_.data() + begin_, end_ - begin_), error);
+        if (parser.is_header_done() && !std::exchange(checked, true)) {
+          take_head(parser, request);
+          set_deadline(kBodyTimeout);
+          if (is_ambiguous(parser)) request.defect = Defect::malformed;
+        }
+        if (error == beast_http::error::body_limit) request.defect = Defect::body_too_large;
+        else if (error && error != beast_http::error::need_more) request.defect = Defect::malformed;
+        if (request.defect != Defect::none) co_return true;
+        if (parser.is_done()) break;
+      }
+      if (asks_to_continue(parser) && !std::exchange(continued, true)) {
+        out_ = "HTTP/1.1 100 Continue\r\n\r\n";
+        if (!co_await write()) co_return false;
+        set_deadline(kBodyTimeout);
+      }
+      const bool was_empty = context_.connection.is_idle;
+      if (!co_await fill()) co_return false;
+      if (was_empty) set_deadline(kHeadTimeout);
+      if (end_ - begin_ > kHeadBytesMax && !parser.is_header_done()) {
+        request.defect = Defect::malformed;
+        co_return true;
+      }
+    }
+    request.body = std::move(parser.get().body());
+    keep_alive = parser.keep_alive();
+    co_return true;
+  }
+
+  // False when the connection is to be closed.
+  Task<bool> serve_one() {
+    Request request;
+    request.peer = peer_;
+    bool keep_alive = false;
+    context_.connection.is_idle = begin_ == end_;
+    if (!co_await read(request, keep_alive)) co_return false;
+    context_.connection.is_idle = false;
+    context_.connection.deadline = std::chrono::steady_clock::time_point::max();  // the handler keeps its own time
+    Response response = co_await context_.handler(request);
+    keep_alive = keep_alive && request.defect == Defect::none && !context_.stopping;
+    write_head_and_body(out_, response, request.method, keep_alive);
+    if (response.is_secret) wipe(response.body);
+    wipe(request.body);
+    if (response.delivery != Delivery::whole) {
+      co_await misbehave(stream_, response.delivery, out_, context_.connection);
+      co_return false;
+    }
+    const bool written = co_await write();
+    if (response.is_secret) wipe(out_);
+    if (begin_ == end_) begin_ = end_ = 0;
+    if (written && request.defect != Defect::none) co_await linger();
+    co_return written && keep_alive;
+  }
+
+  // Closing while the client still sends would destroy the response on its way: take in the rest for a moment.
+  Task<> linger() {
+    set_deadline(kLingerTimeout);
+    error_code ignored;
+    stream_.lowest_layer().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    std::size_t taken = 0;
+    while (taken < 8 * kBodyBytesMax) {
+      const auto [error, size] = co_await stream_.async_read_some(asio::buffer(buffer_.data(), buffer_.size()), kQuiet);
+      if (error || size == 0) break;
+      taken += size;
+    }
+  }
+
+  static constexpr std::size_t kReadBytes = 4096;
+
+  Stream& stream_;
+  std::string peer_;
+  SessionContext context_;
+  std::string buffer_;
+  std::size_t begin_ = 0, end_ = 0;  // unread bytes of buffer_
+  std::string out_;
+};
+
+template <class Stream>
+Task<> serve_stream(Stream& stream, std::string peer, bool over_limit, SessionContext context) {
+  Session<Stream> session(stream, std::move(peer), context);
+  if (over_limit) co_await session.refuse(context.options.too_many());
+  else co_await session.run();
+}
+
+}  // namespace
+
+Task<> serve_connection(Socket& socket, std::string peer, bool over_limit, SessionContext context) {
+  context.connection.deadline = std::chrono::steady_clock::now() + kHeadTimeout;
+  if (!context.options.tls) {
+    co_await serve_stream(socket, std::move(peer), over_limit, context);
+    co_return;
+  }
+  asio::ssl::stream<Socket&> stream(socket, *context.options.tls);
+  const auto [failed] = co_await stream.async_handshake(asio::ssl::stream_base::server, kQuiet);
+  if (failed) co_return;
+  co_await serve_stream(stream, std::move(peer), over_limit, context);
+  context.connection.deadline = std::chrono::steady_clock::now() + kLingerTimeout;
+  co_await stream.async_shutdown(kQuiet);
+}
+
+}  // namespace granary::http

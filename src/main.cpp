@@ -1,0 +1,140 @@
+// Reads the command line and the configuration, and runs the command. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <iostream>
+#include <thread>
+
+#include "api/openapi.hpp"
+#include "cli/arguments.hpp"
+#include "cli/command_socket.hpp"
+#include "cli/commands.hpp"
+#include "cli/providers.hpp"
+#include "demo.hpp"
+#include "sealing/root_key.hpp"
+#include "serve.hpp"
+
+namespace granary {
+
+namespace {
+
+constexpr std::chrono::seconds kFolderPatience{5};
+
+http::Endpoint endpoint_of(const std::string& text, const char* flag) {
+  const auto endpoint = http::parse_endpoint(text);
+  if (!endpoint) throw StartRefused(std::string(flag) + " " + text + " must be an address and a port, such as 127.0.0.1:8080");
+  return *endpoint;
+}
+
+// A core dump, or another process of this user, would show every key.
+void keep_memory_private() {
+  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0);
+}
+
+int run_serve(const config::Config& config) {
+  if (!config.database.empty()) throw StartRefused("--database is not in this version; --data names the folder of the embedded store");
+  Catalog catalog = cli::load_catalog(config);
+  Serving serving{.endpoint = endpoint_of(config.listen, "--listen")};
+  if (!config.metrics_listen.empty()) serving.metrics_endpoint = endpoint_of(config.metrics_listen, "--metrics-listen");
+  if (config.tls_cert.empty() != config.tls_key.empty()) throw StartRefused("--tls-cert and --tls-key go together");
+  std::unique_ptr<asio::ssl::context> tls;
+  if (!config.tls_cert.empty()) tls = http::load_tls(config.tls_cert, config.tls_key);
+  serving.tls = tls.get();
+  const Plaintext root_key = load_root_key(config.root_key, config.data);
+  http::prove_port_is_free(serving.endpoint);
+  if (serving.metrics_endpoint) http::prove_port_is_free(*serving.metrics_endpoint);
+  DataFolder folder(config.data, MissingFolder::make, kFolderPatience);
+  const int threads = config.threads > 0 ? config.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  Product product(config, std::move(catalog), root_key, std::move(folder), threads);
+  asio::io_context main{1};
+  serve(product, config, serving, main, nullptr);
+  return 0;
+}
+
+int run_on_data(const config::Config& config, cli::Arguments arguments) {
+  if (!config.database.empty()) throw StartRefused("--database is not in this version; --data names the folder of the embedded store");
+  Json& request = arguments.request;
+  if (arguments.asks_password) {
+    std::string line;
+    std::getline(std::cin, line);
+    if (line.ends_with('\r')) line.pop_back();
+    request.set("password", line);
+    wipe(line);
+  }
+  Catalog catalog = cli::load_catalog(config);
+  const Plaintext root_key = load_root_key(config.root_key, config.data);
+  // Lists come page by page, from a server or from the data alike.
+  std::unique_ptr<Product> product;
+  Json whole;
+  for (std::int64_t page = 0;; ++page) {
+    request.set("page", page);
+    std::optional<Json> answer;
+    if (!product) answer = cli::ask_server(config.data, request);
+    if (!answer) {
+      if (!product) {
+        DataFolder folder(config.data, arguments.makes_folder ? MissingFolder::make : MissingFolder::refuse, kFolderPatience);
+        product = std::make_unique<Product>(config, std::move(catalog), root_key, std::move(folder), 1);
+      }
+      // One thread is enough for one command: the checks' context and the worker's are the same to it.
+      Worker& worker = *product->workers.front();
+      std::thread checks([&] {
+        const auto guard = asio::make_work_guard(product->checks_context);
+        product->checks_context.run();
+      });
+      answer = run_to_end(worker.context, cli::run_command(worker.parts, request));
+      product->checks_context.stop();
+      checks.join();
+      product->checks_context.restart();
+    }
+    const Json* rows = answer->find("rows");
+    const Json* total = answer->find("total");
+    if (whole.is_null()) whole = *answer;
+    else
+      for (const Json& row : *rows->array())
+        for (auto& member : *whole.object())
+          if (member.first == "rows") member.second.array()->push_back(row);
+    if (!rows || !total || rows->array()->empty() || (page + 1) * 100 >= total->integer().value_or(0)) break;
+  }
+  return cli::print_answer(request, whole);
+}
+
+int run(cli::Arguments arguments) {
+  keep_memory_private();
+  const config::Config config = config::load(arguments.flags, arguments.config_file);
+  switch (arguments.command) {
+    case cli::Command::serve: return run_serve(config);
+    case cli::Command::on_data: return run_on_data(config, std::move(arguments));
+    case cli::Command::demo: return run_demo(config, arguments.flags);
+    case cli::Command::sandbox: return run_sandbox(config, arguments.flags);
+    case cli::Command::key_init: {
+      SystemRandom random;
+      if (config.root_key.empty()) throw StartRefused("name the new key with --root-key file:PATH");
+      create_root_key(config.root_key, random);
+      return 0;
+    }
+    case cli::Command::openapi: std::fputs(api::openapi_document(cli::load_catalog(config)).c_str(), stdout); return 0;
+    case cli::Command::config: std::fputs(config::show(config).c_str(), stdout); return 0;
+    case cli::Command::config_reference: std::fputs(config::reference().c_str(), stdout); return 0;
+  }
+  return 1;
+}
+
+}  // namespace
+
+}  // namespace granary
+
+int main(int argc, char** argv) {
+  auto parsed = granary::cli::parse_arguments(argc, argv);
+  if (!parsed.arguments) return parsed.exit_code;
+  try {
+    return granary::run(std::move(*parsed.arguments));
+  } catch (const granary::StartRefused& refused) {
+    std::fprintf(stderr, "granary: %s\n", refused.what());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "granary: %s\n", error.what());
+  }
+  return 1;
+}

@@ -1,0 +1,44 @@
+// Runs one flow against the provider: limits, the note that a one-use token is about to be spent, the exchanges, the
+// events they leave. Internal to operation/.
+#pragma once
+
+#include "domain/event.hpp"
+#include "operation/checker.hpp"
+
+namespace granary {
+
+enum class AskOutcome {
+  answered,      // there is a verdict
+  not_sent,      // no slot, or no exchange allowed, within the time: nothing happened
+  stopping,      // the server stops: nothing happened
+  gone,          // the row is gone or its fields were replaced before anything was sent
+};
+
+struct Asked {
+  AskOutcome outcome = AskOutcome::answered;
+  Verdict verdict;
+  std::vector<Event> events;  // redacted
+  bool spent_token = false;   // a one-use token was noted as spent
+};
+
+// Which fields are shown: the stored ones, or those of a PUT.
+enum class ShownFields { stored, candidate };
+
+struct Asking {
+  const StoredCredential& credential;
+  LaneState& lane;
+  const Fields& fields;
+  const Fields* other_secrets = nullptr;  // redacted too
+  ShownFields shown = ShownFields::stored;
+  Trigger trigger = Trigger::clock;
+};
+
+Task<Asked> ask_provider(Checker& checker, Asking asking);
+
+// Seals events for the store. `credential` tells its events key and what is there already.
+Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credential, const std::vector<Event>& events);
+
+// The fields after the flow's updates; nullopt when nothing changes.
+std::optional<Fields> updated(const Fields& fields, const std::vector<FieldUpdate>& updates);
+
+}  // namespace granary

@@ -1,0 +1,91 @@
+#include "operation/candidate.hpp"
+
+#include "operation/recording.hpp"
+
+namespace granary {
+
+namespace {
+
+std::optional<Fields> open_stored(Checker& checker, const StoredCredential& credential) {
+  const auto packed = checker.sealer.open_fields({credential.owner, credential.provider, credential.id}, credential.fields_key,
+                                                 credential.fields_version, credential.fields);
+  return packed ? Fields::unpack(packed->reveal()) : std::nullopt;
+}
+
+// behaviour.md, "PUT": never for the worse.
+CandidateEnd judge(AnswerKind answer, Status stored) {
+  if (answer == AnswerKind::ok) return CandidateEnd::promoted;
+  if (answer == AnswerKind::refused) return CandidateEnd::refused;
+  if (stored != Status::ok) return CandidateEnd::promoted;
+  return answer == AnswerKind::forbidden ? CandidateEnd::refused : CandidateEnd::unavailable;
+}
+
+}  // namespace
+
+LaneState* lane_of(Checker& checker, const Provider& provider, const Fields& fields) {
+  const std::string environment =
+      provider.environment_field.empty() ? std::string() : std::string(fields.value(provider.environment_field));
+  return checker.find_lane(std::string(provider.short_name()), environment);
+}
+
+Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, const Fields& candidate, Trigger trigger) {
+  const Provider* provider = checker.catalog.find_short_name(credential.provider);
+  LaneState* lane = provider ? lane_of(checker, *provider, candidate) : nullptr;
+  const auto stored = open_stored(checker, credential);
+  Asked asked;
+  if (lane && lane->base_url) {
+    asked = co_await ask_provider(checker, {.credential = credential,
+                                            .lane = *lane,
+                                            .fields = candidate,
+                                            .other_secrets = stored ? &*stored : nullptr,
+                                            .shown = ShownFields::candidate,
+                                            .trigger = trigger});
+    if (asked.outcome == AskOutcome::gone) co_return CandidateEnd::gone;
+    if (asked.outcome == AskOutcome::stopping) co_return CandidateEnd::unavailable;
+    if (asked.outcome == AskOutcome::not_sent) asked.verdict.answer.reason = Reason::rate_limited;
+  } else {
+    asked.verdict.answer.reason = Reason::not_configured;
+  }
+
+  const Instant now = checker.now();
+  const Answer answer = asked.verdict.answer;
+  // A lost race with an unlink or a change of status is decided anew on what is stored then.
+  const CandidateEnd end = judge(answer.kind, credential.state.status);
+  Recording recording{.credential = std::move(credential),
+                      .next_state = [](CheckState state) { return state; },
+                      .events = std::move(asked.events),
+                      .removes_candidate = true};
+  if (end == CandidateEnd::promoted) {
+    auto changed = updated(candidate, asked.verdict.updates);
+    recording.fields = changed ? std::move(changed) : candidate.clone();
+    recording.environment = lane ? lane->lane.environment : std::string();
+    recording.origin = lane && lane->base_url ? lane->base_url->origin() : std::string();
+    recording.withdrawn = std::move(asked.verdict.withdrawn);
+    recording.clears_spending = true;
+    const CheckPolicy policy = lane ? policy_for(checker, *lane) : CheckPolicy{};
+    const bool is_checkable = lane && lane->base_url;
+    recording.next_state = [&checker, answer, policy, now, is_checkable, lost = asked.verdict.answer_lost](CheckState state) {
+      state.outcome_unknown = false;
+      state = after_connect(std::move(state), answer, policy, now, checker.random);
+      state.outcome_unknown = lost;
+      if (!is_checkable) state.next_check.reset();
+      return state;
+    };
+  }
+  const RecordedEnd recorded = co_await record_answer(checker, std::move(recording));
+  if (recorded.kind == RecordedEnd::Kind::recorded) co_return end;
+  co_return CandidateEnd::gone;
+}
+
+Task<> settle_candidate(Checker& checker, const StoredCredential& credential) {
+  const SealScope scope{.owner = credential.owner, .provider = credential.provider, .credential = credential.id};
+  const auto packed = checker.sealer.open_candidate(scope, credential.fields_key, credential.candidate->fields);
+  const auto fields = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
+  if (fields && credential.candidate->sent) {
+    co_await try_candidate(checker, credential, *fields, Trigger::clock);
+    co_return;
+  }
+  co_await record_answer(checker, {.credential = credential, .next_state = [](CheckState state) { return state; }, .removes_candidate = true});
+}
+
+}  // namespace granary

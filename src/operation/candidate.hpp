@@ -1,0 +1,20 @@
+// PUT's new fields on their way to being the stored ones: kept beside them, tried, promoted or removed. Internal to
+// operation/.
+#pragma once
+
+#include "operation/ask_provider.hpp"
+
+namespace granary {
+
+enum class CandidateEnd { promoted, refused, unavailable, gone };
+
+// Tries the fields by the table of behaviour.md, "PUT". The caller has the credential's turn and has saved the candidate.
+Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, const Fields& candidate, Trigger trigger);
+
+// After a crash: one that was sent is tried once more, one that was not is dropped.
+Task<> settle_candidate(Checker& checker, const StoredCredential& credential);
+
+// Which lane the fields belong to; null when none is known.
+LaneState* lane_of(Checker& checker, const Provider& provider, const Fields& fields);
+
+}  // namespace granary

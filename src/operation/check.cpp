@@ -1,0 +1,166 @@
+#include "operation/check.hpp"
+
+#include "operation/candidate.hpp"
+#include "operation/recording.hpp"
+
+namespace granary {
+
+namespace {
+
+constexpr milliseconds kRespreadMax{std::chrono::minutes(10)};
+
+std::string_view name_of(AnswerKind kind) {
+  switch (kind) {
+    case AnswerKind::ok: return "ok";
+    case AnswerKind::refused: return "refused";
+    case AnswerKind::forbidden: return "forbidden";
+    case AnswerKind::unavailable: return "unavailable";
+  }
+  return "unavailable";
+}
+
+bool is_origin_changed(const Checker& checker, const StoredCredential& credential, const Url& base_url) {
+  return !credential.origin.empty() && credential.origin != base_url.origin() && !checker.settings.is_exempt_origin(base_url);
+}
+
+// What is wrong on our side, so that nothing is sent: said at once, since waiting proves nothing.
+CheckState after_local_obstacle(CheckState state, Reason reason, std::optional<WallTime> next_check, WallTime now) {
+  if (state.status != Status::temporarily_unavailable) state.since = now;
+  state.status = Status::temporarily_unavailable;
+  state.reason = reason;
+  state.next_check = next_check;
+  return state;
+}
+
+Task<CheckEnd> record_obstacle(Checker& checker, StoredCredential credential, Reason reason, std::optional<WallTime> next_check) {
+  const WallTime now = checker.clock.now();
+  Recording recording{.credential = std::move(credential), .next_state = [&](CheckState state) {
+                        return after_local_obstacle(std::move(state), reason, next_check, now);
+                      }};
+  const RecordedEnd end = co_await record_answer(checker, std::move(recording));
+  co_return end.kind == RecordedEnd::Kind::recorded ? CheckEnd::recorded : CheckEnd::gone;
+}
+
+// Tells the breaker what a check found, and does what it then asks for.
+Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& credential, const CheckState& before,
+                    const Answer& answer) {
+  const WallTime now = checker.clock.now();
+  const bool is_refusal = answer.kind == AnswerKind::refused || answer.kind == AnswerKind::forbidden;
+  const bool was_open = lane.breaker.is_open();
+  const WallTime opened_at = lane.breaker.state().opened_at;
+  const bool is_first = is_refusal && before.status == Status::ok && before.pending == Pending::none && !before.outcome_unknown;
+  if (lane.breaker.record_check(credential.id, now, is_first) == Breaker::Change::opened) {
+    const WallTime since = lane.breaker.window_start(now);
+    checker.log.error("the breaker opened: this provider refuses many logins at once, so none is called UNAUTHENTICATED",
+                      {{"provider", lane.lane.provider}, {"environment", lane.lane.environment}});
+    co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
+    co_await checker.store.take_back(lane.lane, since, now);
+    co_return;
+  }
+  if (!was_open) co_return;
+  const bool was_ok = (before.status == Status::ok && before.since <= opened_at) || before.suspected;
+  if (!was_ok) co_return;
+  const auto change = lane.breaker.record_probe(answer.kind == AnswerKind::ok);
+  if (change == Breaker::Change::closed) co_await close_breaker(checker, lane);
+  else co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
+}
+
+Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential credential, const Fields& fields, Asked asked) {
+  const Instant now = checker.now();
+  // A token that an earlier check left noted as spent: its answer never came.
+  const bool was_unknown = credential.state.outcome_unknown || !credential.spending.empty();
+  const Answer answer = asked.verdict.answer;
+  const CheckState before = credential.state;
+  Recording recording{.credential = std::move(credential),
+                      .next_state =
+                          [&, lost = asked.verdict.answer_lost](CheckState state) {
+                            state.outcome_unknown = state.outcome_unknown || was_unknown;
+                            state = after_check(std::move(state), answer, policy_for(checker, lane), now, checker.random);
+                            state.outcome_unknown = state.outcome_unknown || lost;
+                            return state;
+                          },
+                      .fields = updated(fields, asked.verdict.updates),
+                      .withdrawn = std::move(asked.verdict.withdrawn),
+                      .events = std::move(asked.events),
+                      .clears_spending = true};
+  const StoredCredential known = recording.credential;
+  const RecordedEnd end = co_await record_answer(checker, std::move(recording));
+  checker.metrics.count_check(lane.lane.provider, name_of(answer.kind));
+  if (end.kind != RecordedEnd::Kind::recorded) co_return end.kind == RecordedEnd::Kind::lost_race ? CheckEnd::recorded : CheckEnd::gone;
+  if (answer.kind == AnswerKind::ok) lane.last_success = now.wall;
+  CheckState told = before;
+  told.outcome_unknown = was_unknown;
+  co_await tell_breaker(checker, lane, known, told, answer);
+  co_return CheckEnd::recorded;
+}
+
+Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
+  const Turns::Hold turn(checker.turns, id);
+  auto credential = co_await checker.store.find_credential(id);
+  if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
+  if (credential->candidate) {
+    co_await settle_candidate(checker, *credential);
+    credential = co_await checker.store.find_credential(id);
+    if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
+  }
+  LaneState* lane = checker.find_lane(credential->provider, credential->environment);
+  if (!lane || !lane->base_url) co_return co_await record_obstacle(checker, std::move(*credential), Reason::not_configured, std::nullopt);
+  if (is_origin_changed(checker, *credential, *lane->base_url)) {
+    const WallTime next = spread_next(checker.clock.now(), lane->interval, checker.random);
+    co_return co_await record_obstacle(checker, std::move(*credential), Reason::origin_changed, next);
+  }
+  const SealScope scope{.owner = credential->owner, .provider = credential->provider, .credential = credential->id};
+  const auto packed = checker.sealer.open_fields(scope, credential->fields_key, credential->fields_version, credential->fields);
+  const auto fields = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
+  if (!fields) {
+    checker.log.error("the sealed fields of a credential do not open; restore it from a backup or connect it again",
+                      {{"credential", id.text()}, {"provider", credential->provider}});
+    const WallTime next = spread_next(checker.clock.now(), lane->interval, checker.random);
+    co_await record_obstacle(checker, std::move(*credential), Reason::unexpected_answer, next);
+    co_return CheckEnd::seal_broken;
+  }
+  Asked asked = co_await ask_provider(checker, {.credential = *credential, .lane = *lane, .fields = *fields, .trigger = trigger});
+  switch (asked.outcome) {
+    case AskOutcome::answered: break;
+    case AskOutcome::gone: co_return co_await checker.store.find_credential(id) ? CheckEnd::recorded : CheckEnd::gone;
+    case AskOutcome::stopping: co_return CheckEnd::not_sent;
+    case AskOutcome::not_sent:
+      if (trigger == Trigger::request) co_await checker.store.record_not_sent(id, Reason::rate_limited, checker.clock.now());
+      co_return CheckEnd::not_sent;
+  }
+  co_return co_await record_check(checker, *lane, std::move(*credential), *fields, std::move(asked));
+}
+
+}  // namespace
+
+Task<> check_by_clock(Checker& checker, CredentialId id) {
+  if (!checker.turns.is_taken(id)) co_await run_check(checker, id, Trigger::clock);
+}
+
+Task<CheckEnd> check_now(Checker& checker, CredentialId id) {
+  if (checker.turns.is_taken(id)) {
+    co_await checker.turns.wait_free(id);
+    co_return CheckEnd::recorded;
+  }
+  co_return co_await run_check(checker, id, Trigger::request);
+}
+
+Task<> close_breaker(Checker& checker, LaneState& lane) {
+  lane.breaker.close();
+  checker.log.warning("the breaker closed: this provider's logins are checked again",
+                      {{"provider", lane.lane.provider}, {"environment", lane.lane.environment}});
+  co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
+  co_await checker.store.respread(lane.lane, checker.clock.now(), std::min(lane.interval, kRespreadMax));
+}
+
+Task<> tend_breakers(Checker& checker) {
+  const auto wait = std::chrono::duration_cast<microseconds>(checker.settings.outage_after);
+  for (auto& [key, lane] : checker.lanes) {
+    if (!lane.breaker.is_open()) continue;
+    const Instant now = checker.now();
+    const Instant before{.wall = now.wall - wait, .steady = now.steady - wait, .process = now.process};
+    co_await checker.store.suspect_refused(lane.lane, before, now.wall);
+  }
+}
+
+}  // namespace granary

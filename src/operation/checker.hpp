@@ -1,0 +1,114 @@
+// What the checks' thread owns: who is being checked, the limits and breakers of each lane, the keys of the days. Made
+// by main before the threads start; afterwards used on that thread alone, so nothing here needs a lock.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "domain/breaker.hpp"
+#include "domain/descriptor.hpp"
+#include "domain/records.hpp"
+#include "http/transport.hpp"
+#include "operation/lane_limits.hpp"
+#include "provider/flow.hpp"
+#include "sealing/sealer.hpp"
+#include "store/store.hpp"
+
+namespace granary {
+
+struct CheckSettings {
+  std::optional<milliseconds> interval;  // of [checks]; stands above a descriptor's
+  milliseconds confirm_after{std::chrono::seconds(60)};
+  milliseconds outage_after{std::chrono::minutes(15)};
+  milliseconds timeout{std::chrono::seconds(10)};
+  BreakerPolicy breaker;
+  // Origins that a credential need not be bound to.
+  std::function<bool(const Url&)> is_exempt_origin = [](const Url&) { return false; };
+};
+
+// One provider and environment, as far as checks care.
+struct LaneState {
+  Lane lane;
+  const Provider* provider;
+  const Url* base_url;  // null: not configured
+  milliseconds interval;
+  LaneLimits limits;
+  Breaker breaker;
+  std::optional<WallTime> last_success;  // since the start
+};
+
+// One at a time for each credential; who comes meanwhile waits for the end.
+class Turns {
+ public:
+  explicit Turns(Executor executor) : executor_(executor) {}
+  bool is_taken(CredentialId id) const { return running_.contains(id); }
+  // Waits until nobody has the turn; does not take it.
+  Task<> wait_free(CredentialId id);
+
+  class Hold {
+   public:
+    Hold(Turns& turns, CredentialId id);
+    ~Hold();
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    Turns& turns_;
+    CredentialId id_;
+    std::shared_ptr<Signal> ended_;
+  };
+
+ private:
+  Executor executor_;
+  std::unordered_map<CredentialId, std::shared_ptr<Signal>> running_;
+};
+
+struct Checker {
+  Checker(Executor checks_executor, Store& checks_store, const Sealer& the_sealer, Clock& the_clock, Random& the_random,
+          const Catalog& the_catalog, http::HttpTransport& the_transport, Log& the_log, Metrics& the_metrics, CheckSettings the_settings)
+      : executor(checks_executor),
+        store(checks_store),
+        sealer(the_sealer),
+        clock(the_clock),
+        random(the_random),
+        catalog(the_catalog),
+        transport(the_transport),
+        log(the_log),
+        metrics(the_metrics),
+        settings(std::move(the_settings)),
+        turns(checks_executor) {
+    the_random.fill(&process, sizeof process);
+    process &= INT64_MAX;
+  }
+
+  Executor executor;
+  Store& store;
+  const Sealer& sealer;
+  Clock& clock;
+  Random& random;
+  const Catalog& catalog;
+  http::HttpTransport& transport;
+  Log& log;
+  Metrics& metrics;
+  CheckSettings settings;
+
+  std::int64_t process = 0;  // marks elapsed times as this process's
+  std::map<std::string, std::unique_ptr<FlowPlan>, std::less<>> plans;  // by provider's short name
+  std::map<Lane, LaneState> lanes;
+  Turns turns;
+  std::map<std::int32_t, Plaintext> day_keys;
+  bool stopping = false;
+
+  Instant now() { return {.wall = clock.now(), .steady = clock.elapsed(), .process = process}; }
+  LaneState* find_lane(const std::string& provider, const std::string& environment);
+};
+
+// Reads every provider's parameters and makes the lanes. The error's detail names provider and parameter.
+Result<void> prepare_lanes(Checker& checker, const std::map<Lane, BreakerState>& breakers);
+
+}  // namespace granary

@@ -1,0 +1,119 @@
+// POST and PUT: both ask the provider on the checks' executor, so both are written for that side and called from here.
+#include "operation/candidate.hpp"
+#include "operation/credentials.hpp"
+#include "operation/parts.hpp"
+#include "operation/recording.hpp"
+
+namespace granary {
+
+namespace {
+
+// A first answer that could not be had: due at once where asking is possible, never otherwise.
+CheckState not_asked(CheckState state, Reason reason, std::optional<WallTime> next_check) {
+  state.reason = reason;
+  state.next_check = next_check;
+  return state;
+}
+
+Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, StoredCredential credential, const Fields& fields) {
+  Asked asked = co_await ask_provider(checker, {.credential = credential, .lane = lane, .fields = fields, .trigger = Trigger::request});
+  const Instant now = checker.now();
+  if (asked.outcome == AskOutcome::stopping) co_return RecordedEnd::Kind::recorded;
+  if (asked.outcome == AskOutcome::gone) co_return RecordedEnd::Kind::gone;
+  NextState next_state;
+  if (asked.outcome == AskOutcome::not_sent) {
+    next_state = [&](CheckState state) { return not_asked(std::move(state), Reason::rate_limited, now.wall); };
+  } else {
+    next_state = [&](CheckState state) {
+      state = after_connect(std::move(state), asked.verdict.answer, policy_for(checker, lane), now, checker.random);
+      state.outcome_unknown = state.outcome_unknown || asked.verdict.answer_lost;
+      return state;
+    };
+  }
+  Recording recording{.credential = std::move(credential),
+                      .next_state = next_state,
+                      .fields = updated(fields, asked.verdict.updates),
+                      .withdrawn = asked.verdict.withdrawn,
+                      .events = std::move(asked.events),
+                      .clears_spending = asked.outcome == AskOutcome::answered};
+  co_return (co_await record_answer(checker, std::move(recording))).kind;
+}
+
+Task<Result<void>> connect_here(Checker& checker, OwnerId owner, LeafUserId user, const Provider& provider, const Fields& fields) {
+  LaneState* lane = lane_of(checker, provider, fields);
+  const WallTime now = checker.clock.now();
+  const bool can_ask = lane && lane->base_url;
+  StoredCredential credential;
+  credential.id = CredentialId::random(checker.random);
+  credential.owner = owner;
+  credential.leaf_user = user;
+  credential.provider = provider.short_name();
+  credential.environment = lane ? lane->lane.environment : std::string();
+  credential.created = now;
+  const SealScope scope{.owner = owner, .provider = credential.provider, .credential = credential.id};
+  credential.fields_key = checker.sealer.new_fields_key(scope, checker.random);
+  credential.fields = checker.sealer.seal_fields(scope, credential.fields_key, credential.fields_version, fields.pack(), checker.random);
+  credential.state.since = now;
+  // Due at once, should we not live to hear the answer.
+  credential.state = not_asked(std::move(credential.state), can_ask ? Reason::not_checked_yet : Reason::not_configured,
+                               can_ask ? std::optional(now) : std::nullopt);
+
+  const Turns::Hold turn(checker.turns, credential.id);
+  if (auto added = co_await checker.store.add_credential(credential); !added) co_return added;
+  if (!can_ask) co_return Result<void>();
+  const auto kind = co_await record_first_answer(checker, *lane, std::move(credential), fields);
+  if (kind == RecordedEnd::Kind::gone || kind == RecordedEnd::Kind::unlinked) co_return fail(ErrorCode::not_found);
+  co_return Result<void>();
+}
+
+Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId user, const Provider& provider, const Fields& fields) {
+  const auto summary = co_await checker.store.find_summary(owner, user, provider.short_name());
+  if (!summary) co_return fail(ErrorCode::not_found);
+  co_await checker.turns.wait_free(summary->id);
+  const Turns::Hold turn(checker.turns, summary->id);
+  auto credential = co_await checker.store.find_credential(summary->id);
+  if (!credential || credential->leaf_user != user) co_return fail(ErrorCode::not_found);
+  const SealScope scope{.owner = owner, .provider = credential->provider, .credential = credential->id};
+  if (!checker.sealer.opens_fields_key(scope, credential->fields_key)) {
+    // A damaged row: what it sealed is lost already, so it gets a new key for what comes.
+    credential->fields_key = checker.sealer.new_fields_key(scope, checker.random);
+    co_await checker.store.record_check({.id = credential->id,
+                                         .fields_version = credential->fields_version,
+                                         .state_version = credential->state_version,
+                                         .link_version = credential->link_version,
+                                         .fields_key = credential->fields_key});
+  }
+  const Sealed sealed = checker.sealer.seal_candidate(scope, credential->fields_key, fields.pack(), checker.random);
+  if (!co_await checker.store.save_candidate(credential->id, sealed)) co_return fail(ErrorCode::not_found);
+  switch (co_await try_candidate(checker, std::move(*credential), fields, Trigger::request)) {
+    case CandidateEnd::promoted: co_return Result<void>();
+    case CandidateEnd::refused: co_return fail(ErrorCode::refused);
+    case CandidateEnd::unavailable: co_return fail(ErrorCode::provider_unavailable);
+    case CandidateEnd::gone: break;
+  }
+  co_return fail(ErrorCode::not_found);
+}
+
+// Absent fields that the descriptor gives a value to.
+void add_defaults(const Provider& provider, Fields& fields) {
+  for (const RequestField& field : provider.request)
+    if (field.fallback && !fields.find(field.name)) fields.set(field.name, Plaintext(*field.fallback));
+}
+
+}  // namespace
+
+Task<Result<Revealed>> connect(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider, Fields fields) {
+  add_defaults(provider, fields);
+  auto done = co_await run_on(parts.checker.executor, [&] { return connect_here(parts.checker, owner, user, provider, fields); });
+  if (!done) co_return std::unexpected(done.error());
+  co_return co_await reveal(parts, owner, user, provider);
+}
+
+Task<Result<Revealed>> reconnect(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider, Fields fields) {
+  add_defaults(provider, fields);
+  auto done = co_await run_on(parts.checker.executor, [&] { return reconnect_here(parts.checker, owner, user, provider, fields); });
+  if (!done) co_return std::unexpected(done.error());
+  co_return co_await reveal(parts, owner, user, provider);
+}
+
+}  // namespace granary

@@ -1,0 +1,82 @@
+#include "operation/health.hpp"
+
+#include "operation/check.hpp"
+#include "operation/parts.hpp"
+
+namespace granary {
+
+namespace {
+
+HealthReport report_of(const Catalog& catalog, const CredentialSummary& summary) {
+  const Provider* provider = catalog.find_short_name(summary.provider);
+  HealthReport report{.id = summary.id,
+                      .leaf_user = summary.leaf_user,
+                      .provider = summary.provider,
+                      .status = summary.state.status,
+                      .since = summary.state.since,
+                      .reason = summary.state.reason,
+                      .message = message_for(summary.state.status, summary.state.reason, provider ? provider->name : summary.provider),
+                      .last_checked = summary.state.last_checked,
+                      .next_check = summary.state.next_check};
+  if (!provider || !provider->is_configured(summary.environment)) report.next_check.reset();
+  return report;
+}
+
+// Runs on the checks' executor, where the lanes are.
+Task<std::vector<ProviderHealth>> lanes_here(Checker& checker) {
+  std::vector<ProviderHealth> out;
+  const auto counts = co_await checker.store.count_by_status();
+  for (const auto& [key, lane] : checker.lanes) {
+    ProviderHealth health{.provider = key.provider,
+                          .environment = key.environment,
+                          .is_configured = lane.base_url != nullptr,
+                          .is_breaker_open = lane.breaker.is_open(),
+                          .last_success = lane.last_success};
+    if (lane.breaker.is_open()) health.breaker_opened = lane.breaker.state().opened_at;
+    for (const StatusCount& count : counts)
+      if (count.provider == key.provider) health.credentials.emplace_back(count.status, count.count);
+    out.push_back(std::move(health));
+  }
+  co_return out;
+}
+
+Task<Result<void>> close_here(Checker& checker, const std::string& provider) {
+  if (!checker.catalog.find_short_name(provider)) co_return fail(ErrorCode::not_found);
+  for (auto& [key, lane] : checker.lanes)
+    if (key.provider == provider && lane.breaker.is_open()) co_await close_breaker(checker, lane);
+  co_return Result<void>();
+}
+
+}  // namespace
+
+Task<Result<HealthReport>> find_health(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider) {
+  const auto summary = co_await parts.store.find_summary(owner, user, provider.short_name());
+  if (!summary) co_return fail(ErrorCode::not_found);
+  co_return report_of(parts.catalog, *summary);
+}
+
+Task<Result<HealthReport>> check_health(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider) {
+  const auto summary = co_await parts.store.find_summary(owner, user, provider.short_name());
+  if (!summary) co_return fail(ErrorCode::not_found);
+  const CheckEnd end = co_await run_on(parts.checker.executor, [&] { return check_now(parts.checker, summary->id); });
+  if (end == CheckEnd::gone) co_return fail(ErrorCode::not_found);
+  if (end == CheckEnd::seal_broken) co_return fail(ErrorCode::seal_broken);
+  co_return co_await find_health(parts, owner, user, provider);
+}
+
+Task<Page<HealthReport>> list_health(Parts& parts, std::optional<OwnerId> owner, const CredentialFilter& filter, PageRequest page) {
+  const auto found = co_await parts.store.list_summaries(owner, filter, page);
+  Page<HealthReport> out{.items = {}, .total = found.total};
+  for (const auto& summary : found.items) out.items.push_back(report_of(parts.catalog, summary));
+  co_return out;
+}
+
+Task<std::vector<ProviderHealth>> list_provider_health(Parts& parts) {
+  co_return co_await run_on(parts.checker.executor, [&] { return lanes_here(parts.checker); });
+}
+
+Task<Result<void>> close_breakers(Parts& parts, std::string provider) {
+  co_return co_await run_on(parts.checker.executor, [&] { return close_here(parts.checker, provider); });
+}
+
+}  // namespace granary

@@ -1,0 +1,49 @@
+// What is known of the credentials' health: one's status, a check on request, the list by status, the providers.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/task.hpp"
+#include "domain/descriptor.hpp"
+#include "domain/records.hpp"
+
+namespace granary {
+
+struct Parts;
+
+struct HealthReport {
+  CredentialId id;
+  LeafUserId leaf_user;
+  std::string provider;  // short name
+  Status status;
+  WallTime since;
+  std::optional<Reason> reason;
+  std::optional<std::string> message;
+  std::optional<WallTime> last_checked, next_check;
+};
+
+// not_found.
+Task<Result<HealthReport>> find_health(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider);
+// After a real exchange with the provider. not_found, seal_broken.
+Task<Result<HealthReport>> check_health(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider);
+// Newest change first; without an owner, everybody's (command line).
+Task<Page<HealthReport>> list_health(Parts& parts, std::optional<OwnerId> owner, const CredentialFilter& filter, PageRequest page);
+
+struct ProviderHealth {
+  std::string provider;  // short name
+  std::string environment;
+  bool is_configured = false;
+  bool is_breaker_open = false;
+  std::optional<WallTime> breaker_opened;
+  std::optional<WallTime> last_success;  // since the start
+  std::vector<std::pair<Status, std::int64_t>> credentials;  // linked, by status, of the provider as a whole
+};
+
+Task<std::vector<ProviderHealth>> list_provider_health(Parts& parts);
+// All its environments. not_found for an unknown provider.
+Task<Result<void>> close_breakers(Parts& parts, std::string provider);
+
+}  // namespace granary

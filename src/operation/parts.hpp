@@ -1,0 +1,36 @@
+// What the operations work with. Built by main (and by tests), used by operation/*.cpp; whoever calls an operation holds
+// only a reference. This is the one header of operation/ that names store/, sealing/ and provider/.
+#pragma once
+
+#include <atomic>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "crypto/password_pool.hpp"
+#include "domain/descriptor.hpp"
+#include "operation/checker.hpp"
+#include "operation/tokens.hpp"
+#include "sealing/sealer.hpp"
+#include "store/store.hpp"
+
+namespace granary {
+
+// One for each thread, since each has its own connection to the store. References outlive it.
+struct Parts {
+  Store& store;
+  const Sealer& sealer;
+  Clock& clock;
+  Random& random;
+  const Catalog& catalog;
+  Log& log;
+  crypto::PasswordPool& passwords;
+  Checker& checker;
+  TokenVerifier& tokens;
+};
+
+inline SealScope scope_of(const StoredCredential& credential) {
+  return {.owner = credential.owner, .provider = credential.provider, .credential = credential.id};
+}
+
+}  // namespace granary

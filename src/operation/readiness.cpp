@@ -1,0 +1,12 @@
+#include "operation/readiness.hpp"
+
+#include "operation/parts.hpp"
+
+namespace granary {
+
+Task<bool> is_ready(Parts& parts) {
+  co_await parts.store.find_setting("token key");
+  co_return true;
+}
+
+}  // namespace granary

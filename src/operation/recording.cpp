@@ -1,0 +1,121 @@
+#include "operation/recording.hpp"
+
+namespace granary {
+
+namespace {
+
+constexpr int kTriesMax = 8;
+
+// Only what the descriptor shows can be withdrawn, so the copy of the fields is made at most once.
+std::optional<Fields> without(const Fields& fields, const std::vector<std::string>& withdrawn) {
+  std::optional<Fields> out;
+  for (const auto& name : withdrawn) {
+    if (!fields.find(name)) continue;
+    if (!out) out = fields.clone();
+    out->remove(name);
+  }
+  return out;
+}
+
+// The fields to store: the flow's, less what a withdrawn permission takes away.
+std::optional<Fields> fields_to_store(Checker& checker, const Recording& recording, const CheckState& after) {
+  std::optional<Fields> fields;
+  if (recording.fields) fields = recording.fields->clone();
+  if (after.status != Status::missing_permission || recording.withdrawn.empty()) return fields;
+  if (fields) {
+    if (auto less = without(*fields, recording.withdrawn)) return less;
+    return fields;
+  }
+  const auto& c = recording.credential;
+  const auto packed = checker.sealer.open_fields({c.owner, c.provider, c.id}, c.fields_key, c.fields_version, c.fields);
+  const auto stored = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
+  return stored ? without(*stored, recording.withdrawn) : std::nullopt;
+}
+
+// Seals the fields for the version they will have. A key that does not open any more (a damaged row) gives way to a new one.
+void seal_into(Checker& checker, const StoredCredential& credential, const Fields& fields, CheckRecord& record) {
+  const SealScope scope{.owner = credential.owner, .provider = credential.provider, .credential = credential.id};
+  Sealed key = credential.fields_key;
+  if (!checker.sealer.opens_fields_key(scope, key)) {
+    key = checker.sealer.new_fields_key(scope, checker.random);
+    record.fields_key = key;
+  }
+  record.fields = checker.sealer.seal_fields(scope, key, credential.fields_version + 1, fields.pack(), checker.random);
+}
+
+}  // namespace
+
+CheckPolicy policy_for(const Checker& checker, const LaneState& lane) {
+  return {.interval = lane.interval,
+          .confirm_after = checker.settings.confirm_after,
+          .outage_after = checker.settings.outage_after,
+          .login = lane.provider->login_kind(),
+          .breaker_open = lane.breaker.is_open()};
+}
+
+Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
+  StoredCredential& credential = recording.credential;
+  const std::int64_t link_version = credential.link_version;
+  bool fields_done = false;
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    RecordedEnd end;
+    end.before = credential.state;
+    end.after = recording.next_state(credential.state);
+    CheckRecord record{.id = credential.id,
+                       .fields_version = credential.fields_version,
+                       .state_version = credential.state_version,
+                       .link_version = link_version};
+    if (!fields_done) {
+      if (const auto fields = fields_to_store(checker, recording, end.after)) seal_into(checker, credential, *fields, record);
+      record.environment = recording.environment;
+      record.origin = recording.origin;
+      record.clears_spending = recording.clears_spending;
+      if (recording.removes_candidate) record.candidate = CandidateChange::remove;
+    }
+    record.state = end.after;
+    if (!recording.events.empty()) record.events = co_await seal_events(checker, credential, recording.events);
+
+    const bool replaces_fields = record.fields.has_value();
+    const Recorded recorded = co_await checker.store.record_check(record);
+    if (!recorded.exists) {
+      end.kind = RecordedEnd::Kind::gone;
+      co_return end;
+    }
+    if (!recorded.fields_kept) {
+      end.kind = RecordedEnd::Kind::lost_race;
+      co_return end;
+    }
+    if (recorded.state_kept) {
+      log_change(checker, credential, end.before, end.after);
+      co_return end;
+    }
+    // Health or link moved while the provider was asked (the breaker, an unlink): what the provider gave is kept already,
+    // the rest is decided anew on what is there now.
+    fields_done = true;
+    auto now_stored = co_await checker.store.find_credential(credential.id);
+    if (!now_stored) {
+      end.kind = RecordedEnd::Kind::gone;
+      co_return end;
+    }
+    if (!now_stored->leaf_user || now_stored->link_version != link_version) {
+      end.kind = RecordedEnd::Kind::unlinked;
+      co_return end;
+    }
+    if (replaces_fields) recording.withdrawn.clear();
+    credential = std::move(*now_stored);
+  }
+  throw StoreUnavailable("a credential changed each time its answer was recorded");
+}
+
+void log_change(Checker& checker, const StoredCredential& credential, const CheckState& before, const CheckState& after) {
+  if (before.status == after.status) return;
+  const bool is_bad = after.status == Status::unauthenticated || after.status == Status::missing_permission;
+  checker.log.write(is_bad ? LogLevel::warning : LogLevel::info, "status changed",
+                    {{"credential", credential.id.text()},
+                     {"provider", credential.provider},
+                     {"from", name_of(before.status)},
+                     {"to", name_of(after.status)},
+                     {"reason", after.reason ? name_of(*after.reason) : ""}});
+}
+
+}  // namespace granary

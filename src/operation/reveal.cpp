@@ -1,0 +1,42 @@
+#include <algorithm>
+
+#include "operation/credentials.hpp"
+#include "operation/parts.hpp"
+
+namespace granary {
+
+namespace {
+
+Revealed open_row(const Parts& parts, OwnerId owner, const RevealedRow& row, const Provider& provider) {
+  Revealed revealed{.id = row.id, .provider = &provider, .status = row.status, .created = row.created};
+  const auto packed = parts.sealer.open_fields({owner, row.provider, row.id}, row.fields_key, row.fields_version, row.fields);
+  if (packed) revealed.fields = Fields::unpack(packed->reveal());
+  return revealed;
+}
+
+}  // namespace
+
+Task<Result<Revealed>> reveal(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider) {
+  const auto row = co_await parts.store.find_revealed(owner, user, provider.short_name());
+  if (!row) co_return fail(ErrorCode::not_found);
+  Revealed revealed = open_row(parts, owner, *row, provider);
+  if (revealed.fields) co_return revealed;
+  parts.log.error("the sealed fields of a credential do not open; restore it from a backup or connect it again",
+                  {{"credential", row->id.text()}, {"provider", row->provider}});
+  co_return fail(ErrorCode::seal_broken);
+}
+
+Task<std::vector<Revealed>> reveal_all(Parts& parts, OwnerId owner, LeafUserId user) {
+  std::vector<Revealed> out;
+  for (const RevealedRow& row : co_await parts.store.list_revealed(owner, user))
+    if (const Provider* provider = parts.catalog.find_short_name(row.provider)) out.push_back(open_row(parts, owner, row, *provider));
+  std::ranges::sort(out, {}, [](const Revealed& revealed) { return revealed.provider->user_position; });
+  co_return out;
+}
+
+Task<Result<void>> disconnect(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider) {
+  if (co_await parts.store.delete_credential(owner, user, provider.short_name())) co_return Result<void>();
+  co_return fail(ErrorCode::not_found);
+}
+
+}  // namespace granary

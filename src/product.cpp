@@ -1,0 +1,132 @@
+#include "product.hpp"
+
+#include "store/sqlite/open.hpp"
+
+namespace granary {
+
+namespace {
+
+constexpr milliseconds kStartSpreadMax{std::chrono::minutes(10)};
+constexpr const char* kTokenKey = "token key";
+
+LogLevel level_of(const std::string& name) {
+  if (name == "debug") return LogLevel::debug;
+  if (name == "warning") return LogLevel::warning;
+  return name == "error" ? LogLevel::error : LogLevel::info;
+}
+
+std::vector<http::AddressRange> allowed_ranges(const config::Config& config) {
+  std::vector<http::AddressRange> ranges;
+  for (const auto& text : config.egress_allow) {
+    const auto range = http::AddressRange::parse(text);
+    if (!range) throw StartRefused("egress.allow: " + text + " is no address or range, such as 127.0.0.1/32");
+    ranges.push_back(*range);
+  }
+  return ranges;
+}
+
+// The ring is opened before anything is written, so a wrong key leaves no trace.
+std::unique_ptr<Sealer> open_store(const std::string& file, const Plaintext& root_key, Clock& clock, Random& random) {
+  const auto opened_by = [&](const std::vector<sqlite::RingRow>& rows) {
+    std::vector<RingKey> ring;
+    for (const auto& row : rows) ring.push_back({.version = row.version, .wrapped = row.wrapped});
+    return Sealer::open(root_key, ring);
+  };
+  auto rows = sqlite::inspect(file);
+  if (!rows.empty() && !opened_by(rows))
+    throw StartRefused("the root key does not open the store " + file + ": give the key that it was made with");
+  sqlite::prepare(
+      file,
+      [&] {
+        const RingKey first = Sealer::first_ring_key(root_key, random);
+        return sqlite::RingRow{.version = first.version, .wrapped = first.wrapped};
+      },
+      clock.now());
+  auto sealer = opened_by(sqlite::inspect(file));
+  if (!sealer) throw StartRefused("the root key does not open the store " + file);
+  return std::make_unique<Sealer>(std::move(*sealer));
+}
+
+Task<Plaintext> load_token_key(Store& store, const Sealer& sealer, Random& random) {
+  if (const auto stored = co_await store.find_setting(kTokenKey)) {
+    auto key = sealer.open_setting(kTokenKey, {*stored});
+    if (!key) throw StartRefused("the key of the login tokens does not open: the store is damaged, restore it from a backup");
+    co_return std::move(*key);
+  }
+  Plaintext key(random.bytes(crypto::kKeyBytes));
+  co_await store.save_setting(kTokenKey, sealer.seal_setting(kTokenKey, key, random).bytes);
+  co_return key;
+}
+
+CheckSettings settings_of(const config::Config& config, const http::EgressGuard& guard) {
+  CheckSettings settings;
+  settings.interval = config.check_interval;
+  settings.confirm_after = config.confirm_after;
+  settings.outage_after = config.outage_after;
+  settings.timeout = config.timeout;
+  settings.breaker = {.window = config.breaker_window, .minimum = config.breaker_minimum, .share = config.breaker_share};
+  if (config.bind_origins == config::BindOrigins::public_only)
+    settings.is_exempt_origin = [&guard](const Url& url) { return guard.allows_host(url.host); };
+  return settings;
+}
+
+}  // namespace
+
+Worker::Worker(Product& product, const std::string& store_file)
+    : store(store_file, *product.writer),
+      tokens(product.token_key, product.token_generation),
+      parts{.store = store,
+            .sealer = *product.sealer,
+            .clock = product.clock,
+            .random = product.random,
+            .catalog = product.catalog,
+            .log = product.log,
+            .passwords = product.passwords,
+            .checker = product.checker,
+            .tokens = tokens} {}
+
+Product::Product(const config::Config& config, Catalog the_catalog, const Plaintext& root_key, DataFolder data_folder, int workers_count)
+    : log(clock, level_of(config.log_level)),
+      catalog(std::move(the_catalog)),
+      folder(std::move(data_folder)),
+      sealer(open_store(folder.store_file(), root_key, clock, random)),
+      writer(std::make_unique<sqlite::Writer>(folder.store_file(), [this](double seconds) { metrics.observe_commit(seconds); })),
+      checks_store(folder.store_file(), *writer),
+      guard(allowed_ranges(config)),
+      transport(checks_context, guard, {.ca_file = config.ca_file, .proxy = config.proxy}),
+      checker(checks_context.get_executor(), checks_store, *sealer, clock, random, catalog, transport, log, metrics,
+              settings_of(config, guard)),
+      scheduler(checker) {
+  token_key = run_to_end(checks_context, load_token_key(checks_store, *sealer, random));
+  const auto breakers = run_to_end(checks_context, checks_store.load_breakers());
+  if (auto prepared = prepare_lanes(checker, breakers); !prepared) throw StartRefused("[providers] " + prepared.error().detail);
+  for (int i = 0; i < workers_count; ++i) workers.push_back(std::make_unique<Worker>(*this, folder.store_file()));
+}
+
+Product::~Product() = default;
+
+Task<> Product::bring_up(const config::Config& config) {
+  const WallTime now = clock.now();
+  co_await checks_store.recover_candidates(now);
+  for (const auto& [key, lane] : checker.lanes) {
+    const milliseconds spread = std::min(lane.interval, kStartSpreadMax);
+    if (lane.base_url) co_await checks_store.resume_configured(key, now, spread);
+    else co_await checks_store.mark_not_configured(key, now);
+  }
+  for (const auto& provider : config.accept_new_origin) {
+    const LaneState& lane = std::ranges::find(checker.lanes, provider, [](const auto& entry) { return entry.first.provider; })->second;
+    const auto count = co_await checks_store.accept_new_origin(provider, now, std::min(lane.interval, kStartSpreadMax));
+    log.warning("the new address of a provider was accepted for the credentials stored before",
+                {{"provider", provider}, {"credentials", count}});
+  }
+}
+
+void run_to_end(asio::io_context& context, Task<> task) {
+  std::exception_ptr error;
+  asio::co_spawn(context, std::move(task), [&](std::exception_ptr failed) { error = failed; });
+  context.run();
+  context.restart();
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace granary

@@ -1,0 +1,76 @@
+// Every object of a running Granary, in the order in which they are built; destroyed in the reverse order. Used by main:
+// to serve, and to run one command on the data when no server does.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/data_folder.hpp"
+#include "config/config.hpp"
+#include "http/curl_transport.hpp"
+#include "operation/parts.hpp"
+#include "scheduler/scheduler.hpp"
+#include "store/sqlite/sqlite_store.hpp"
+
+namespace granary {
+
+// What serves one thread: a context, a connection to the store, remembered tokens.
+struct Worker {
+  Worker(struct Product& product, const std::string& store_file);
+
+  asio::io_context context{1};
+  sqlite::SqliteStore store;
+  TokenVerifier tokens;
+  Parts parts;
+};
+
+struct Product {
+  // Throws StartRefused: a wrong root key (then nothing was written), a newer schema, a store that cannot be used.
+  Product(const config::Config& config, Catalog the_catalog, const Plaintext& root_key, DataFolder data_folder, int workers_count);
+  ~Product();
+  Product(const Product&) = delete;
+  Product& operator=(const Product&) = delete;
+
+  // What a start owes the stored credentials: providers that lost or regained their address, accepted origins, PUTs that
+  // a crash interrupted. Runs on the checks' context.
+  Task<> bring_up(const config::Config& config);
+
+  SystemClock clock;
+  SystemRandom random;
+  Log log;
+  Metrics metrics;
+  Catalog catalog;
+  DataFolder folder;
+  std::unique_ptr<Sealer> sealer;
+  std::unique_ptr<sqlite::Writer> writer;
+  crypto::PasswordPool passwords;
+  std::atomic<std::uint64_t> token_generation = 1;
+  Plaintext token_key;
+  asio::io_context checks_context{1};
+  sqlite::SqliteStore checks_store;
+  http::EgressGuard guard;
+  http::CurlTransport transport;
+  Checker checker;
+  Scheduler scheduler;
+  std::vector<std::unique_ptr<Worker>> workers;
+};
+
+// Runs a task on a context that nothing else runs yet, to its end.
+template <class T>
+T run_to_end(asio::io_context& context, Task<T> task) {
+  std::optional<T> result;
+  std::exception_ptr error;
+  asio::co_spawn(context, std::move(task), [&](std::exception_ptr failed, T value) {
+    error = failed;
+    if (!failed) result.emplace(std::move(value));
+  });
+  context.run();
+  context.restart();
+  if (error) std::rethrow_exception(error);
+  return std::move(*result);
+}
+void run_to_end(asio::io_context& context, Task<> task);
+
+}  // namespace granary

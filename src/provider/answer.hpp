@@ -1,0 +1,30 @@
+// Reads what every provider's answers have in common: failures of the network, overload, Retry-After. What a flow does
+// not recognise is unavailable, never refused.
+#pragma once
+
+#include <optional>
+
+#include "base/json.hpp"
+#include "provider/flow.hpp"
+
+namespace granary {
+
+// A verdict for no answer, a cut one, 408, 429, 5xx, redirects; nullopt when the flow must read on (2xx and other 4xx).
+std::optional<Verdict> read_common(const http::Exchange& answer, WallTime now);
+
+Verdict unavailable(Reason reason);
+Verdict refused();
+Verdict forbidden(Reason reason);
+
+inline bool is_success(const http::Exchange& answer) { return answer.status >= 200 && answer.status < 300; }
+
+// Seconds or a date (RFC 9110, section 10.2.3); nullopt when absent or unreadable.
+std::optional<seconds> read_retry_after(const http::Exchange& answer, WallTime now);
+
+// The body as a JSON object; nullopt for anything else.
+std::optional<Json> read_object(const http::Exchange& answer);
+
+// A non-empty string, or a number as text, no longer than a token may be.
+std::optional<std::string> read_text(const Json* value);
+
+}  // namespace granary

@@ -1,0 +1,80 @@
+// A flow speaks one provider's protocol: a state machine without I/O. It is given the credential's fields and each
+// answer, and says what to send next or what it all came to. operation/ does the sending.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/url.hpp"
+#include "domain/check_state.hpp"
+#include "domain/descriptor.hpp"
+#include "domain/fields.hpp"
+#include "http/transport.hpp"
+
+namespace granary {
+
+// Tokens longer than this are not kept (behaviour.md).
+inline constexpr std::size_t kTokenBytesMax = 64 * 1024;
+
+// Fields that are ours: never shown, sealed with the rest.
+inline constexpr std::string_view kPreviousRefreshToken = "_previousRefreshToken";
+inline constexpr std::string_view kAccessTokenExpires = "_accessTokenExpires";  // microseconds since 1970
+
+struct FieldUpdate {
+  std::string name;
+  std::optional<Plaintext> value;  // nullopt: removed
+};
+
+struct Verdict {
+  Answer answer;
+  std::vector<FieldUpdate> updates;
+  // Fields that lose their value once the status is MISSING_PERMISSION.
+  std::vector<std::string> withdrawn;
+  // What the provider was shown in another form than the field's (ciphertext): secrets for the redaction.
+  std::vector<Plaintext> derived_secrets;
+  // A one-use token was sent and no answer to it arrived: it may be spent.
+  bool answer_lost = false;
+};
+
+struct Send {
+  http::OutboundRequest request;  // the deadline is the sender's
+  std::string one_use_token;      // spent by this request; empty: none
+};
+
+using Step = std::variant<Send, Verdict>;
+
+struct FlowInput {
+  const Url& base_url;
+  const Fields& fields;
+  bool outcome_unknown = false;  // an earlier answer was lost
+  WallTime now;
+};
+
+class Flow {
+ public:
+  virtual ~Flow() = default;
+  virtual Step start() = 0;
+  // The answer to what was sent last; `now` for Retry-After.
+  virtual Step next(const http::Exchange& answer, WallTime now) = 0;
+};
+
+// A provider's parameters, read once at start.
+class FlowPlan {
+ public:
+  virtual ~FlowPlan() = default;
+  // The input's references outlive the flow.
+  virtual std::unique_ptr<Flow> start(const FlowInput& input) const = 0;
+};
+
+// The error's detail names the parameter at fault.
+Result<std::unique_ptr<FlowPlan>> plan_flow(const Provider& provider);
+
+Result<std::unique_ptr<FlowPlan>> plan_oauth2_refresh(const Provider& provider);
+Result<std::unique_ptr<FlowPlan>> plan_sentera(const Provider& provider);
+Result<std::unique_ptr<FlowPlan>> plan_agvance(const Provider& provider);
+Result<std::unique_ptr<FlowPlan>> plan_encrypted_login(const Provider& provider);
+
+}  // namespace granary

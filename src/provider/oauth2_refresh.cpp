@@ -1,0 +1,236 @@
+// OAuth 2.0 with a refresh token (RFC 6749, section 6): Ag Leader, and most of those to come. Without a probe every check
+// is a refresh. A refresh token counts as one-use: it is spent by the request that carries it.
+#include <algorithm>
+#include <charconv>
+
+#include "base/encoding.hpp"
+#include "provider/answer.hpp"
+#include "provider/request_template.hpp"
+
+namespace granary {
+
+namespace {
+
+enum class ClientAuthentication { basic, body };
+
+struct RefusedAnswer {
+  std::int64_t status;
+  std::string error;  // empty: no body at all
+};
+
+struct Parameters {
+  std::string token_path;
+  ClientAuthentication client_authentication = ClientAuthentication::basic;
+  std::string client_id_field, client_secret_field;
+  std::string access_token_field = "accessToken", refresh_token_field = "refreshToken";
+  std::vector<std::pair<std::string, std::string>> form;
+  std::vector<RefusedAnswer> refused;
+  std::optional<RequestTemplate> probe;
+  bool previous_token_valid = false;
+};
+
+class Oauth2Refresh final : public Flow {
+ public:
+  Oauth2Refresh(const Parameters& parameters, const FlowInput& input) : parameters_(parameters), input_(input) {}
+
+  Step start() override {
+    if (parameters_.probe && has_fresh_access_token()) return probe();
+    return refresh(std::string(input_.fields.value(parameters_.refresh_token_field)));
+  }
+
+  Step next(const http::Exchange& answer, WallTime now) override {
+    return is_probing_ ? read_probe(answer, now) : read_token(answer, now);
+  }
+
+ private:
+  bool has_fresh_access_token() const {
+    if (input_.fields.value(parameters_.access_token_field).empty()) return false;
+    const std::string_view text = input_.fields.value(kAccessTokenExpires);
+    if (text.empty()) return true;
+    std::int64_t micros = 0;
+    std::from_chars(text.data(), text.data() + text.size(), micros);
+    return from_micros(micros) > input_.now + seconds(60);
+  }
+
+  // The newest value: what this flow was given in the meantime stands above what was stored.
+  std::string_view value(std::string_view name) const {
+    for (const auto& update : updates_)
+      if (update.name == name && update.value) return update.value->reveal();
+    return input_.fields.value(name);
+  }
+
+  Step probe() {
+    is_probing_ = true;
+    Send send;
+    send.request = parameters_.probe->fill(input_.base_url, [this](std::string_view name) { return value(name); });
+    return send;
+  }
+
+  Step refresh(std::string token) {
+    is_probing_ = false;
+    has_refreshed_ = true;
+    sent_token_ = token;
+    std::string body = "grant_type=refresh_token&refresh_token=" + percent_encode(token);
+    const std::string_view id = input_.fields.value(parameters_.client_id_field);
+    const std::string_view secret = input_.fields.value(parameters_.client_secret_field);
+    Send send;
+    send.request.method = "POST";
+    send.request.url = input_.base_url.text() + parameters_.token_path;
+    send.request.headers = {{"Accept", "application/json"}, {"Content-Type", "application/x-www-form-urlencoded"}};
+    if (parameters_.client_authentication == ClientAuthentication::basic)
+      send.request.headers.emplace_back("Authorization", "Basic " + to_base64(std::string(id) + ":" + std::string(secret)));
+    else body += "&client_id=" + percent_encode(id) + "&client_secret=" + percent_encode(secret);
+    for (const auto& [name, text] : parameters_.form) body += "&" + percent_encode(name) + "=" + percent_encode(text);
+    send.request.body = std::move(body);
+    send.request.fresh_connection = true;
+    send.one_use_token = std::move(token);
+    return send;
+  }
+
+  bool is_refusal(const http::Exchange& answer) const {
+    std::string error;
+    if (!trim(answer.body).empty()) {
+      const auto json = read_object(answer);
+      error = json ? json->find_string("error").value_or("") : "";
+      if (error.empty()) return false;  // a body that says nothing of OAuth
+    }
+    return std::ranges::any_of(parameters_.refused,
+                               [&](const RefusedAnswer& known) { return known.status == answer.status && known.error == error; });
+  }
+
+  Step finish(Verdict verdict) {
+    verdict.updates = std::move(updates_);
+    verdict.answer.token_lifetime = lifetime_;
+    return verdict;
+  }
+
+  Step read_token(const http::Exchange& answer, WallTime now) {
+    if (auto common = read_common(answer, now)) return finish(std::move(*common));
+    if (!is_success(answer)) {
+      if (!is_refusal(answer)) return finish(unavailable(Reason::unexpected_answer));
+      const std::string_view previous = input_.fields.value(kPreviousRefreshToken);
+      if (parameters_.previous_token_valid && input_.outcome_unknown && !previous.empty() && previous != sent_token_)
+        return refresh(std::string(previous));
+      return finish(refused());
+    }
+    const auto json = read_object(answer);
+    const auto access_token = json ? read_text(json->find("access_token")) : std::nullopt;
+    if (!access_token) return finish(unavailable(Reason::unexpected_answer));
+    take_tokens(*json, *access_token, now);
+    if (parameters_.probe) return probe();
+    Verdict ok;
+    ok.answer.kind = AnswerKind::ok;
+    return finish(std::move(ok));
+  }
+
+  void take_tokens(const Json& json, const std::string& access_token, WallTime now) {
+    updates_.push_back({parameters_.access_token_field, Plaintext(access_token)});
+    const auto refresh_token = read_text(json.find("refresh_token"));
+    if (refresh_token && *refresh_token != sent_token_) {
+      updates_.push_back({parameters_.refresh_token_field, Plaintext(*refresh_token)});
+      updates_.push_back({std::string(kPreviousRefreshToken), Plaintext(sent_token_)});
+    }
+    lifetime_ = read_lifetime(json.find("expires_in"));
+    if (lifetime_) updates_.push_back({std::string(kAccessTokenExpires), Plaintext(std::to_string(to_micros(now + *lifetime_)))});
+    else updates_.push_back({std::string(kAccessTokenExpires), std::nullopt});
+  }
+
+  // A number, or one in a string, as some servers write it.
+  static std::optional<seconds> read_lifetime(const Json* value) {
+    const auto text = read_text(value);
+    std::int64_t count = 0;
+    if (!text || std::from_chars(text->data(), text->data() + text->size(), count).ec != std::errc()) return std::nullopt;
+    constexpr std::int64_t kLongest = 10LL * 365 * 86'400;
+    return count > 0 && count < kLongest ? std::optional(seconds(count)) : std::nullopt;
+  }
+
+  Step read_probe(const http::Exchange& answer, WallTime now) {
+    if (auto common = read_common(answer, now)) {
+      common->answer_lost = false;  // nothing was spent
+      return finish(std::move(*common));
+    }
+    if (is_success(answer)) {
+      Verdict ok;
+      ok.answer.kind = AnswerKind::ok;
+      return finish(std::move(ok));
+    }
+    if (answer.status == 401 && !has_refreshed_) return refresh(std::string(input_.fields.value(parameters_.refresh_token_field)));
+    if (answer.status == 401) return finish(refused());
+    if (answer.status == 403) return finish(forbidden(Reason::permission_denied));
+    return finish(unavailable(Reason::unexpected_answer));
+  }
+
+  const Parameters& parameters_;
+  FlowInput input_;
+  bool is_probing_ = false, has_refreshed_ = false;
+  std::string sent_token_;
+  std::vector<FieldUpdate> updates_;
+  std::optional<seconds> lifetime_;
+};
+
+class Plan final : public FlowPlan {
+ public:
+  explicit Plan(Parameters parameters) : parameters_(std::move(parameters)) {}
+  std::unique_ptr<Flow> start(const FlowInput& input) const override { return std::make_unique<Oauth2Refresh>(parameters_, input); }
+
+ private:
+  Parameters parameters_;
+};
+
+std::unexpected<Error> bad(const std::string& what) { return fail(ErrorCode::invalid_field, what); }
+
+Result<std::vector<RefusedAnswer>> parse_refused(const Json* json) {
+  std::vector<RefusedAnswer> out;
+  if (!json || !json->array()) return bad("refused must list {status, error}");
+  for (const Json& item : *json->array()) {
+    const Json* status = item.find("status");
+    const auto error = item.find_string("error");
+    if (!status || !status->integer() || !error) return bad("refused must list {status, error}");
+    out.push_back({*status->integer(), *error});
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FlowPlan>> plan_oauth2_refresh(const Provider& provider) {
+  const Json& json = provider.parameters;
+  if (auto checked = refuse_unknown_members(json, {"token_path", "client_authentication", "client_id_field", "client_secret_field",
+                                                   "access_token_field", "refresh_token_field", "form", "refused", "probe",
+                                                   "previous_token_valid"});
+      !checked)
+    return std::unexpected(checked.error());
+  Parameters parameters;
+  parameters.token_path = json.find_string("token_path").value_or("");
+  if (!parameters.token_path.starts_with('/')) return bad("token_path must begin with a slash");
+  const std::string authentication = json.find_string("client_authentication").value_or("basic");
+  if (authentication != "basic" && authentication != "body") return bad("client_authentication must be basic or body");
+  parameters.client_authentication = authentication == "basic" ? ClientAuthentication::basic : ClientAuthentication::body;
+  parameters.client_id_field = json.find_string("client_id_field").value_or("");
+  parameters.client_secret_field = json.find_string("client_secret_field").value_or("");
+  parameters.access_token_field = json.find_string("access_token_field").value_or("accessToken");
+  parameters.refresh_token_field = json.find_string("refresh_token_field").value_or("refreshToken");
+  for (const auto& field : {parameters.client_id_field, parameters.client_secret_field, parameters.refresh_token_field})
+    if (!provider.find_request(field)) return bad("client_id_field, client_secret_field and refresh_token_field must name request fields");
+  if (const Json* form = json.find("form")) {
+    if (!form->object()) return bad("form must be an object of strings");
+    for (const auto& [name, value] : *form->object()) {
+      if (!value.string()) return bad("form must be an object of strings");
+      parameters.form.emplace_back(name, *value.string());
+    }
+  }
+  auto refused_answers = parse_refused(json.find("refused"));
+  if (!refused_answers) return std::unexpected(refused_answers.error());
+  parameters.refused = std::move(*refused_answers);
+  if (const Json* probe = json.find("probe"); probe && !probe->is_null()) {
+    std::vector<std::string> known = provider.response;
+    for (const auto& field : provider.request) known.push_back(field.name);
+    auto parsed = RequestTemplate::parse(*probe, known);
+    if (!parsed) return bad("probe: " + parsed.error().detail);
+    parameters.probe = std::move(*parsed);
+  }
+  if (const Json* previous = json.find("previous_token_valid")) parameters.previous_token_valid = previous->boolean().value_or(false);
+  return std::make_unique<Plan>(std::move(parameters));
+}
+
+}  // namespace granary

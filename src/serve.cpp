@@ -1,0 +1,178 @@
+#include "serve.hpp"
+
+#include <sys/resource.h>
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <thread>
+
+#include "api/handlers.hpp"
+#include "api/routes.hpp"
+#include "cli/command_socket.hpp"
+#include "cli/commands.hpp"
+
+namespace granary {
+
+namespace {
+
+// SIGTERM leaves 10 s; what has not ended by then is cut off while there is time left to end in order.
+constexpr std::chrono::milliseconds kPatience{9000};
+
+using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+Task<http::Response> answer_metrics(Product& product, http::Request& request) {
+  if (request.path != "/metrics") co_return http::Response{.status = 404, .content_type = "text/plain", .body = "only /metrics is here\n"};
+  auto& worker = *product.workers.front();
+  for (const auto& count : co_await worker.store.count_by_status())
+    product.metrics.set_credentials(count.provider, name_of(count.status), static_cast<double>(count.count));
+  product.metrics.set_queue("writes", static_cast<double>(product.writer->queue_length()));
+  co_await run_on(product.checker.executor, [&]() -> Task<> {
+    double waiting = 0;
+    for (const auto& [key, lane] : product.checker.lanes) {
+      waiting += static_cast<double>(lane.limits.waiting());
+      product.metrics.set_breaker_open(key.provider, key.environment, lane.breaker.is_open());
+    }
+    product.metrics.set_queue("checks", waiting);
+    co_return;
+  });
+  co_return http::Response{.content_type = "text/plain; version=0.0.4", .body = product.metrics.text()};
+}
+
+// The threads of a server, and the order in which they stop.
+class Server {
+ public:
+  Server(Product& product, const config::Config& config, const Serving& serving)
+      : product_(product),
+        logins_(config.logins_per_minute),
+        limits_(static_cast<std::size_t>(config.connections), static_cast<std::size_t>(config.connections_per_address)) {
+    http::Endpoint endpoint = serving.endpoint;
+    for (auto& worker : product.workers) {
+      auto handler = api::make_handler(worker->parts, product.catalog, logins_, product.log, product.metrics);
+      listeners_.push_back(std::make_unique<http::Listener>(
+          worker->context, endpoint, std::move(handler),
+          http::Listener::Options{.tls = serving.tls, .limits = &limits_, .too_many = api::too_many_connections}));
+      endpoint = listeners_.front()->endpoint();  // port 0: the others take the one that was found
+    }
+    Worker& first = *product.workers.front();
+    if (serving.metrics_endpoint)
+      metrics_ = std::make_unique<http::Listener>(
+          first.context, *serving.metrics_endpoint, [&product](http::Request& request) { return answer_metrics(product, request); },
+          http::Listener::Options{});
+    socket_ = std::make_unique<cli::CommandSocket>(first.context, product.folder.path(),
+                                                   [&first](Json request) { return cli::run_command(first.parts, std::move(request)); });
+  }
+
+  // However serving ends, no thread outlives what it uses.
+  ~Server() {
+    if (threads_.empty() || !threads_.front().joinable()) return;
+    product_.checks_context.stop();
+    for (auto& worker : product_.workers) worker->context.stop();
+    join();
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  http::Endpoint endpoint() const { return listeners_.front()->endpoint(); }
+
+  void start() {
+    for (auto& listener : listeners_) listener->start();
+    if (metrics_) metrics_->start();
+    threads_.emplace_back([this] { run(product_.checks_context, product_.scheduler.run()); });
+    for (auto& worker : product_.workers) threads_.emplace_back([this, &worker] { run_context(worker->context); });
+  }
+
+  // Tells every thread to end; `all_ended` is called from the last one.
+  void stop(std::function<void()> all_ended) {
+    {
+      const std::lock_guard lock(mutex_);
+      all_ended_ = std::move(all_ended);
+    }
+    for (std::size_t i = 0; i < listeners_.size(); ++i)
+      asio::post(product_.workers[i]->context, [this, i] {
+        listeners_[i]->stop();
+        if (i == 0 && metrics_) metrics_->stop();
+        if (i == 0) socket_->stop();
+      });
+    asio::post(product_.checks_context, [this] { product_.scheduler.stop(); });
+    count_down();
+  }
+
+  // Ends the exchanges that still run: their checks are recorded as unanswered, and everything comes to its end.
+  void cut_off() {
+    asio::post(product_.checks_context, [this] { product_.transport.stop(); });
+  }
+
+  void join() {
+    for (auto& thread : threads_) thread.join();
+  }
+
+ private:
+  void run(asio::io_context& context, Task<> task) {
+    // The API asks for checks until its last request has ended.
+    checks_guard_.emplace(asio::make_work_guard(context));
+    asio::co_spawn(context, std::move(task), [](std::exception_ptr error) {
+      if (error) std::rethrow_exception(error);
+    });
+    run_context(context);
+  }
+
+  void run_context(asio::io_context& context) {
+    context.run();
+    count_down();
+  }
+
+  void count_down() {
+    const std::lock_guard lock(mutex_);
+    // The workers end first; the checks' context is held until they have.
+    if (++ended_ == static_cast<int>(product_.workers.size()) + 1 && all_ended_)
+      asio::post(product_.checks_context, [this] {
+        product_.transport.close_idle();
+        checks_guard_.reset();
+      });
+    if (ended_ == static_cast<int>(product_.workers.size()) + 2 && all_ended_) all_ended_();
+  }
+
+  Product& product_;
+  api::LoginLimit logins_;
+  http::ConnectionLimits limits_;
+  std::vector<std::unique_ptr<http::Listener>> listeners_;
+  std::unique_ptr<http::Listener> metrics_;
+  std::unique_ptr<cli::CommandSocket> socket_;
+  std::optional<asio::executor_work_guard<Executor>> checks_guard_;
+  std::vector<std::thread> threads_;
+  std::mutex mutex_;
+  int ended_ = 0;  // threads, and the call of stop itself
+  std::function<void()> all_ended_;
+};
+
+Task<> wait_and_stop(asio::io_context& context, Server& server, Log& log) {
+  asio::basic_signal_set<Executor> signals(context.get_executor(), SIGTERM, SIGINT);
+  co_await signals.async_wait(use_task);
+  log.info("stopping: what is in flight is finished");
+  Timer patience(context.get_executor(), kPatience);
+  server.stop([&] { asio::post(context, [&] { patience.cancel(); }); });
+  const auto [cancelled] = co_await patience.async_wait(asio::as_tuple(use_task));
+  if (!cancelled) server.cut_off();
+  server.join();
+  context.stop();  // whatever else ran here (the demo) ends with the server
+}
+
+}  // namespace
+
+void serve(Product& product, const config::Config& config, const Serving& serving, asio::io_context& main,
+           const std::function<void(const http::Endpoint&)>& when_ready) {
+  run_to_end(product.checks_context, product.bring_up(config));
+  Server server(product, config, serving);
+  const std::string where = http::format_endpoint(server.endpoint());
+  server.start();
+  product.log.info("serving", {{"listen", where}, {"tls", serving.tls ? "yes" : "no"}, {"version", GRANARY_VERSION}});
+  asio::co_spawn(main, wait_and_stop(main, server, product.log), [](std::exception_ptr error) {
+    if (error) std::rethrow_exception(error);
+  });
+  if (when_ready) when_ready(server.endpoint());
+  main.run();
+  product.log.info("stopped");
+}
+
+}  // namespace granary

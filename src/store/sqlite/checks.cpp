@@ -1,0 +1,196 @@
+// What checks read and record.
+#include "store/sqlite/rows.hpp"
+#include "store/sqlite/sqlite_store.hpp"
+
+namespace granary::sqlite {
+
+namespace {
+
+std::optional<Instant> read_instant(const Statement& row, int first) {
+  if (row.is_null(first)) return std::nullopt;
+  return Instant{.wall = row.time(first), .steady = SteadyTime(microseconds(row.integer(first + 1))), .process = row.integer(first + 2)};
+}
+
+struct InstantColumns {
+  std::optional<std::int64_t> wall, steady, process;
+};
+
+InstantColumns columns_of(const std::optional<Instant>& instant) {
+  if (!instant) return {};
+  return {to_micros(instant->wall), instant->steady.time_since_epoch().count(), instant->process};
+}
+
+void save_state(Connection& db, std::int64_t row, const CheckState& state) {
+  const auto reason = state.reason ? std::optional(static_cast<std::int64_t>(*state.reason)) : std::nullopt;
+  const InstantColumns pending = columns_of(state.pending_since), outage = columns_of(state.outage_since);
+  db.prepare(
+        "UPDATE credential SET status = ?, since = ?, reason = ?, last_checked = ?, next_check = ?, pending = ?, pending_wall = ?,"
+        " pending_steady = ?, pending_process = ?, refusals = ?, outages = ?, outage_wall = ?, outage_steady = ?, outage_process = ?,"
+        " failures = ?, outcome_unknown = ?, suspected = ?, turned_by_check = ?, state_version = state_version + 1 WHERE row = ?")
+      .bind(static_cast<std::int64_t>(state.status), state.since, reason, state.last_checked, state.next_check,
+            static_cast<std::int64_t>(state.pending), pending.wall, pending.steady, pending.process, state.refusals, state.outages,
+            outage.wall, outage.steady, outage.process, state.failures, state.outcome_unknown, state.suspected, state.turned_by_check, row)
+      .run();
+}
+
+void save_events(Connection& db, std::int64_t row, const EventsWrite& events) {
+  if (events.events_key) db.prepare("UPDATE credential SET events_key = ? WHERE row = ?").bind(*events.events_key, row).run();
+  for (const SegmentWrite& segment : events.segments)
+    db.prepare("INSERT OR REPLACE INTO event_segment (credential, day, number, count, data) VALUES (?, ?, ?, ?, ?)")
+        .bind(row, segment.day, segment.number, segment.count, segment.data)
+        .run();
+  for (const ContentWrite& content : events.contents)
+    db.prepare("INSERT INTO event_content (credential, number, digest, last_day, data) VALUES (?, ?, ?, ?, ?)")
+        .bind(row, content.number, as_blob(content.digest), events.day, content.data)
+        .run();
+  for (const std::int32_t number : events.used_contents)
+    db.prepare("UPDATE event_content SET last_day = ? WHERE credential = ? AND number = ? AND last_day < ?")
+        .bind(events.day, row, number, events.day)
+        .run();
+}
+
+void save_fields(Connection& db, std::int64_t row, const CheckRecord& record) {
+  if (record.fields)
+    db.prepare("UPDATE credential SET fields = ?, fields_version = fields_version + 1 WHERE row = ?").bind(*record.fields, row).run();
+  if (record.fields_key) db.prepare("UPDATE credential SET fields_key = ? WHERE row = ?").bind(*record.fields_key, row).run();
+  if (record.environment) db.prepare("UPDATE credential SET environment = ? WHERE row = ?").bind(*record.environment, row).run();
+  if (record.origin) db.prepare("UPDATE credential SET origin = ? WHERE row = ?").bind(*record.origin, row).run();
+  if (record.clears_spending) db.prepare("UPDATE credential SET spending = NULL WHERE row = ?").bind(row).run();
+  if (record.candidate == CandidateChange::remove)
+    db.prepare("UPDATE credential SET candidate = NULL, candidate_sent = 0 WHERE row = ?").bind(row).run();
+}
+
+}  // namespace
+
+CheckState read_state(const Statement& row, int first) {
+  CheckState state;
+  state.status = static_cast<Status>(row.integer(first));
+  state.since = row.time(first + 1);
+  state.reason = row.is_null(first + 2) ? std::nullopt : std::optional(static_cast<Reason>(row.integer(first + 2)));
+  state.last_checked = row.optional_time(first + 3);
+  state.next_check = row.optional_time(first + 4);
+  state.pending = static_cast<Pending>(row.integer(first + 5));
+  state.pending_since = read_instant(row, first + 6);
+  state.refusals = static_cast<std::int32_t>(row.integer(first + 9));
+  state.outages = static_cast<std::int32_t>(row.integer(first + 10));
+  state.outage_since = read_instant(row, first + 11);
+  state.failures = static_cast<std::int32_t>(row.integer(first + 14));
+  state.outcome_unknown = row.integer(first + 15) != 0;
+  state.suspected = row.integer(first + 16) != 0;
+  state.turned_by_check = row.integer(first + 17) != 0;
+  return state;
+}
+
+Task<std::optional<StoredCredential>> SqliteStore::find_credential(CredentialId id) {
+  auto row = reader_.prepare(
+      "SELECT id, owner_id, leaf_user_id, provider, environment, created, fields_version, state_version, link_version, fields,"
+      " fields_key, events_key, origin, spending, candidate, candidate_sent, status, since, reason, last_checked, next_check,"
+      " pending, pending_wall, pending_steady, pending_process, refusals, outages, outage_wall, outage_steady, outage_process,"
+      " failures, outcome_unknown, suspected, turned_by_check FROM credential WHERE id = ?");
+  if (!row.bind(id).step()) co_return std::nullopt;
+  StoredCredential c;
+  c.id = row.id<CredentialId>(0);
+  c.owner = row.id<OwnerId>(1);
+  if (!row.is_null(2)) c.leaf_user = row.id<LeafUserId>(2);
+  c.provider = row.text(3);
+  c.environment = row.text(4);
+  c.created = row.time(5);
+  c.fields_version = row.integer(6);
+  c.state_version = row.integer(7);
+  c.link_version = row.integer(8);
+  c.fields = {row.blob(9)};
+  c.fields_key = {row.blob(10)};
+  c.events_key = {row.blob(11)};
+  c.origin = row.text(12);
+  c.spending = row.blob(13);
+  if (!row.is_null(14)) c.candidate = Candidate{.fields = {row.blob(14)}, .sent = row.integer(15) != 0};
+  c.state = read_state(row, 16);
+  co_return c;
+}
+
+Task<std::vector<CredentialId>> SqliteStore::list_due(const Lane& lane, WallTime now, WallTime horizon, std::int64_t limit) {
+  std::vector<CredentialId> ids;
+  const auto collect = [&](Statement rows, WallTime bound) {
+    rows.bind(lane.provider, lane.environment, bound, limit);
+    while (rows.step()) ids.push_back(rows.id<CredentialId>(0));
+  };
+  collect(reader_.prepare("SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check <= ? ORDER BY next_check LIMIT ?"),
+          now);
+  // Beyond any wait possible: the clock was ahead when these were written.
+  collect(reader_.prepare("SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check > ? LIMIT ?"), horizon);
+  co_return ids;
+}
+
+Task<std::optional<CredentialId>> SqliteStore::find_probe(const Lane& lane) {
+  auto row = reader_.prepare(
+      "SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check IS NOT NULL ORDER BY"
+      " next_check LIMIT 1");
+  co_return row.bind(lane.provider, lane.environment).step() ? std::optional(row.id<CredentialId>(0)) : std::nullopt;
+}
+
+Task<bool> SqliteStore::begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
+                                       std::string_view token_digest) {
+  const std::optional<Sealed> digest = token_digest.empty() ? std::nullopt : std::optional(as_blob(token_digest));
+  co_return co_await writer_.run([&](Connection& db) {
+    db.prepare("UPDATE credential SET origin = ?, spending = coalesce(?, spending) WHERE id = ? AND fields_version = ?")
+        .bind(origin, digest, id, fields_version)
+        .run();
+    return db.changes() > 0;
+  });
+}
+
+Task<Recorded> SqliteStore::record_check(const CheckRecord& record) {
+  co_return co_await writer_.run([&](Connection& db) {
+    Recorded recorded;
+    std::int64_t row = 0, fields_version = 0, state_version = 0, link_version = 0;
+    {
+      auto found = db.prepare("SELECT row, fields_version, state_version, link_version FROM credential WHERE id = ?");
+      if (!found.bind(record.id).step()) return recorded;
+      row = found.integer(0);
+      fields_version = found.integer(1);
+      state_version = found.integer(2);
+      link_version = found.integer(3);
+    }
+    recorded.exists = true;
+    if (fields_version != record.fields_version) return recorded;
+    recorded.fields_kept = true;
+    save_fields(db, row, record);
+    if (state_version != record.state_version || link_version != record.link_version) return recorded;
+    recorded.state_kept = true;
+    if (record.state) save_state(db, row, *record.state);
+    if (record.events) save_events(db, row, *record.events);
+    return recorded;
+  });
+}
+
+Task<> SqliteStore::record_not_sent(CredentialId id, Reason reason, WallTime now) {
+  co_await writer_.run([&](Connection& db) {
+    db.prepare(
+          "UPDATE credential SET reason = ?, next_check = ?, state_version = state_version + 1 WHERE id = ? AND leaf_user_id IS NOT NULL")
+        .bind(static_cast<std::int64_t>(reason), now, id)
+        .run();
+  });
+}
+
+Task<bool> SqliteStore::save_candidate(CredentialId id, const Sealed& fields) {
+  co_return co_await writer_.run([&](Connection& db) {
+    db.prepare("UPDATE credential SET candidate = ?, candidate_sent = 0 WHERE id = ? AND leaf_user_id IS NOT NULL").bind(fields, id).run();
+    return db.changes() > 0;
+  });
+}
+
+Task<bool> SqliteStore::mark_candidate_sent(CredentialId id) {
+  co_return co_await writer_.run([&](Connection& db) {
+    db.prepare("UPDATE credential SET candidate_sent = 1 WHERE id = ? AND candidate IS NOT NULL").bind(id).run();
+    return db.changes() > 0;
+  });
+}
+
+Task<> SqliteStore::recover_candidates(WallTime now) {
+  co_await writer_.run([&](Connection& db) {
+    db.prepare("UPDATE credential SET candidate = NULL WHERE candidate IS NOT NULL AND candidate_sent = 0").run();
+    db.prepare("UPDATE credential SET next_check = ? WHERE candidate IS NOT NULL AND leaf_user_id IS NOT NULL").bind(now).run();
+  });
+}
+
+}  // namespace granary::sqlite

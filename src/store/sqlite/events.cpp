@@ -1,0 +1,117 @@
+// Event segments and contents, and everything that expires.
+#include <algorithm>
+
+#include "store/sqlite/rows.hpp"
+#include "store/sqlite/sqlite_store.hpp"
+
+namespace granary::sqlite {
+
+namespace {
+
+SegmentRow read_segment(const Statement& row) {
+  return {.day = static_cast<std::int32_t>(row.integer(0)),
+          .number = static_cast<std::int32_t>(row.integer(1)),
+          .count = static_cast<std::int32_t>(row.integer(2)),
+          .data = {row.blob(3)}};
+}
+
+}  // namespace
+
+Task<std::optional<SegmentRow>> SqliteStore::find_last_segment(CredentialId id, std::int32_t day) {
+  auto row = reader_.prepare(
+      "SELECT day, number, count, data FROM event_segment WHERE credential = (SELECT row FROM credential WHERE id = ?) AND day = ?"
+      " ORDER BY number DESC LIMIT 1");
+  co_return row.bind(id, day).step() ? std::optional(read_segment(row)) : std::nullopt;
+}
+
+Task<std::optional<std::int32_t>> SqliteStore::find_content(CredentialId id, std::string_view digest) {
+  const Sealed blob = as_blob(digest);
+  auto row = reader_.prepare(
+      "SELECT number FROM event_content WHERE credential = (SELECT row FROM credential WHERE id = ?) AND digest = ?");
+  co_return row.bind(id, blob).step() ? std::optional(static_cast<std::int32_t>(row.integer(0))) : std::nullopt;
+}
+
+Task<std::int32_t> SqliteStore::next_content_number(CredentialId id) {
+  auto row = reader_.prepare(
+      "SELECT coalesce(max(number), 0) + 1 FROM event_content WHERE credential = (SELECT row FROM credential WHERE id = ?)");
+  row.bind(id).step();
+  co_return static_cast<std::int32_t>(row.integer(0));
+}
+
+Task<EventCounts> SqliteStore::count_events(CredentialId id, std::int32_t first_day) {
+  auto row = reader_.prepare(
+      "SELECT coalesce(sum(count), 0), coalesce(sum(CASE WHEN day = ?2 THEN count END), 0) FROM event_segment"
+      " WHERE credential = (SELECT row FROM credential WHERE id = ?1) AND day >= ?2");
+  row.bind(id, first_day).step();
+  co_return EventCounts{.total = row.integer(0), .on_first_day = row.integer(1)};
+}
+
+Task<std::vector<SegmentRow>> SqliteStore::list_segments(CredentialId id, std::int32_t first_day, Direction direction,
+                                                         PageRequest page, std::int64_t& skipped) {
+  const char* sql =
+      direction == Direction::descending
+          ? "SELECT day, number, count, data FROM event_segment WHERE credential = (SELECT row FROM credential WHERE id = ?) AND day >= ?"
+            " ORDER BY day DESC, number DESC"
+          : "SELECT day, number, count, data FROM event_segment WHERE credential = (SELECT row FROM credential WHERE id = ?) AND day >= ?"
+            " ORDER BY day, number";
+  auto rows = reader_.prepare(sql);
+  rows.bind(id, first_day);
+  std::vector<SegmentRow> segments;
+  std::int64_t passed = 0;
+  skipped = 0;
+  while (passed < page.offset() + page.size && rows.step()) {
+    const std::int64_t count = rows.integer(2);
+    passed += count;
+    if (passed <= page.offset()) skipped = passed;
+    else segments.push_back(read_segment(rows));
+  }
+  co_return segments;
+}
+
+Task<std::optional<ContentRow>> SqliteStore::read_content(CredentialId id, std::int32_t number) {
+  auto row = reader_.prepare(
+      "SELECT number, data FROM event_content WHERE credential = (SELECT row FROM credential WHERE id = ?) AND number = ?");
+  if (!row.bind(id, number).step()) co_return std::nullopt;
+  co_return ContentRow{.number = static_cast<std::int32_t>(row.integer(0)), .data = {row.blob(1)}};
+}
+
+Task<std::int64_t> SqliteStore::expire_events(std::int32_t before_day, std::int64_t limit) {
+  co_return co_await writer_.run([&](Connection& db) {
+    // The key first: from here on the day's segments cannot be opened, whatever is left of them.
+    db.prepare("DELETE FROM day_key WHERE day < ?").bind(before_day).run();
+    std::vector<std::array<std::int64_t, 3>> keys;
+    {
+      auto rows = db.prepare("SELECT credential, day, number FROM event_segment WHERE day < ? LIMIT ?");
+      rows.bind(before_day, limit);
+      while (rows.step()) keys.push_back({rows.integer(0), rows.integer(1), rows.integer(2)});
+    }
+    for (const auto& [credential, day, number] : keys)
+      db.prepare("DELETE FROM event_segment WHERE credential = ? AND day = ? AND number = ?").bind(credential, day, number).run();
+    auto gone = static_cast<std::int64_t>(keys.size());
+    keys.clear();
+    {
+      auto rows = db.prepare("SELECT credential, number FROM event_content WHERE last_day < ? LIMIT ?");
+      rows.bind(before_day, limit - gone);
+      while (rows.step()) keys.push_back({rows.integer(0), rows.integer(1), 0});
+    }
+    for (const auto& [credential, number, unused] : keys)
+      db.prepare("DELETE FROM event_content WHERE credential = ? AND number = ?").bind(credential, number).run();
+    gone += static_cast<std::int64_t>(keys.size());
+    return gone;
+  });
+}
+
+Task<std::int64_t> SqliteStore::expire_unlinked(WallTime before, std::int64_t limit) {
+  co_return co_await writer_.run([&](Connection& db) {
+    std::vector<std::int64_t> gone;
+    {
+      auto rows = db.prepare("SELECT row FROM credential WHERE unlinked_since < ? LIMIT ?");
+      rows.bind(before, limit);
+      while (rows.step()) gone.push_back(rows.integer(0));
+    }
+    for (const std::int64_t row : gone) delete_credential_row(db, row);
+    return static_cast<std::int64_t>(gone.size());
+  });
+}
+
+}  // namespace granary::sqlite

@@ -1,0 +1,140 @@
+// A provider's credentials as a whole: breaker, configuration, origins, counts.
+#include "store/sqlite/sqlite_store.hpp"
+
+namespace granary::sqlite {
+
+namespace {
+
+constexpr std::int64_t kBatch = 200;
+
+std::int64_t number_of(Status status) { return static_cast<std::int64_t>(status); }
+std::int64_t number_of(Reason reason) { return static_cast<std::int64_t>(reason); }
+std::int64_t micros_of(milliseconds duration) { return std::max<std::int64_t>(duration.count() * 1000, 1); }
+
+// Runs `update` (which changes at most kBatch rows beyond the one it is given and says the last) until nothing is left,
+// so that no write keeps the others waiting for long.
+template <class Update>
+Task<> in_batches(Writer& writer, Update update) {
+  std::int64_t last = 0;
+  while (true) {
+    const std::int64_t next = co_await writer.run([&](Connection& db) { return update(db, last); });
+    if (next == 0) co_return;
+    last = next;
+  }
+}
+
+// The last row of the batch of a lane's linked credentials after `after`; 0 when there is none.
+std::int64_t batch_end(Connection& db, const Lane& lane, std::int64_t after) {
+  auto end = db.prepare(
+      "SELECT max(row) FROM (SELECT row FROM credential WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ?"
+      " ORDER BY row LIMIT ?)");
+  end.bind(lane.provider, lane.environment, after, kBatch).step();
+  return end.integer(0);
+}
+
+}  // namespace
+
+Task<std::map<Lane, BreakerState>> SqliteStore::load_breakers() {
+  std::map<Lane, BreakerState> breakers;
+  auto rows = reader_.prepare("SELECT provider, environment, opened_at, successes FROM breaker");
+  while (rows.step())
+    breakers[{rows.text(0), rows.text(1)}] = {
+        .open = true, .opened_at = rows.time(2), .successes = static_cast<std::int32_t>(rows.integer(3))};
+  co_return breakers;
+}
+
+Task<> SqliteStore::save_breaker(const Lane& lane, const BreakerState& state) {
+  co_await writer_.run([&](Connection& db) {
+    if (state.open)
+      db.prepare("INSERT OR REPLACE INTO breaker (provider, environment, opened_at, successes) VALUES (?, ?, ?, ?)")
+          .bind(lane.provider, lane.environment, state.opened_at, state.successes)
+          .run();
+    else db.prepare("DELETE FROM breaker WHERE provider = ? AND environment = ?").bind(lane.provider, lane.environment).run();
+  });
+}
+
+Task<> SqliteStore::take_back(const Lane& lane, WallTime since, WallTime now) {
+  co_await writer_.run([&](Connection& db) {
+    db.prepare(
+          "UPDATE credential SET status = ?, since = ?, reason = ?, suspected = 1, turned_by_check = 0, refusals = 0,"
+          " next_check = ?, state_version = state_version + 1"
+          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND status IN (?, ?) AND turned_by_check = 1 AND since >= ?")
+        .bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::provider_refuses_many), now, lane.provider,
+              lane.environment, number_of(Status::unauthenticated), number_of(Status::missing_permission), since)
+        .run();
+  });
+}
+
+Task<std::int64_t> SqliteStore::suspect_refused(const Lane& lane, const Instant& before, WallTime now) {
+  co_return co_await writer_.run([&](Connection& db) {
+    db.prepare(
+          "UPDATE credential SET status = ?, since = ?, reason = ?, suspected = 1, state_version = state_version + 1 WHERE row IN"
+          " (SELECT row FROM credential WHERE provider = ? AND environment = ? AND pending <> 0 AND pending_wall <= ?"
+          "  AND (pending_process <> ? OR pending_steady <= ?) AND status = ? AND leaf_user_id IS NOT NULL LIMIT ?)")
+        .bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::provider_refuses_many), lane.provider,
+              lane.environment, before.wall, before.process, std::int64_t{before.steady.time_since_epoch().count()},
+              number_of(Status::ok), kBatch)
+        .run();
+    return db.changes();
+  });
+}
+
+Task<> SqliteStore::respread(const Lane& lane, WallTime now, milliseconds spread) {
+  co_await in_batches(writer_, [&](Connection& db, std::int64_t after) {
+    const std::int64_t end = batch_end(db, lane, after);
+    db.prepare(
+          "UPDATE credential SET next_check = ? + abs(random() % ?), pending = 0, pending_wall = NULL, pending_steady = NULL,"
+          " pending_process = NULL, state_version = state_version + 1"
+          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ? AND next_check IS NOT NULL")
+        .bind(now, micros_of(spread), lane.provider, lane.environment, after, end)
+        .run();
+    return end;
+  });
+}
+
+Task<> SqliteStore::mark_not_configured(const Lane& lane, WallTime now) {
+  co_await in_batches(writer_, [&](Connection& db, std::int64_t after) {
+    const std::int64_t end = batch_end(db, lane, after);
+    db.prepare(
+          "UPDATE credential SET status = ?, since = ?, reason = ?, next_check = NULL, state_version = state_version + 1"
+          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ? AND status = ?")
+        .bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::not_configured), lane.provider, lane.environment,
+              after, end, number_of(Status::ok))
+        .run();
+    return end;
+  });
+}
+
+Task<> SqliteStore::resume_configured(const Lane& lane, WallTime now, milliseconds spread) {
+  co_await in_batches(writer_, [&](Connection& db, std::int64_t after) {
+    const std::int64_t end = batch_end(db, lane, after);
+    db.prepare(
+          "UPDATE credential SET next_check = ? + abs(random() % ?), state_version = state_version + 1"
+          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ? AND reason = ?"
+          " AND next_check IS NULL")
+        .bind(now, micros_of(spread), lane.provider, lane.environment, after, end, number_of(Reason::not_configured))
+        .run();
+    return end;
+  });
+}
+
+Task<std::int64_t> SqliteStore::accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) {
+  co_return co_await writer_.run([&](Connection& db) {
+    db.prepare(
+          "UPDATE credential SET origin = '', next_check = CASE WHEN leaf_user_id IS NULL THEN NULL ELSE ? + abs(random() % ?) END,"
+          " state_version = state_version + 1 WHERE provider = ? AND origin <> ''")
+        .bind(now, micros_of(spread), provider)
+        .run();
+    return db.changes();
+  });
+}
+
+Task<std::vector<StatusCount>> SqliteStore::count_by_status() {
+  std::vector<StatusCount> counts;
+  auto rows = reader_.prepare("SELECT provider, status, count(*) FROM credential WHERE leaf_user_id IS NOT NULL GROUP BY provider, status");
+  while (rows.step())
+    counts.push_back({.provider = rows.text(0), .status = static_cast<Status>(rows.integer(1)), .count = rows.integer(2)});
+  co_return counts;
+}
+
+}  // namespace granary::sqlite

@@ -1,0 +1,20 @@
+// How rows become structs, and the pieces of SQL that several statements share. Internal to store/sqlite.
+#pragma once
+
+#include "domain/records.hpp"
+#include "store/sqlite/connection.hpp"
+
+namespace granary::sqlite {
+
+inline constexpr const char* kUserColumns = "id, owner_id, name, email, phone, address, external_id, created";
+LeafUser read_user(const Statement& row);
+
+// Health, from column `first` on, in the order of find_credential.
+CheckState read_state(const Statement& row, int first);
+
+// What a change of links does inside a transaction. Unlinking destroys the events and their key.
+void unlink_credential(Connection& db, std::int64_t row, WallTime now);
+void delete_events(Connection& db, std::int64_t row);
+void delete_credential_row(Connection& db, std::int64_t row);
+
+}  // namespace granary::sqlite

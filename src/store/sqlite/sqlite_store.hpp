@@ -1,0 +1,78 @@
+// The embedded store: reads on the calling thread's own connection, writes through the one writer. One object for each
+// thread. The methods stand in several files, by noun: settings_and_owners, users, links, credentials, checks, lanes, events.
+#pragma once
+
+#include "store/sqlite/writer.hpp"
+#include "store/store.hpp"
+
+namespace granary::sqlite {
+
+class SqliteStore final : public Store {
+ public:
+  // `writer` outlives every store.
+  SqliteStore(const std::string& path, Writer& writer);
+
+  Task<std::optional<std::string>> find_setting(std::string_view name) override;
+  Task<> save_setting(std::string_view name, std::string_view value) override;
+  Task<std::optional<Sealed>> find_day_key(std::int32_t day) override;
+  Task<Sealed> ensure_day_key(std::int32_t day, const Sealed& wrapped) override;
+
+  Task<Result<void>> add_owner(const Owner& owner) override;
+  Task<std::optional<Owner>> find_owner(std::string_view email) override;
+  Task<std::optional<Owner>> find_owner(OwnerId id) override;
+  Task<Result<void>> set_password(std::string_view email, std::string_view password_hash) override;
+
+  Task<Result<void>> add_user(const LeafUser& user, const LinkChange& links) override;
+  Task<Result<LeafUser>> change_user(OwnerId owner, LeafUserId id, const LeafUserChange& change, const LinkChange& links,
+                                     WallTime now) override;
+  Task<bool> delete_user(OwnerId owner, LeafUserId id) override;
+  Task<std::optional<LeafUser>> find_user(OwnerId owner, LeafUserId id) override;
+  Task<Page<LeafUser>> list_users(OwnerId owner, const UserFilter& filter, const std::vector<UserSort>& sort,
+                                  PageRequest page) override;
+
+  Task<Result<void>> add_credential(const StoredCredential& credential) override;
+  Task<std::optional<RevealedRow>> find_revealed(OwnerId owner, LeafUserId user, std::string_view provider) override;
+  Task<std::vector<RevealedRow>> list_revealed(OwnerId owner, LeafUserId user) override;
+  Task<std::optional<CredentialSummary>> find_summary(OwnerId owner, LeafUserId user, std::string_view provider) override;
+  Task<Page<CredentialSummary>> list_summaries(std::optional<OwnerId> owner, const CredentialFilter& filter,
+                                               PageRequest page) override;
+  Task<bool> delete_credential(OwnerId owner, LeafUserId user, std::string_view provider) override;
+
+  Task<std::optional<StoredCredential>> find_credential(CredentialId id) override;
+  Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, WallTime horizon, std::int64_t limit) override;
+  Task<std::optional<CredentialId>> find_probe(const Lane& lane) override;
+  Task<bool> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
+                            std::string_view token_digest) override;
+  Task<Recorded> record_check(const CheckRecord& record) override;
+  Task<> record_not_sent(CredentialId id, Reason reason, WallTime now) override;
+  Task<bool> save_candidate(CredentialId id, const Sealed& fields) override;
+  Task<bool> mark_candidate_sent(CredentialId id) override;
+  Task<> recover_candidates(WallTime now) override;
+
+  Task<std::map<Lane, BreakerState>> load_breakers() override;
+  Task<> save_breaker(const Lane& lane, const BreakerState& state) override;
+  Task<> take_back(const Lane& lane, WallTime since, WallTime now) override;
+  Task<std::int64_t> suspect_refused(const Lane& lane, const Instant& before, WallTime now) override;
+  Task<> respread(const Lane& lane, WallTime now, milliseconds spread) override;
+  Task<> mark_not_configured(const Lane& lane, WallTime now) override;
+  Task<> resume_configured(const Lane& lane, WallTime now, milliseconds spread) override;
+  Task<std::int64_t> accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) override;
+  Task<std::vector<StatusCount>> count_by_status() override;
+
+  Task<std::optional<SegmentRow>> find_last_segment(CredentialId id, std::int32_t day) override;
+  Task<std::optional<std::int32_t>> find_content(CredentialId id, std::string_view digest) override;
+  Task<std::int32_t> next_content_number(CredentialId id) override;
+  Task<EventCounts> count_events(CredentialId id, std::int32_t first_day) override;
+  Task<std::vector<SegmentRow>> list_segments(CredentialId id, std::int32_t first_day, Direction direction, PageRequest page,
+                                              std::int64_t& skipped) override;
+  Task<std::optional<ContentRow>> read_content(CredentialId id, std::int32_t number) override;
+
+  Task<std::int64_t> expire_events(std::int32_t before_day, std::int64_t limit) override;
+  Task<std::int64_t> expire_unlinked(WallTime before, std::int64_t limit) override;
+
+ private:
+  Connection reader_;
+  Writer& writer_;
+};
+
+}  // namespace granary::sqlite

@@ -1,0 +1,109 @@
+#include "store/sqlite/writer.hpp"
+
+#include <chrono>
+
+namespace granary::sqlite {
+
+std::unique_ptr<Connection> open_for_writing(const std::string& path) {
+  auto connection = std::make_unique<Connection>(path, OpenMode::read_write);
+  connection->execute(
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA foreign_keys=OFF;"
+      "PRAGMA cache_size=-4096; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=16777216;");
+  return connection;
+}
+
+Writer::Writer(std::string path, std::function<void(double)> on_commit)
+    : path_(std::move(path)), on_commit_(std::move(on_commit)), connection_(open_for_writing(path_)), thread_([this] { loop(); }) {}
+
+Writer::~Writer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+std::size_t Writer::queue_length() {
+  const std::lock_guard lock(mutex_);
+  return queue_.size();
+}
+
+Task<> Writer::submit(Work work) {
+  const Executor executor = co_await asio::this_coro::executor;
+  co_await asio::async_initiate<const asio::use_awaitable_t<Executor>&, void(std::exception_ptr)>(
+      [&](auto handler) {
+        // The context stays alive while a write is under way.
+        auto guard = asio::make_work_guard(executor);
+        enqueue({.work = std::move(work),
+                 .done =
+                     [executor, guard = std::move(guard), handler = std::move(handler)](std::exception_ptr error) mutable {
+                       asio::post(executor, [handler = std::move(handler), error]() mutable { handler(error); });
+                       guard.reset();
+                     },
+                 .error = {}});
+      },
+      use_task);
+}
+
+void Writer::enqueue(Job job) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.size() < kWriteQueueMax) {
+      queue_.push_back(std::move(job));
+      changed_.notify_one();
+      return;
+    }
+  }
+  job.done(std::make_exception_ptr(StoreUnavailable("too many writes wait for the store")));
+}
+
+void Writer::loop() {
+  std::vector<Job> group;
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      while (!queue_.empty() && group.size() < kWritesPerCommitMax) {
+        group.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+      }
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    write_group(group);
+    if (on_commit_) on_commit_(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    for (Job& job : group) job.done(job.error);
+    group.clear();
+  }
+}
+
+void Writer::write_group(std::vector<Job>& group) {
+  try {
+    if (!connection_) connection_ = open_for_writing(path_);
+    Connection& db = *connection_;
+    db.prepare("BEGIN IMMEDIATE").run();
+    for (Job& job : group) {
+      db.prepare("SAVEPOINT write").run();
+      try {
+        job.work(db);
+      } catch (...) {
+        job.error = std::current_exception();
+        // A full disk or an I/O error may have ended the whole transaction, the others' writes with it.
+        if (!db.in_transaction()) std::rethrow_exception(job.error);
+        db.prepare("ROLLBACK TO write").run();
+      }
+      db.prepare("RELEASE write").run();
+    }
+    db.prepare("COMMIT").run();
+  } catch (...) {
+    const auto error = std::current_exception();
+    for (Job& job : group)
+      if (!job.error) job.error = error;
+    // Whatever failed, nothing is acknowledged again before the file was opened anew: after a failed fsync the pages in
+    // memory may look written and not be.
+    connection_.reset();
+  }
+}
+
+}  // namespace granary::sqlite

@@ -1,0 +1,68 @@
+// The one thread that writes: what waits is grouped into one commit, each write under its own savepoint. It alone
+// commits and checkpoints.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "base/task.hpp"
+#include "store/sqlite/connection.hpp"
+
+namespace granary::sqlite {
+
+inline constexpr std::size_t kWriteQueueMax = 20'000;
+inline constexpr std::size_t kWritesPerCommitMax = 256;
+
+class Writer {
+ public:
+  // `on_commit` is told how long each group commit took; it runs on the writer's thread.
+  Writer(std::string path, std::function<void(double seconds)> on_commit);
+  // Ends after what waits has been written.
+  ~Writer();
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  // Runs `write(connection)` on the writer's thread and returns its result once it is durable.
+  template <class Write>
+  auto run(Write write) -> Task<std::invoke_result_t<Write, Connection&>> {
+    using Value = std::invoke_result_t<Write, Connection&>;
+    if constexpr (std::is_void_v<Value>) {
+      co_await submit([&](Connection& connection) { write(connection); });
+    } else {
+      std::optional<Value> value;
+      co_await submit([&](Connection& connection) { value.emplace(write(connection)); });
+      co_return std::move(*value);
+    }
+  }
+  std::size_t queue_length();
+
+ private:
+  using Work = std::move_only_function<void(Connection&)>;
+  struct Job {
+    Work work;
+    std::move_only_function<void(std::exception_ptr)> done;
+    std::exception_ptr error;
+  };
+
+  Task<> submit(Work work);
+  void enqueue(Job job);
+  void loop();
+  void write_group(std::vector<Job>& group);
+
+  std::string path_;
+  std::function<void(double)> on_commit_;
+  std::unique_ptr<Connection> connection_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Job> queue_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+// Opens the writer's connection: WAL, synchronous FULL.
+std::unique_ptr<Connection> open_for_writing(const std::string& path);
+
+}  // namespace granary::sqlite

@@ -1,0 +1,175 @@
+// What the product needs kept. SQLite implements it (store/sqlite), and each implementation passes the same contract
+// suite. It sees sealed bytes only. Methods run on the caller's executor and throw StoreUnavailable when the store
+// cannot read or write; whatever a method changes is one commit, durable when it returns.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/task.hpp"
+#include "domain/breaker.hpp"
+#include "domain/records.hpp"
+
+namespace granary {
+
+struct SegmentWrite {
+  std::int32_t day = 0;
+  std::int32_t number = 0;
+  std::int32_t count = 0;
+  Sealed data;
+};
+
+struct ContentWrite {
+  std::int32_t number = 0;
+  std::string digest;
+  Sealed data;
+};
+
+// Events of one check, sealed: segments replaced or added, contents added, contents used once more.
+struct EventsWrite {
+  std::int32_t day = 0;
+  std::optional<Sealed> events_key;  // when the credential had none
+  std::vector<SegmentWrite> segments;
+  std::vector<ContentWrite> contents;
+  std::vector<std::int32_t> used_contents;
+};
+
+enum class CandidateChange { keep, remove };
+
+// The end of a check. Fields are compared on fields_version alone: a change of link, status or schedule never refuses
+// an answer. Health and events are compared on state_version and link_version.
+struct CheckRecord {
+  CredentialId id;
+  std::int64_t fields_version = 0, state_version = 0, link_version = 0;
+  std::optional<Sealed> fields;  // replaces; sealed for fields_version + 1
+  std::optional<Sealed> fields_key;
+  std::optional<std::string> environment;
+  std::optional<std::string> origin;
+  std::optional<CheckState> state;
+  std::optional<EventsWrite> events;
+  bool clears_spending = false;
+  CandidateChange candidate = CandidateChange::keep;
+};
+
+struct Recorded {
+  bool exists = false;
+  bool fields_kept = false;  // false: others replaced them meanwhile, nothing was written
+  bool state_kept = false;   // false: health or link moved meanwhile; load again and record again without fields
+};
+
+struct SegmentRow {
+  std::int32_t day = 0;
+  std::int32_t number = 0;
+  std::int32_t count = 0;
+  Sealed data;
+};
+
+struct ContentRow {
+  std::int32_t number = 0;
+  Sealed data;
+};
+
+struct EventCounts {
+  std::int64_t total = 0;       // on the days asked for
+  std::int64_t on_first_day = 0;  // of these, on the first day
+};
+
+struct StatusCount {
+  std::string provider;
+  Status status;
+  std::int64_t count;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Settings and keys.
+  virtual Task<std::optional<std::string>> find_setting(std::string_view name) = 0;
+  virtual Task<> save_setting(std::string_view name, std::string_view value) = 0;
+  virtual Task<std::optional<Sealed>> find_day_key(std::int32_t day) = 0;
+  // Keeps the first key given for a day and returns it.
+  virtual Task<Sealed> ensure_day_key(std::int32_t day, const Sealed& wrapped) = 0;
+
+  // Owners.
+  virtual Task<Result<void>> add_owner(const Owner& owner) = 0;  // already_exists
+  virtual Task<std::optional<Owner>> find_owner(std::string_view email) = 0;
+  virtual Task<std::optional<Owner>> find_owner(OwnerId id) = 0;
+  // Moves the epoch, which ends the owner's tokens. not_found.
+  virtual Task<Result<void>> set_password(std::string_view email, std::string_view password_hash) = 0;
+
+  // Leaf users. not_found; not_linkable when a link names what cannot be linked; invalid_field when a change would leave
+  // no name, email or externalId.
+  virtual Task<Result<void>> add_user(const LeafUser& user, const LinkChange& links) = 0;
+  virtual Task<Result<LeafUser>> change_user(OwnerId owner, LeafUserId id, const LeafUserChange& change, const LinkChange& links,
+                                             WallTime now) = 0;
+  virtual Task<bool> delete_user(OwnerId owner, LeafUserId id) = 0;
+  virtual Task<std::optional<LeafUser>> find_user(OwnerId owner, LeafUserId id) = 0;
+  virtual Task<Page<LeafUser>> list_users(OwnerId owner, const UserFilter& filter, const std::vector<UserSort>& sort,
+                                          PageRequest page) = 0;
+
+  // Credentials, by owner.
+  virtual Task<Result<void>> add_credential(const StoredCredential& credential) = 0;  // not_found, already_exists
+  virtual Task<std::optional<RevealedRow>> find_revealed(OwnerId owner, LeafUserId user, std::string_view provider) = 0;
+  virtual Task<std::vector<RevealedRow>> list_revealed(OwnerId owner, LeafUserId user) = 0;
+  virtual Task<std::optional<CredentialSummary>> find_summary(OwnerId owner, LeafUserId user, std::string_view provider) = 0;
+  virtual Task<Page<CredentialSummary>> list_summaries(std::optional<OwnerId> owner, const CredentialFilter& filter,
+                                                       PageRequest page) = 0;
+  virtual Task<bool> delete_credential(OwnerId owner, LeafUserId user, std::string_view provider) = 0;
+
+  // Checks.
+  virtual Task<std::optional<StoredCredential>> find_credential(CredentialId id) = 0;
+  // Linked credentials of a lane whose next check has come, or lies beyond `horizon`; soonest first.
+  virtual Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, WallTime horizon, std::int64_t limit) = 0;
+  // The linked credential of a lane that has waited longest, for probing while the breaker is open.
+  virtual Task<std::optional<CredentialId>> find_probe(const Lane& lane) = 0;
+  // Before anything is sent: binds the origin and notes which one-use token is about to be spent (empty: none).
+  // False when the row is gone or its fields were replaced: then nothing may be sent.
+  virtual Task<bool> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
+                                    std::string_view token_digest) = 0;
+  virtual Task<Recorded> record_check(const CheckRecord& record) = 0;
+  // A check that could not be sent in time: the reason, and due at once.
+  virtual Task<> record_not_sent(CredentialId id, Reason reason, WallTime now) = 0;
+  // PUT: keeps the new fields beside the stored ones. False when the row is gone.
+  virtual Task<bool> save_candidate(CredentialId id, const Sealed& fields) = 0;
+  virtual Task<bool> mark_candidate_sent(CredentialId id) = 0;
+  // At start: candidates that were never sent are dropped; the credentials of the others are due at once.
+  virtual Task<> recover_candidates(WallTime now) = 0;
+
+  // Lanes as a whole.
+  virtual Task<std::map<Lane, BreakerState>> load_breakers() = 0;
+  virtual Task<> save_breaker(const Lane& lane, const BreakerState& state) = 0;
+  // On opening: what turned UNAUTHENTICATED or MISSING_PERMISSION since `since` becomes TEMPORARILY_UNAVAILABLE.
+  virtual Task<> take_back(const Lane& lane, WallTime since, WallTime now) = 0;
+  // While open: OK credentials first refused before `before`, by both clocks, become TEMPORARILY_UNAVAILABLE, at most
+  // 200 a call; returns how many did.
+  virtual Task<std::int64_t> suspect_refused(const Lane& lane, const Instant& before, WallTime now) = 0;
+  // After closing: every checkable credential of the lane is due within `spread`, and starts anew.
+  virtual Task<> respread(const Lane& lane, WallTime now, milliseconds spread) = 0;
+  // At start. Not configured: what says OK says so no longer. Configured again: what waited for it is due, spread.
+  virtual Task<> mark_not_configured(const Lane& lane, WallTime now) = 0;
+  virtual Task<> resume_configured(const Lane& lane, WallTime now, milliseconds spread) = 0;
+  // `--accept-new-origin`: forgets the bound origins of a provider's credentials and makes them due, spread.
+  virtual Task<std::int64_t> accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) = 0;
+  virtual Task<std::vector<StatusCount>> count_by_status() = 0;
+
+  // Events.
+  virtual Task<std::optional<SegmentRow>> find_last_segment(CredentialId id, std::int32_t day) = 0;
+  virtual Task<std::optional<std::int32_t>> find_content(CredentialId id, std::string_view digest) = 0;
+  virtual Task<std::int32_t> next_content_number(CredentialId id) = 0;
+  virtual Task<EventCounts> count_events(CredentialId id, std::int32_t first_day) = 0;
+  // Segments in the given direction that hold the events at [offset, offset + size); `skipped` is how many events stand
+  // before the first one returned.
+  virtual Task<std::vector<SegmentRow>> list_segments(CredentialId id, std::int32_t first_day, Direction direction,
+                                                      PageRequest page, std::int64_t& skipped) = 0;
+  virtual Task<std::optional<ContentRow>> read_content(CredentialId id, std::int32_t number) = 0;
+
+  // Expiry; each returns how many rows went, at most `limit`.
+  virtual Task<std::int64_t> expire_events(std::int32_t before_day, std::int64_t limit) = 0;
+  virtual Task<std::int64_t> expire_unlinked(WallTime before, std::int64_t limit) = 0;
+};
+
+}  // namespace granary

@@ -1,0 +1,108 @@
+"""When what lies beneath fails while the server runs: a full disk, and sealed fields that do not open. Nothing is lost, the
+error says so, and the process lives."""
+
+import sqlite3
+import subprocess
+import uuid
+
+import pytest
+from harness import CREDENTIALS, USERS, Granary, base_config, eventually
+from logins import SLUGS, FIELDS, new_login
+from problems import assert_problem
+
+
+@pytest.fixture
+def small(providers, tmp_path):
+    """A server whose data folder is a file system of 8 MiB."""
+    server = Granary(tmp_path, base_config(providers))
+    server.data.mkdir(mode=0o700)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "granary-test", server.data], capture_output=True).returncode:
+        pytest.skip("may not mount")
+    yield server
+    server.kill()
+    subprocess.run(["umount", "-l", server.data], check=True)
+
+
+def fill(path):
+    """Takes what is left of the disk."""
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            pass
+
+
+def test_a_full_disk(small, providers):
+    server = small.prepare().start()
+    credential = server.connect(new_login(providers, "ag-leader-credentials"))
+    users = [credential.user_id]
+    filler = server.data / "filler"
+    fill(filler)
+
+    def write():
+        answer = server.request("POST", USERS, json={"name": "x" * 4000})
+        if answer.status_code == 201:
+            users.append(answer.json()["id"])
+        return answer
+
+    answer = next(answer for answer in (write() for _ in range(3000)) if answer.status_code != 201)
+    assert_problem(answer, 503, "storeUnavailable")
+    assert_problem(server.request("DELETE", f"{USERS}/{credential.user_id}"), 503, "storeUnavailable")
+    assert credential.values()["status"] == "OK", "what is stored can still be read"
+    assert server.request("GET", "/health/live", token=None).status_code == 200
+
+    filler.unlink()
+    eventually(lambda: write().status_code == 201)
+    assert server.request("GET", USERS).headers["X-Total-Count"] == str(len(users))
+    values = credential.values()
+    assert server.stop()[0] == 0
+    server.start()
+    assert credential.values() == values
+    assert server.request("GET", USERS).headers["X-Total-Count"] == str(len(users))
+    assert credential.checked()["status"] == "OK"
+
+
+def spoil(server, credential_id):
+    """Changes the last byte of every long blob in the rows that carry this id: what was sealed there does not open."""
+    path = next(path for path in server.sqlite if path.read_bytes()[:15] == b"SQLite format 3")
+    spoilt = 0
+    connection = sqlite3.connect(path)
+    for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        columns = [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
+        for key in columns:
+            rows = connection.execute(f'SELECT rowid, * FROM "{table}" WHERE "{key}" = ?', (uuid.UUID(credential_id).bytes,))
+            for rowid, *values in rows.fetchall():
+                for column, value in zip(columns, values):
+                    if isinstance(value, bytes) and len(value) > 40:
+                        value = value[:-1] + bytes([value[-1] ^ 1])
+                        connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', (value, rowid))
+                        spoilt += 1
+    connection.commit()
+    connection.close()
+    assert spoilt, "no sealed value was found"
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_sealed_fields_that_do_not_open(start_granary, providers, slug):
+    server = start_granary()
+    login, other = new_login(providers, slug), new_login(providers, slug)
+    credential, sound = server.connect(login), server.connect(other)
+    values = credential.values()
+    assert server.stop()[0] == 0
+    spoil(server, values["id"])
+    server.start()
+
+    assert_problem(credential.get(), 500, "sealBroken")
+    assert_problem(credential.check(), 500, "sealBroken")
+    assert sound.values()["status"] == "OK"
+    user = server.request("GET", USERS).json()[0]
+    assert user["id"] == credential.user_id
+    assert list(user[login.user_key]) == list(values)
+    assert user[login.user_key]["id"] == values["id"]
+    assert all(user[login.user_key][name] is None for name in FIELDS[slug])
+    listed = {entry["id"] for entry in server.request("GET", CREDENTIALS).json()}
+    assert listed == {values["id"], sound.values()["id"]}
+
+    assert credential.delete().status_code == 204
+    assert credential.post(login.body).status_code == 201

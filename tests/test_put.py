@@ -1,0 +1,270 @@
+"""PUT reconnects a credential in place: it leaves one that is at least as good, or changes nothing. The whole table of
+behaviour.md, what PUT waits for, and what is left of it after a crash."""
+
+import time
+
+import logins
+import pytest
+from background import all_at_once, in_background
+from harness import eventually
+from logins import FIELDS, SLUGS, USER_KEYS, new_login
+from problems import assert_problem
+from standins import faults
+
+BROKEN = faults.answer(500)
+NOT_OK = ["UNAUTHENTICATED", "MISSING_PERMISSION", "TEMPORARILY_UNAVAILABLE"]
+STORED = {"UNAUTHENTICATED": faults.refuse(), "MISSING_PERMISSION": faults.answer(403), "TEMPORARILY_UNAVAILABLE": BROKEN}
+
+
+def stored(granary, providers, status, slug="valley-credentials", **changes):
+    """A credential whose first answer left it in `status`."""
+    login = new_login(providers, slug, **changes)
+    if status != "OK":
+        login.fail(STORED[status])
+    credential = granary.credential(slug)
+    assert credential.post(login.body).json()["status"] == status
+    login.heal()
+    return login, credential
+
+
+def snapshot(credential):
+    return credential.get().text, credential.status()
+
+
+@pytest.mark.parametrize("status", ["OK", *NOT_OK])
+def test_ok_replaces(granary, providers, status):
+    _, credential = stored(granary, providers, status)
+    before, events = credential.values(), credential.events()
+    new = logins.valley(providers)
+    answer = credential.put(new.body)
+    assert answer.status_code == 200, answer.text
+    values = answer.json()
+    assert list(values) == ["id", "status", "createdTime", *FIELDS["valley-credentials"]]
+    assert (values["id"], values["createdTime"], values["status"]) == (before["id"], before["createdTime"], "OK")
+    assert values["apid"] == new.body["apid"]
+    assert credential.values() == values and credential.standing() == ("OK", None)
+    after = credential.events()
+    assert after[1:] == events and len(after) == len(events) + 1
+    assert credential.checked()["status"] == "OK"
+    assert len(new.calls()) == 2
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_ok_replaces_at_every_provider(granary, providers, slug):
+    _, credential = stored(granary, providers, "OK", slug)
+    new = new_login(providers, slug)
+    values = credential.put(new.body).json()
+    assert values["status"] == "OK" and None not in values.values()
+    shown = {name: value for name, value in new.body.items() if name in FIELDS[slug] and name != "refreshToken"}
+    assert {name: values[name] for name in shown} == shown
+    if slug == "ag-leader-credentials":
+        assert values["refreshToken"] == new.record.refresh_token
+    assert credential.checked()["status"] == "OK"
+
+
+@pytest.mark.parametrize("status", ["OK", "UNAUTHENTICATED", "TEMPORARILY_UNAVAILABLE"])
+@pytest.mark.parametrize("slug", SLUGS)
+def test_refused_changes_nothing(granary, providers, slug, status):
+    _, credential = stored(granary, providers, status, slug)
+    before, events = snapshot(credential), len(credential.events())
+    new = new_login(providers, slug)
+    new.revoke()
+    assert_problem(credential.put(new.body), 422, "credentialsRefused")
+    assert snapshot(credential) == before
+    assert len(credential.events()) == events + 1, "the exchange is an event all the same"
+    assert credential.checked()["status"] == "OK", "the stored login still works"
+
+
+def test_forbidden_changes_nothing_that_is_ok(granary, providers):
+    _, credential = stored(granary, providers, "OK")
+    before = snapshot(credential)
+    new = logins.valley(providers)
+    new.record.forbidden = True
+    assert_problem(credential.put(new.body), 422, "credentialsRefused")
+    assert snapshot(credential) == before
+
+
+@pytest.mark.parametrize("status", NOT_OK)
+def test_forbidden_replaces_what_is_not_ok(granary, providers, status):
+    _, credential = stored(granary, providers, status)
+    new = logins.valley(providers)
+    new.record.forbidden = True
+    answer = credential.put(new.body)
+    assert (answer.status_code, answer.json()["status"]) == (200, "MISSING_PERMISSION")
+    assert credential.values()["apid"] == new.body["apid"]
+    assert credential.standing() == ("MISSING_PERMISSION", "permission_denied")
+
+
+def test_an_organization_that_is_not_found_counts_as_forbidden(granary, providers):
+    login, credential = stored(granary, providers, "OK", "sentera-credentials")
+    before = snapshot(credential)
+    assert_problem(credential.put({**login.body, "organizationName": "Elsewhere"}), 422, "credentialsRefused")
+    assert snapshot(credential) == before
+
+
+UNAVAILABLE = {
+    "500": BROKEN,
+    "429": faults.retry_after(429, "60"),
+    "HTML": faults.html(),
+    "reset": faults.reset(),
+    "timeout": faults.hang(),
+    "cut": faults.cut(),
+}
+
+
+@pytest.mark.parametrize("name", UNAVAILABLE)
+def test_unavailable_changes_nothing_that_is_ok(granary, providers, name):
+    _, credential = stored(granary, providers, "OK")
+    before = snapshot(credential)
+    new = logins.valley(providers)
+    new.fail(UNAVAILABLE[name])
+    assert_problem(credential.put(new.body), 503, "providerUnavailable")
+    assert snapshot(credential) == before
+    new.heal()
+    time.sleep(0.2)
+    assert len(new.calls()) == 1, "a candidate that failed is not tried again"
+
+
+@pytest.mark.parametrize("status", NOT_OK)
+def test_unavailable_replaces_what_is_not_ok(granary, providers, status):
+    _, credential = stored(granary, providers, status)
+    new = logins.valley(providers)
+    new.fail(BROKEN, times=1)
+    answer = credential.put(new.body)
+    assert (answer.status_code, answer.json()["status"]) == (200, "TEMPORARILY_UNAVAILABLE")
+    assert credential.values()["apid"] == new.body["apid"]
+    assert credential.standing() == ("TEMPORARILY_UNAVAILABLE", "provider_error")
+    assert credential.checked()["status"] == "OK"
+
+
+@pytest.mark.parametrize("status", ["OK", "UNAUTHENTICATED", "TEMPORARILY_UNAVAILABLE"])
+def test_not_configured(granary, providers, status):
+    """PRODUCTION has no base URL here."""
+    login, credential = stored(granary, providers, status, "agvance-credentials")
+    before = snapshot(credential)
+    answer = credential.put({**login.body, "clientEnvironment": "PRODUCTION"})
+    if status == "OK":
+        assert_problem(answer, 503, "providerUnavailable")
+        assert snapshot(credential) == before
+    else:
+        assert (answer.status_code, answer.json()["status"]) == (200, "TEMPORARILY_UNAVAILABLE")
+        assert answer.json()["clientEnvironment"] == "PRODUCTION"
+        assert credential.standing() == ("TEMPORARILY_UNAVAILABLE", "not_configured")
+
+
+@pytest.mark.parametrize("status", ["OK", "UNAUTHENTICATED"])
+def test_a_key_of_no_usable_length(granary, providers, status):
+    _, credential = stored(granary, providers, status)
+    new = logins.valley(providers, key="x")
+    answer = credential.put(new.body)
+    assert answer.status_code == (503 if status == "OK" else 200)
+    assert new.calls() == []
+    if status == "OK":
+        assert credential.standing() == ("OK", None)
+
+
+def test_without_a_credential_there_is_nothing_to_replace(granary, providers):
+    login = logins.valley(providers)
+    credential = granary.credential(login.slug)
+    assert_problem(credential.put(login.body), 404, "notFound")
+    assert_problem(credential.put({}), 400, "invalidField", ...)
+    credential.post(login.body)
+    credential.unlink()
+    assert_problem(credential.put(login.body), 404, "notFound")
+    assert len(login.calls()) == 1
+
+
+@pytest.mark.parametrize("value", [None, "", 5, "x" * 4097, ["a"]], ids=lambda value: repr(value)[:10])
+def test_fields_are_looked_at_as_in_post(granary, providers, value):
+    login, credential = stored(granary, providers, "OK")
+    answer = credential.put({**login.body, "password": value})
+    assert_problem(answer, 400, "invalidField", [(USER_KEYS[login.slug], "password")])
+    assert len(login.calls()) == 1
+
+
+def test_a_put_waits_for_a_running_check(granary, providers):
+    login, credential = stored(granary, providers, "OK")
+    new = logins.valley(providers)
+    login.fail(faults.late_answer(1))
+    checked = in_background(credential.check)
+    running = eventually(lambda: login.calls()[1:])[0]
+    assert credential.put(new.body).json()["status"] == "OK"
+    assert new.calls()[0].time >= running.time + 0.95
+    assert checked().json()["status"] == "OK"
+    assert credential.values()["apid"] == new.body["apid"]
+
+
+def test_the_old_fields_are_shown_until_the_answer(granary, providers):
+    _, credential = stored(granary, providers, "OK")
+    before = credential.get().text
+    new = logins.valley(providers)
+    new.fail(faults.delay(1))
+    replaced = in_background(lambda: credential.put(new.body))
+    eventually(new.calls)
+    assert credential.get().text == before
+    assert replaced().json()["apid"] == new.body["apid"]
+
+
+def test_many_at_once_leave_one_whole_credential(granary, providers):
+    _, credential = stored(granary, providers, "OK", "agvance-credentials")
+    given = [logins.agvance(providers) for _ in range(6)]
+    for login in given:
+        login.fail(faults.late_answer(0.1))
+    answers = all_at_once([lambda login=login: credential.put(login.body) for login in given])
+    assert {answer.status_code for answer in answers} == {200}
+    values = credential.values()
+    whole = [login for login in given if login.body["username"] == values["username"]]
+    assert {k: values[k] for k in whole[0].body} == whole[0].body
+    assert values["sessionId"] in whole[0].record.sessions
+    assert credential.checked()["status"] == "OK"
+
+
+def test_a_put_begins_the_count_of_refusals_anew(granary, providers):
+    login, credential = stored(granary, providers, "UNAUTHENTICATED")
+    login.refuse()
+    credential.checked()
+    assert credential.status()["nextCheckTime"] is None
+    new = logins.valley(providers)
+    assert credential.put(new.body).status_code == 200
+    assert credential.status()["nextCheckTime"] is not None
+    login.heal()
+
+
+def crash_in_put(server, credential, new, fault):
+    new.fail(fault, times=1)
+    in_background(lambda: pytest.raises(Exception, lambda: credential.put(new.body)))
+    eventually(new.calls)
+    time.sleep(0.1)
+    server.kill()
+
+
+@pytest.mark.parametrize("slug", ["valley-credentials", "ag-leader-credentials"])
+def test_a_candidate_is_tried_once_more_after_a_crash(start_granary, providers, slug):
+    server = start_granary(checks={"timeout": "20s"})
+    for then in ("ok", "refused"):
+        login, credential = stored(server, providers, "OK", slug)
+        before = credential.values()
+        new = new_login(providers, slug)
+        crash_in_put(server, credential, new, faults.hang())
+        if then == "refused":
+            new.revoke()
+        server.start()
+        eventually(lambda: len(new.calls()) == 2, 15)
+        name = "apid" if slug == "valley-credentials" else "publicKey"
+        expected = new if then == "ok" else login
+        eventually(lambda: credential.values()[name] == expected.body[name])
+        assert (credential.values()["id"], credential.values()["status"]) == (before["id"], "OK")
+        assert credential.checked()["status"] == "OK"
+        assert len(new.calls()) == (3 if then == "ok" else 2)
+
+
+def test_a_rotated_candidate_survives_a_crash_where_the_provider_allows(start_granary, providers):
+    server = start_granary(checks={"timeout": "20s"})
+    _, credential = stored(server, providers, "OK", "ag-leader-credentials")
+    new = logins.ag_leader(providers)
+    new.record.accepts_previous = True
+    crash_in_put(server, credential, new, faults.after_work(faults.hang()))
+    server.start()
+    eventually(lambda: credential.values()["publicKey"] == new.body["publicKey"], 15)
+    assert credential.values()["refreshToken"] == new.record.refresh_token
+    assert credential.checked()["status"] == "OK"
