@@ -47,7 +47,10 @@ void print(const std::string& text) {
 class Story {
  public:
   Story(Product& product, sandbox::Sandbox& sandbox, std::string sandbox_origin)
-      : product_(product), sandbox_(sandbox), sandbox_origin_(std::move(sandbox_origin)), worker_(product, product.folder.store_file()) {}
+      : product_(product),
+        sandbox_(sandbox),
+        sandbox_origin_(std::move(sandbox_origin)),
+        worker_(product, product.folder.store_file()) {}
 
   Task<> run(std::string origin) {
     origin_ = std::move(origin);
@@ -105,7 +108,8 @@ class Story {
     Json body;
     body.set("provider", provider.short_name());
     for (const RequestField& field : provider.request)
-      if (const Plaintext* value = stored.fields->find(field.name); value && field.name != "accessToken") body.set(field.name, value->reveal());
+      if (const Plaintext* value = stored.fields->find(field.name); value && field.name != "accessToken")
+        body.set(field.name, value->reveal());
     http::Request request;
     request.method = "POST";
     request.path = "/sandbox/accounts";
@@ -125,38 +129,48 @@ class Story {
     const std::string base = origin_ + "/services/usermanagement/api";
     const std::string user = base + "/users/" + user_.text();
     const std::string bearer = "-H 'Authorization: Bearer " + token_ + "'";
-    print(fmt::format("\nGranary serves at {}, its simulated providers at {}.\nOwner {}, password \"{}\". One Leaf user has four logins; try:\n\n",
-                      origin_, sandbox_origin_, kOwner, kPassword));
+    print(
+        fmt::format("\nGranary serves at {}, its simulated providers at {}.\nOwner {}, password \"{}\". One Leaf user has four "
+                    "logins; try:\n\n",
+                    origin_, sandbox_origin_, kOwner, kPassword));
     const auto show = [&](const char* what, const std::string& command) { print(fmt::format("# {}\n{}\n\n", what, command)); };
-    show("log in, as a program would", fmt::format("curl -s {}/api/authenticate -H 'Content-Type: application/json' -d '{{\"username\": \"{}\", "
-                                                   "\"password\": \"{}\"}}'", origin_, kOwner, kPassword));
+    show("log in, as a program would",
+         fmt::format("curl -s {}/api/authenticate -H 'Content-Type: application/json' -d '{{\"username\": \"{}\", "
+                     "\"password\": \"{}\"}}'",
+                     origin_, kOwner, kPassword));
     show("the user with all four logins", fmt::format("curl -s {} {}", bearer, user));
     show("one login, handed back", fmt::format("curl -s {} {}/sentera-credentials", bearer, user));
     show("how it is, in words", fmt::format("curl -s {} {}/ag-leader-credentials/status", bearer, user));
     show("what the provider answered", fmt::format("curl -s {} '{}/ag-leader-credentials/events?size=3'", bearer, user));
     show("check one now", fmt::format("curl -s -X POST {} {}/valley-credentials/check", bearer, user));
     show("who must be called?", fmt::format("curl -s {} '{}/credentials?status=UNAUTHENTICATED'", bearer, base));
-    show("break Valley for a while (429), then check it again", fmt::format("curl -s -X PUT {}/sandbox/faults -d '{{\"fault\": 429, \"provider\": \"valley\"}}'", sandbox_origin_));
+    show("break Valley for a while (429), then check it again",
+         fmt::format("curl -s -X PUT {}/sandbox/faults -d '{{\"fault\": 429, \"provider\": \"valley\"}}'", sandbox_origin_));
     show("everything the simulated providers know", fmt::format("curl -s {}/sandbox", sandbox_origin_));
   }
 
   Task<> end_one_login() {
     const Provider& provider = *product_.catalog.find_short_name(kRevoked);
     if (is_revoked_already_) {
-      print("Ag Leader's grant was revoked the last time, and still is: its login is UNAUTHENTICATED.\nCtrl-C ends the demo; its data is kept.\n\n");
+      print(
+          "Ag Leader's grant was revoked the last time, and still is: its login is UNAUTHENTICATED.\nCtrl-C ends the demo; its "
+          "data is kept.\n\n");
       co_return;
     }
     co_await product_.clock.sleep_until(product_.clock.elapsed() + kBeforeRevoking);
     sandbox_.revoke(kRevoked, revoked_account_);
-    print("Now Jo Farmer revokes access at Ag Leader. Granary will notice by itself within 75 seconds: the first refusal is\n"
-          "confirmed by a second one a minute later, so that nobody is called for nothing. Ctrl-C ends the demo; its data is kept.\n\n");
+    print(
+        "Now Jo Farmer revokes access at Ag Leader. Granary will notice by itself within 75 seconds: the first refusal is\n"
+        "confirmed by a second one a minute later, so that nobody is called for nothing. Ctrl-C ends the demo; its data is "
+        "kept.\n\n");
     while (true) {
       co_await product_.clock.sleep_until(product_.clock.elapsed() + seconds(1));
       const auto health = co_await find_health(parts(), owner_, user_, provider);
       if (!health) co_return;  // deleted by whoever tries things
       if (health->status != Status::unauthenticated) continue;
-      print(fmt::format("Ag Leader's login is UNAUTHENTICATED since {}:\n  {}\nThis is the moment to call Jo, before Jo calls you.\n\n",
-                        format_wire_time(health->since), health->message.value_or("")));
+      print(fmt::format(
+          "Ag Leader's login is UNAUTHENTICATED since {}:\n  {}\nThis is the moment to call Jo, before Jo calls you.\n\n",
+          format_wire_time(health->since), health->message.value_or("")));
       co_return;
     }
   }

@@ -35,7 +35,8 @@ void keep_memory_private() {
 }
 
 int run_serve(const config::Config& config) {
-  if (!config.database.empty()) throw StartRefused("--database is not in this version; --data names the folder of the embedded store");
+  if (!config.database.empty())
+    throw StartRefused("--database is not in this version; --data names the folder of the embedded store");
   Catalog catalog = cli::load_catalog(config);
   Serving serving{.endpoint = endpoint_of(config.listen, "--listen")};
   if (!config.metrics_listen.empty()) serving.metrics_endpoint = endpoint_of(config.metrics_listen, "--metrics-listen");
@@ -55,7 +56,8 @@ int run_serve(const config::Config& config) {
 }
 
 int run_on_data(const config::Config& config, cli::Arguments arguments) {
-  if (!config.database.empty()) throw StartRefused("--database is not in this version; --data names the folder of the embedded store");
+  if (!config.database.empty())
+    throw StartRefused("--database is not in this version; --data names the folder of the embedded store");
   Json& request = arguments.request;
   if (arguments.asks_password) {
     std::string line;

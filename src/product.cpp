@@ -85,7 +85,8 @@ Worker::Worker(Product& product, const std::string& store_file)
             .checker = product.checker,
             .tokens = tokens} {}
 
-Product::Product(const config::Config& config, Catalog the_catalog, const Plaintext& root_key, DataFolder data_folder, int workers_count)
+Product::Product(const config::Config& config, Catalog the_catalog, const Plaintext& root_key, DataFolder data_folder,
+                 int workers_count)
     : log(clock, level_of(config.log_level)),
       catalog(std::move(the_catalog)),
       folder(std::move(data_folder)),
@@ -114,7 +115,8 @@ Task<> Product::bring_up(const config::Config& config) {
     else co_await checks_store.mark_not_configured(key, now);
   }
   for (const auto& provider : config.accept_new_origin) {
-    const LaneState& lane = std::ranges::find(checker.lanes, provider, [](const auto& entry) { return entry.first.provider; })->second;
+    const LaneState& lane =
+        std::ranges::find(checker.lanes, provider, [](const auto& entry) { return entry.first.provider; })->second;
     const auto count = co_await checks_store.accept_new_origin(provider, now, std::min(lane.interval, kStartSpreadMax));
     log.warning("the new address of a provider was accepted for the credentials stored before",
                 {{"provider", provider}, {"credentials", count}});

@@ -28,7 +28,8 @@ struct Worker {
 
 struct Product {
   // Throws StartRefused: a wrong root key (then nothing was written), a newer schema, a store that cannot be used.
-  Product(const config::Config& config, Catalog the_catalog, const Plaintext& root_key, DataFolder data_folder, int workers_count);
+  Product(const config::Config& config, Catalog the_catalog, const Plaintext& root_key, DataFolder data_folder,
+          int workers_count);
   ~Product();
   Product(const Product&) = delete;
   Product& operator=(const Product&) = delete;

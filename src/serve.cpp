@@ -22,7 +22,8 @@ constexpr std::chrono::milliseconds kPatience{9000};
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 Task<http::Response> answer_metrics(Product& product, http::Request& request) {
-  if (request.path != "/metrics") co_return http::Response{.status = 404, .content_type = "text/plain", .body = "only /metrics is here\n"};
+  if (request.path != "/metrics")
+    co_return http::Response{.status = 404, .content_type = "text/plain", .body = "only /metrics is here\n"};
   auto& worker = *product.workers.front();
   for (const auto& count : co_await worker.store.count_by_status())
     product.metrics.set_credentials(count.provider, name_of(count.status), static_cast<double>(count.count));
@@ -57,10 +58,11 @@ class Server {
     Worker& first = *product.workers.front();
     if (serving.metrics_endpoint)
       metrics_ = std::make_unique<http::Listener>(
-          first.context, *serving.metrics_endpoint, [&product](http::Request& request) { return answer_metrics(product, request); },
-          http::Listener::Options{});
-    socket_ = std::make_unique<cli::CommandSocket>(first.context, product.folder.path(),
-                                                   [&first](Json request) { return cli::run_command(first.parts, std::move(request)); });
+          first.context, *serving.metrics_endpoint,
+          [&product](http::Request& request) { return answer_metrics(product, request); }, http::Listener::Options{});
+    socket_ = std::make_unique<cli::CommandSocket>(first.context, product.folder.path(), [&first](Json request) {
+      return cli::run_command(first.parts, std::move(request));
+    });
   }
 
   // However serving ends, no thread outlives what it uses.

@@ -23,8 +23,8 @@ def assert_problem(answer, status, error_key, fields=None):
 
 def assert_body(content, status, error_key, path, fields=None):
     body = json.loads(content)
-    assert list(body) == KEYS + (["fieldErrors"] if fields is not None else [])
-    assert (body["status"], body["path"], body["errorKey"]) == (status, path, error_key)
+    assert list(body) == KEYS + (["fieldErrors"] if fields is not None else []), body
+    assert (body["status"], body["path"], body["errorKey"]) == (status, path, error_key), body
     for name in ("type", "title", "detail", "message"):
         assert isinstance(body[name], str) and body[name], name
     if fields is None:
@@ -33,4 +33,4 @@ def assert_body(content, status, error_key, path, fields=None):
     for error in body["fieldErrors"]:
         assert list(error) == FIELD_KEYS and error["message"]
     named = [(error["objectName"], error["field"]) for error in body["fieldErrors"]]
-    assert fields is ... or sorted(named) == sorted(fields)
+    assert fields is ... or sorted(named) == sorted(fields), f"named are {named}, not {fields}"

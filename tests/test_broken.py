@@ -71,13 +71,12 @@ def spoil(server, credential_id):
     for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
         columns = [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
         for key in columns:
-            rows = connection.execute(f'SELECT rowid, * FROM "{table}" WHERE "{key}" = ?', (uuid.UUID(credential_id).bytes,))
-            for rowid, *values in rows.fetchall():
-                for column, value in zip(columns, values):
-                    if isinstance(value, bytes) and len(value) > 40:
-                        value = value[:-1] + bytes([value[-1] ^ 1])
-                        connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', (value, rowid))
-                        spoilt += 1
+            rows = connection.execute(f'SELECT * FROM "{table}" WHERE "{key}" = ?', (uuid.UUID(credential_id).bytes,))
+            for column, value in [pair for row in rows.fetchall() for pair in zip(columns, row)]:
+                if isinstance(value, bytes) and len(value) > 40:
+                    changed = value[:-1] + bytes([value[-1] ^ 1])
+                    connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE "{column}" = ?', (changed, value))
+                    spoilt += 1
     connection.commit()
     connection.close()
     assert spoilt, "no sealed value was found"

@@ -132,7 +132,7 @@ def test_root_key_that_cannot_be_found(place, value, word):
 
 def test_root_key_from_the_environment_and_from_systemd(place):
     key = place.key_file.read_text().strip()
-    assert_refused(serve(place, root_key="env:THE_KEY", variables={"THE_KEY": key[:-1]}), "THE_KEY")
+    assert_refused(serve(place, root_key="env:THE_KEY", variables={"THE_KEY": key[:-8]}), "THE_KEY")
     place.key_file.rename(place.directory / "moved.key")
     sources = [("env:THE_KEY", {"THE_KEY": key}), ("credential:moved.key", {"CREDENTIALS_DIRECTORY": str(place.directory)})]
     for source, variables in sources:
@@ -284,7 +284,7 @@ def test_disk_full_while_starting(place, small_disk):
     (folder / "filler").write_bytes(b"x" * (48 * 1024))
     done = serve(place, data=data)
     assert_refused(done)
-    assert "space" in done.stderr or "full" in done.stderr
+    assert any(word in done.stderr for word in ("space", "full", "room"))
     (folder / "filler").unlink()
     resize("64m")
     place.data = data

@@ -1,8 +1,8 @@
 // /users/{leafUserId}/{provider}-credentials
+#include "operation/credentials.hpp"
 #include "api/handlers.hpp"
 #include "api/input.hpp"
 #include "api/views.hpp"
-#include "operation/credentials.hpp"
 
 namespace granary::api {
 
@@ -20,7 +20,8 @@ Result<Fields> read_fields(const Json& body, const Provider& provider) {
     if (was_faulty) continue;
     if (!value && field.required) {
       errors.add(field.name, "is required");
-    } else if (!field.allowed.empty() && (is_empty || (value && std::ranges::find(field.allowed, *value) == field.allowed.end()))) {
+    } else if (!field.allowed.empty() &&
+               (is_empty || (value && std::ranges::find(field.allowed, *value) == field.allowed.end()))) {
       std::string message = "must be one of";
       for (const auto& allowed : field.allowed) message += (&allowed == field.allowed.data() ? " " : ", ") + allowed;
       errors.add(field.name, message);

@@ -1,7 +1,7 @@
 // /users/{leafUserId}/{provider}-credentials/events
+#include "operation/events.hpp"
 #include "api/handlers.hpp"
 #include "api/input.hpp"
-#include "operation/events.hpp"
 
 namespace granary::api {
 

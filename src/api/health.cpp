@@ -1,8 +1,8 @@
 // Status and check of one credential, the list of all, and the server's own health.
+#include "operation/health.hpp"
 #include "api/handlers.hpp"
 #include "api/input.hpp"
 #include "api/views.hpp"
-#include "operation/health.hpp"
 #include "operation/readiness.hpp"
 
 namespace granary::api {
@@ -34,8 +34,8 @@ Result<CredentialFilter> read_filter(const ListQuery& query) {
   return filter;
 }
 
-http::Response say(int status, std::string_view word) {
-  http::Response response{.status = status};
+http::Response say(std::string_view word) {
+  http::Response response;
   JsonWriter(response.body).begin_object().field("status", word).end_object();
   return response;
 }
@@ -77,8 +77,11 @@ Task<Result<http::Response>> list_credentials(Call& call) {
   co_return response;
 }
 
-Task<Result<http::Response>> get_live(Call&) { co_return say(200, "live"); }
+Task<Result<http::Response>> get_live(Call&) { co_return say("live"); }
 
-Task<Result<http::Response>> get_ready(Call& call) { co_return co_await is_ready(call.parts) ? say(200, "ready") : say(503, "not ready"); }
+Task<Result<http::Response>> get_ready(Call& call) {
+  if (!co_await is_ready(call.parts)) co_return fail(ErrorCode::store_unavailable);
+  co_return say("ready");
+}
 
 }  // namespace granary::api

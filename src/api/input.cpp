@@ -14,7 +14,8 @@ constexpr std::int64_t kPageMax = std::int64_t{1} << 40;
 
 bool is_accepted_type(std::string_view content_type) {
   const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
-  return type.empty() || equal_ignoring_case(type, "application/json") || equal_ignoring_case(type, "application/x-www-form-urlencoded");
+  return type.empty() || equal_ignoring_case(type, "application/json") ||
+         equal_ignoring_case(type, "application/x-www-form-urlencoded");
 }
 
 std::optional<std::int64_t> read_number(std::string_view text) {

@@ -14,7 +14,9 @@ Result<Json> read_body(const http::Request& request);
 class FieldErrors {
  public:
   explicit FieldErrors(std::string object) : object_(std::move(object)) {}
-  void add(std::string_view field, std::string_view message) { fields_.push_back({object_, std::string(field), std::string(message)}); }
+  void add(std::string_view field, std::string_view message) {
+    fields_.push_back({object_, std::string(field), std::string(message)});
+  }
   bool empty() const { return fields_.empty(); }
   std::unexpected<Error> error() &&;
 

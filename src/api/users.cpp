@@ -5,8 +5,8 @@
 #include "api/handlers.hpp"
 #include "api/input.hpp"
 #include "api/views.hpp"
-#include "operation/leaf_users.hpp"
 #include "operation/catalog.hpp"
+#include "operation/leaf_users.hpp"
 
 namespace granary::api {
 
@@ -106,7 +106,8 @@ Task<Result<http::Response>> list_users(Call& call) {
       co_return bad_query("sort", "must be id, name, email, externalId or createdTime, with ,asc or ,desc");
     sort.push_back(*key);
   }
-  const UserFilter filter{.email = query->filter("email"), .name = query->filter("name"), .external_id = query->filter("externalId")};
+  const UserFilter filter{
+      .email = query->filter("email"), .name = query->filter("name"), .external_id = query->filter("externalId")};
   const auto page = co_await granary::list_users(call.parts, call.owner, filter, sort, query->page());
   http::Response response{.is_secret = true};
   JsonWriter json(response.body);

@@ -18,10 +18,14 @@ DataFolder::DataFolder(std::string path, MissingFolder missing, std::chrono::mil
   struct stat info{};
   bool is_new = false;
   if (stat(path_.c_str(), &info) != 0) {
-    if (errno != ENOENT) throw StartRefused("cannot use the data folder " + path_ + " (" + std::strerror(errno) + "): give this user the right to use it");
-    if (missing == MissingFolder::refuse) throw StartRefused("there is no data folder " + path_ + ": name the server's with --data");
+    if (errno != ENOENT)
+      throw StartRefused("cannot use the data folder " + path_ + " (" + std::strerror(errno) +
+                         "): give this user the right to use it");
+    if (missing == MissingFolder::refuse)
+      throw StartRefused("there is no data folder " + path_ + ": name the server's with --data");
     if (mkdir(path_.c_str(), 0700) != 0)
-      throw StartRefused("cannot make the data folder " + path_ + " (" + std::strerror(errno) + "): make the folder above it, or name another with --data");
+      throw StartRefused("cannot make the data folder " + path_ + " (" + std::strerror(errno) +
+                         "): make the folder above it, or name another with --data");
     is_new = true;
   } else if (!S_ISDIR(info.st_mode)) {
     throw StartRefused(path_ + " is not a folder: name another with --data");
@@ -30,7 +34,8 @@ DataFolder::DataFolder(std::string path, MissingFolder missing, std::chrono::mil
   if (lock_ < 0) {
     const int why = errno;
     if (is_new) rmdir(path_.c_str());
-    throw StartRefused("cannot use the data folder " + path_ + " (" + std::strerror(why) + "): it must be readable and writable for this user");
+    throw StartRefused("cannot use the data folder " + path_ + " (" + std::strerror(why) +
+                       "): it must be readable and writable for this user");
   }
   constexpr std::chrono::milliseconds kStep{50};
   for (auto waited = std::chrono::milliseconds(0); !try_lock(); waited += kStep) {

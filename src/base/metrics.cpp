@@ -14,14 +14,17 @@ auto& family(prometheus::Registry& registry, Kind build, const char* name, const
 }  // namespace
 
 Metrics::Metrics()
-    : requests_(family(registry_, prometheus::BuildCounter, "granary_http_requests_total", "Requests answered, by route and status.")),
+    : requests_(
+          family(registry_, prometheus::BuildCounter, "granary_http_requests_total", "Requests answered, by route and status.")),
       checks_(family(registry_, prometheus::BuildCounter, "granary_checks_total", "Checks ended, by provider and result.")),
-      credentials_(family(registry_, prometheus::BuildGauge, "granary_credentials", "Linked credentials, by provider and status.")),
-      breaker_(family(registry_, prometheus::BuildGauge, "granary_breaker_open", "1 while a provider refuses so many that nobody is blamed.")),
+      credentials_(
+          family(registry_, prometheus::BuildGauge, "granary_credentials", "Linked credentials, by provider and status.")),
+      breaker_(family(registry_, prometheus::BuildGauge, "granary_breaker_open",
+                      "1 while a provider refuses so many that nobody is blamed.")),
       queues_(family(registry_, prometheus::BuildGauge, "granary_queue_length", "Work that waits, by queue.")),
       commits_(family(registry_, prometheus::BuildHistogram, "granary_store_commit_seconds", "Time of one group commit.")),
-      commit_seconds_(commits_.Add({}, prometheus::Histogram::BucketBoundaries{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
-                                                                               0.1, 0.25, 1.0})) {}
+      commit_seconds_(commits_.Add(
+          {}, prometheus::Histogram::BucketBoundaries{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0})) {}
 
 prometheus::Counter& Metrics::request_counter(std::string_view route, unsigned status) {
   return requests_.Add({{"route", std::string(route)}, {"status", std::to_string(status)}});

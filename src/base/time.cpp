@@ -98,8 +98,7 @@ std::optional<WallTime> parse_wire_time(std::string_view text) {
   if (!read_char(text, at, 'Z') || at != text.size()) return std::nullopt;
   const auto date = to_day(year, month, day);
   if (!date || hour > 23 || minute > 59 || second > 59) return std::nullopt;
-  return WallTime(*date) + std::chrono::hours(hour) + std::chrono::minutes(minute) + seconds(second) +
-         microseconds(micros);
+  return WallTime(*date) + std::chrono::hours(hour) + std::chrono::minutes(minute) + seconds(second) + microseconds(micros);
 }
 
 std::string format_http_date(WallTime time) {

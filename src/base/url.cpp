@@ -8,11 +8,11 @@ namespace granary {
 
 namespace {
 
-bool is_host_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-}
+bool is_host_character(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_'; }
 
-bool is_path_character(char c) { return c > ' ' && c < 0x7f && c != '?' && c != '#' && c != '\\' && c != '"' && c != '<' && c != '>'; }
+bool is_path_character(char c) {
+  return c > ' ' && c < 0x7f && c != '?' && c != '#' && c != '\\' && c != '"' && c != '<' && c != '>';
+}
 
 }  // namespace
 

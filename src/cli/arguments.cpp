@@ -106,8 +106,10 @@ class Line {
 
   void owner() {
     CLI::App& app = *app_.add_subcommand("owner", "API owners: who may log in.")->require_subcommand(1);
-    CLI::App& add = on_data(app, "add", "Add an owner; the password is one line of standard input, 15 to 128 characters.", "owner add");
-    CLI::App& password = on_data(app, "password", "Change an owner's password (standard input); ends the tokens.", "owner password");
+    CLI::App& add =
+        on_data(app, "add", "Add an owner; the password is one line of standard input, 15 to 128 characters.", "owner add");
+    CLI::App& password =
+        on_data(app, "password", "Change an owner's password (standard input); ends the tokens.", "owner password");
     for (CLI::App* one : {&add, &password}) {
       word(*one, "EMAIL", "email", "The owner's e-mail address.");
       one->get_option("EMAIL")->required();
@@ -120,17 +122,21 @@ class Line {
 
   void health() {
     on_data(app_, "providers", "Show each provider: configured or not, credentials by status, breaker.", "providers");
-    CLI::App& credentials = on_data(app_, "credentials", "List credentials by status, newest change first: whom to call.", "credentials");
+    CLI::App& credentials =
+        on_data(app_, "credentials", "List credentials by status, newest change first: whom to call.", "credentials");
     word(credentials, "--status", "status", "OK, UNAUTHENTICATED, MISSING_PERMISSION or TEMPORARILY_UNAVAILABLE.");
     word(credentials, "--provider", "provider", "Path segment without -credentials, for example valley.");
-    CLI::App& breaker = *app_.add_subcommand("breaker", "The breaker that tells a provider's fault from growers'.")->require_subcommand(1);
-    CLI::App& close = on_data(breaker, "close", "Close a provider's breaker; its credentials are checked again.", "breaker close");
+    CLI::App& breaker =
+        *app_.add_subcommand("breaker", "The breaker that tells a provider's fault from growers'.")->require_subcommand(1);
+    CLI::App& close =
+        on_data(breaker, "close", "Close a provider's breaker; its credentials are checked again.", "breaker close");
     word(close, "PROVIDER", "provider", "Path segment without -credentials, for example valley.");
     close.get_option("PROVIDER")->required();
   }
 
   void trying() {
-    CLI::App& demo = *app_.add_subcommand("demo", "A server, simulated providers, one owner, one Leaf user and four logins to try.");
+    CLI::App& demo =
+        *app_.add_subcommand("demo", "A server, simulated providers, one owner, one Leaf user and four logins to try.");
     options_of(demo).add({"listen", "data"});
     demo.callback([this] { arguments_.command = Command::demo; });
     CLI::App& sandbox = *app_.add_subcommand("sandbox", "The simulated providers alone; GET /sandbox shows everything.");

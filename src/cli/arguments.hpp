@@ -16,9 +16,9 @@ struct Arguments {
   Command command = Command::serve;
   std::map<std::string, config::Given> flags;  // by option key
   std::string config_file;
-  Json request;                 // on_data: what to run
-  bool makes_folder = false;    // on_data: the data folder may be missing
-  bool asks_password = false;   // on_data: one line of standard input
+  Json request;                // on_data: what to run
+  bool makes_folder = false;   // on_data: the data folder may be missing
+  bool asks_password = false;  // on_data: one line of standard input
 };
 
 struct Parsed {

@@ -56,7 +56,8 @@ bool is_same_user(int socket) {
 }  // namespace
 
 struct CommandSocket::State : std::enable_shared_from_this<State> {
-  State(asio::io_context& io, const std::string& folder, Run command) : context(io), acceptor(io.get_executor()), path(folder), run(std::move(command)) {}
+  State(asio::io_context& io, const std::string& folder, Run command)
+      : context(io), acceptor(io.get_executor()), path(folder), run(std::move(command)) {}
 
   asio::io_context& context;
   Acceptor acceptor;
@@ -77,7 +78,8 @@ struct CommandSocket::State : std::enable_shared_from_this<State> {
 
   Task<> serve(Socket socket) {
     std::string line;
-    const auto [error, size] = co_await asio::async_read_until(socket, asio::dynamic_buffer(line, kCommandBytesMax), '\n', kQuiet);
+    const auto [error, size] =
+        co_await asio::async_read_until(socket, asio::dynamic_buffer(line, kCommandBytesMax), '\n', kQuiet);
     if (error) co_return;
     auto request = Json::parse(std::string_view(line).substr(0, size));
     wipe(line);

@@ -1,8 +1,8 @@
 #include "cli/commands.hpp"
 
+#include <fmt/format.h>
 #include <array>
 #include <cstdio>
-#include <fmt/format.h>
 
 #include "base/log.hpp"
 #include "operation/catalog.hpp"
@@ -75,7 +75,8 @@ Task<Json> run_providers(Parts& parts, const Json&) {
 
 Task<Json> run_breaker_close(Parts& parts, const Json& request) {
   const std::string provider = request.find_string("provider").value_or("");
-  co_return answer_to(co_await close_breakers(parts, provider), "", "there is no provider " + provider + "; `granary providers` lists them");
+  co_return answer_to(co_await close_breakers(parts, provider), "",
+                      "there is no provider " + provider + "; `granary providers` lists them");
 }
 
 Task<Json> run_credentials(Parts& parts, const Json& request) {
@@ -88,7 +89,8 @@ Task<Json> run_credentials(Parts& parts, const Json& request) {
   if (filter.provider && !providers(parts).find_short_name(*filter.provider))
     co_return refuse("there is no provider " + *filter.provider + "; `granary providers` lists them");
   const Json* page = request.find("page");
-  const auto found = co_await list_health(parts, std::nullopt, filter, {.page = page ? page->integer().value_or(0) : 0, .size = 100});
+  const auto found =
+      co_await list_health(parts, std::nullopt, filter, {.page = page ? page->integer().value_or(0) : 0, .size = 100});
   Json::Array rows;
   for (const auto& health : found.items) {
     Json row;

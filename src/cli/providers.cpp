@@ -59,13 +59,14 @@ void merge(Json& into, const Json& from, std::string_view key) {
 void apply(Provider& provider, const config::ProviderSettings& settings) {
   if (settings.base_url) {
     if (!provider.environment_field.empty())
-      throw StartRefused(settings.where + " has environments: set base_url under " + "[providers." + std::string(provider.short_name()) +
-                         ".environments." + provider.environments.front().name + "]");
+      throw StartRefused(settings.where + " has environments: set base_url under " + "[providers." +
+                         std::string(provider.short_name()) + ".environments." + provider.environments.front().name + "]");
     provider.environments.front().base_url = parse_base_url(*settings.base_url, settings.where);
   }
   for (const auto& [name, values] : settings.environments) {
     const auto found = std::ranges::find(provider.environments, name, &Environment::name);
-    if (found == provider.environments.end() || name.empty()) throw StartRefused(values.where + " is no environment of this provider");
+    if (found == provider.environments.end() || name.empty())
+      throw StartRefused(values.where + " is no environment of this provider");
     if (values.base_url) found->base_url = parse_base_url(*values.base_url, values.where);
   }
   if (settings.rate) provider.rate = *settings.rate;

@@ -1,10 +1,10 @@
 // Reads the file, then the environment, then the flags: the later stands above the earlier.
+#include <toml++/toml.h>
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "base/error.hpp"
 #include "config/config.hpp"
@@ -100,7 +100,8 @@ void read_provider(const toml::node& node, const std::string& file, const std::s
       settings.concurrency = static_cast<int>(count->get());
     } else if (name.str() == "interval") {
       settings.interval = parse_duration(text_of(value, where));
-      if (!settings.interval || *settings.interval < seconds(1)) refuse(where, "must be a duration of at least 1s, such as \"6h\"");
+      if (!settings.interval || *settings.interval < seconds(1))
+        refuse(where, "must be a duration of at least 1s, such as \"6h\"");
     } else if (name.str() == "environments") {
       read_environments(value, file, here, settings);
     } else if (name.str() == "parameters") {
@@ -128,8 +129,8 @@ void read_table(Config& config, const toml::table& table, const std::string& fil
       continue;
     }
     const bool is_section = prefix.empty() && value.as_table() && std::ranges::any_of(options(), [&](const Option& option) {
-      return option.key.starts_with(key + ".");
-    });
+                              return option.key.starts_with(key + ".");
+                            });
     if (!is_section) refuse(where, "is not known; `granary config --reference` lists every key");
     read_table(config, *value.as_table(), file, key + ".");
   }
@@ -159,7 +160,8 @@ Config load(const std::map<std::string, Given>& flags, const std::string& file) 
   for (const Option& option : options()) {
     const std::string variable = variable_of(option);
     if (const char* value = std::getenv(variable.c_str()); value && *value) take(config, option, {.texts = {value}}, variable);
-    if (const auto flag = flags.find(std::string(option.key)); flag != flags.end()) take(config, option, flag->second, flag_of(option));
+    if (const auto flag = flags.find(std::string(option.key)); flag != flags.end())
+      take(config, option, flag->second, flag_of(option));
   }
   return config;
 }

@@ -61,7 +61,8 @@ constexpr milliseconds kDurationMin{std::chrono::seconds(1)};
 template <milliseconds Config::* member>
 std::string take_duration(Config& config, const Given& given) {
   const auto duration = is_one_text(given) ? parse_duration(given.texts[0]) : std::nullopt;
-  if (!duration || *duration < kDurationMin) return "must be a duration of at least 1s, such as \"30s\", \"15m\", \"6h\" or \"30d\"";
+  if (!duration || *duration < kDurationMin)
+    return "must be a duration of at least 1s, such as \"30s\", \"15m\", \"6h\" or \"30d\"";
   config.*member = *duration;
   return {};
 }
@@ -73,7 +74,8 @@ std::string show_duration(const Config& config) {
 
 std::string take_interval(Config& config, const Given& given) {
   const auto duration = is_one_text(given) ? parse_duration(given.texts[0]) : std::nullopt;
-  if (!duration || *duration < kDurationMin) return "must be a duration of at least 1s, such as \"30s\", \"15m\", \"6h\" or \"30d\"";
+  if (!duration || *duration < kDurationMin)
+    return "must be a duration of at least 1s, such as \"30s\", \"15m\", \"6h\" or \"30d\"";
   config.check_interval = duration;
   return {};
 }
@@ -82,7 +84,8 @@ std::string show_interval(const Config& config) { return config.check_interval ?
 template <int Config::* member, int least, int most>
 std::string take_integer(Config& config, const Given& given) {
   const auto value = given.is_list || given.texts.size() != 1 ? std::nullopt : read_number<int>(given.texts[0]);
-  if (!value || *value < least || *value > most) return "must be a number from " + std::to_string(least) + " to " + std::to_string(most);
+  if (!value || *value < least || *value > most)
+    return "must be a number from " + std::to_string(least) + " to " + std::to_string(most);
   config.*member = *value;
   return {};
 }
@@ -104,7 +107,8 @@ std::string show_share(const Config& config) {
 }
 
 std::string take_bind_origins(Config& config, const Given& given) {
-  if (!is_one_text(given) || (given.texts[0] != "public" && given.texts[0] != "always")) return "must be \"public\" or \"always\"";
+  if (!is_one_text(given) || (given.texts[0] != "public" && given.texts[0] != "always"))
+    return "must be \"public\" or \"always\"";
   config.bind_origins = given.texts[0] == "always" ? BindOrigins::always : BindOrigins::public_only;
   return {};
 }
@@ -120,9 +124,11 @@ std::string take_log_level(Config& config, const Given& given) {
 }
 
 constexpr std::array kOptions = {
-    Option{"listen", "address:port", "127.0.0.1:8080", "Where the API is served.", false, take_text<&Config::listen>, show_text<&Config::listen>},
-    Option{"data", "folder", "./granary-data", "Folder of the embedded store; made when its parent exists, held by one server at a time.",
-           false, take_text<&Config::data>, show_text<&Config::data>},
+    Option{"listen", "address:port", "127.0.0.1:8080", "Where the API is served.", false, take_text<&Config::listen>,
+           show_text<&Config::listen>},
+    Option{"data", "folder", "./granary-data",
+           "Folder of the embedded store; made when its parent exists, held by one server at a time.", false,
+           take_text<&Config::data>, show_text<&Config::data>},
     Option{"database", "URL", "", "PostgreSQL in place of the folder. Not in this version.", true, take_text<&Config::database>,
            show_text<&Config::database>},
     Option{"root_key", "file:PATH, env:NAME or credential:NAME", "",
@@ -130,37 +136,41 @@ constexpr std::array kOptions = {
            show_text<&Config::root_key>},
     Option{"tls_cert", "file", "", "PEM certificate chain; with it and tls_key the API is served over TLS.", false,
            take_text<&Config::tls_cert>, show_text<&Config::tls_cert>},
-    Option{"tls_key", "file", "", "PEM private key of tls_cert.", false, take_text<&Config::tls_key>, show_text<&Config::tls_key>},
-    Option{"providers_dir", "folder", "", "Folder of further descriptors (*.json); a provider that is known already is refused.", false,
-           take_text<&Config::providers_folder>, show_text<&Config::providers_folder>},
+    Option{"tls_key", "file", "", "PEM private key of tls_cert.", false, take_text<&Config::tls_key>,
+           show_text<&Config::tls_key>},
+    Option{"providers_dir", "folder", "", "Folder of further descriptors (*.json); a provider that is known already is refused.",
+           false, take_text<&Config::providers_folder>, show_text<&Config::providers_folder>},
     Option{"metrics_listen", "address:port", "", "Where /metrics is served, in Prometheus' format; nowhere when empty.", false,
            take_text<&Config::metrics_listen>, show_text<&Config::metrics_listen>},
     Option{"accept_new_origin", "providers", "",
            "Providers whose changed base URL is accepted for the credentials stored before; for one start.", false,
            take_list<&Config::accept_new_origin>, show_list<&Config::accept_new_origin>},
-    Option{"threads", "number", "0", "Threads that serve the API; 0 is one for each core.", false, take_integer<&Config::threads, 0, 256>,
-           show_integer<&Config::threads>},
+    Option{"threads", "number", "0", "Threads that serve the API; 0 is one for each core.", false,
+           take_integer<&Config::threads, 0, 256>, show_integer<&Config::threads>},
     Option{"log_level", "debug, info, warning or error", "info", "Least level that is logged.", false, take_log_level,
            show_text<&Config::log_level>},
     Option{"checks.interval", "duration", "",
-           "Time between two checks of a credential; stands above a descriptor's, and 6h where neither says it.", false, take_interval,
-           show_interval},
+           "Time between two checks of a credential; stands above a descriptor's, and 6h where neither says it.", false,
+           take_interval, show_interval},
     Option{"checks.confirm_after", "duration", "60s", "Least time between the two refusals that a change of status needs.", false,
            take_duration<&Config::confirm_after>, show_duration<&Config::confirm_after>},
-    Option{"checks.outage_after", "duration", "15m", "How long a provider must be unavailable before an OK credential says so.", false,
-           take_duration<&Config::outage_after>, show_duration<&Config::outage_after>},
-    Option{"checks.timeout", "duration", "10s", "Bound of a whole check: all its exchanges and the wait for its turn at the provider.",
-           false, take_duration<&Config::timeout>, show_duration<&Config::timeout>},
+    Option{"checks.outage_after", "duration", "15m", "How long a provider must be unavailable before an OK credential says so.",
+           false, take_duration<&Config::outage_after>, show_duration<&Config::outage_after>},
+    Option{"checks.timeout", "duration", "10s",
+           "Bound of a whole check: all its exchanges and the wait for its turn at the provider.", false,
+           take_duration<&Config::timeout>, show_duration<&Config::timeout>},
     Option{"breaker.window", "duration", "10m", "How far back refusals of many credentials count together.", false,
            take_duration<&Config::breaker_window>, show_duration<&Config::breaker_window>},
     Option{"breaker.minimum", "number", "10", "Fewer refused credentials than this never open the breaker.", false,
            take_integer<&Config::breaker_minimum, 1, 1'000'000>, show_integer<&Config::breaker_minimum>},
-    Option{"breaker.share", "0 to 1", "0.05", "Share of the checked credentials that must be exceeded.", false, take_share, show_share},
+    Option{"breaker.share", "0 to 1", "0.05", "Share of the checked credentials that must be exceeded.", false, take_share,
+           show_share},
     Option{"egress.allow", "list of addresses", "",
-           "Addresses or ranges, such as 127.0.0.1/32, that providers may have although they are not public; plain http goes only there.",
+           "Addresses or ranges, such as 127.0.0.1/32, that providers may have although they are not public; plain http goes "
+           "only there.",
            false, take_list<&Config::egress_allow>, show_list<&Config::egress_allow>},
-    Option{"egress.ca_file", "file", "", "PEM certificates to trust in place of the system's.", false, take_text<&Config::ca_file>,
-           show_text<&Config::ca_file>},
+    Option{"egress.ca_file", "file", "", "PEM certificates to trust in place of the system's.", false,
+           take_text<&Config::ca_file>, show_text<&Config::ca_file>},
     Option{"egress.proxy", "URL", "", "HTTP proxy for every exchange with a provider.", true, take_text<&Config::proxy>,
            show_text<&Config::proxy>},
     Option{"egress.bind_origins", "public or always", "public",
@@ -230,7 +240,8 @@ std::string show(const Config& config) {
 
 std::string reference() {
   std::string out =
-      "# Configuration\n\nEvery option can be given as a flag, as an environment variable or in a TOML file (`--config FILE`); in that\n"
+      "# Configuration\n\nEvery option can be given as a flag, as an environment variable or in a TOML file (`--config FILE`); "
+      "in that\n"
       "order. `granary config` prints the effective values. An unknown key, a wrong type, an unknown provider or\n"
       "environment stop the start and are named with their line. This page is printed by `granary config --reference`; a test\n"
       "compares them.\n\n| key in the file | flag | variable | value | default | |\n|---|---|---|---|---|---|\n";
@@ -240,14 +251,17 @@ std::string reference() {
            std::string(option.sentence) + " |\n";
   }
   out +=
-      "\nA key with a dot stands in a section: `checks.interval` is `interval` under `[checks]`. Durations are `30s`, `15m`, `6h`,\n"
+      "\nA key with a dot stands in a section: `checks.interval` is `interval` under `[checks]`. Durations are `30s`, `15m`, "
+      "`6h`,\n"
       "`30d`, at least `1s`. A list is written `[\"a\", \"b\"]` in the file and `a,b` elsewhere.\n\n"
       "## Providers\n\nOnly in the file, one section each, named by the path segment without `-credentials`:\n\n"
-      "```toml\n[providers.ag-leader]\nbase_url = \"https://www.agfiniti.com\"  # scheme, host, port, path in front of the provider's paths\n"
+      "```toml\n[providers.ag-leader]\nbase_url = \"https://www.agfiniti.com\"  # scheme, host, port, path in front of the "
+      "provider's paths\n"
       "rate = 50          # exchanges a second\nconcurrency = 32   # checks at once; a quarter is kept for requests\n"
       "interval = \"6h\"    # stands above [checks] interval\n\n[providers.agvance.environments.STAGE]\nbase_url = "
       "\"https://apidev.agvance.net\"\n\n[providers.valley.parameters.login]  # any parameter of the flow, see providers.md\n"
-      "path = \"/api/login\"\n```\n\nTables under `parameters` are merged into the descriptor's, but for `json`, `form`, `query` and "
+      "path = \"/api/login\"\n```\n\nTables under `parameters` are merged into the descriptor's, but for `json`, `form`, `query` "
+      "and "
       "`headers`, which replace it.\n";
   return out;
 }

@@ -34,7 +34,8 @@ Breaker::Change Breaker::record_check(CredentialId id, WallTime now, bool first_
   if (state_.open || !first_refusal) return Change::none;
 
   const WallTime start = window_start(now);
-  const auto refused = std::ranges::count_if(entries_, [&](const Entry& e) { return e.first_refused && *e.first_refused >= start; });
+  const auto refused =
+      std::ranges::count_if(entries_, [&](const Entry& e) { return e.first_refused && *e.first_refused >= start; });
   if (refused < policy_.minimum || static_cast<double>(refused) <= policy_.share * static_cast<double>(entries_.size()))
     return Change::none;
   state_ = {.open = true, .opened_at = now, .successes = 0};

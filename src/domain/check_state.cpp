@@ -108,7 +108,8 @@ void apply_forbidden(CheckState& state, const Answer& answer, const CheckPolicy&
 // Exponential with full jitter, never longer than the interval.
 milliseconds backoff(std::int32_t failures, milliseconds interval, Random& random) {
   const auto longest = std::min<std::int64_t>(kBackoffFirst.count() << std::min(failures, 20), interval.count());
-  return milliseconds(1 + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(std::max<std::int64_t>(longest, 1)))));
+  return milliseconds(1 +
+                      static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(std::max<std::int64_t>(longest, 1)))));
 }
 
 void apply_unavailable(CheckState& state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random) {

@@ -48,7 +48,7 @@ struct CheckState {
   std::int32_t refusals = 0;  // since the last ok, POST, PUT or link
   std::int32_t outages = 0;   // unavailable answers since the last ok
   std::optional<Instant> outage_since;
-  std::int32_t failures = 0;  // unavailable answers in a row
+  std::int32_t failures = 0;     // unavailable answers in a row
   bool outcome_unknown = false;  // a token was spent and the answer was lost
   bool suspected = false;        // was OK when the breaker opened, and lost it for that alone
   bool turned_by_check = false;  // a check, not POST or PUT, ended its OK: the breaker may take that back

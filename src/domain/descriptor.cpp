@@ -13,8 +13,8 @@ constexpr std::array<std::pair<FlowKind, std::string_view>, 4> kFlows = {{{FlowK
                                                                           {FlowKind::agvance, "agvance"},
                                                                           {FlowKind::encrypted_login, "encrypted_login"}}};
 constexpr std::array<std::string_view, 15> kMembers = {
-    "slug",  "name",     "user_key",   "user_position", "summary",     "request",         "response",
-    "facts", "base_url", "parameters", "environments",  "environment_field", "flow", "interval", "limits"};
+    "slug",     "name",       "user_key",     "user_position",     "summary", "request",  "response", "facts",
+    "base_url", "parameters", "environments", "environment_field", "flow",    "interval", "limits"};
 
 std::unexpected<Error> bad(const std::string& what) { return fail(ErrorCode::invalid_field, what); }
 
@@ -77,7 +77,8 @@ Result<void> parse_environments(const Json& json, Provider& provider) {
   const RequestField* field = provider.find_request(provider.environment_field);
   if (!environments->object() || !field) return bad("environments needs environment_field to name a request field");
   for (const auto& [name, value] : *environments->object()) {
-    if (std::ranges::find(field->allowed, name) == field->allowed.end()) return bad("environments." + name + " is not in the field's enum");
+    if (std::ranges::find(field->allowed, name) == field->allowed.end())
+      return bad("environments." + name + " is not in the field's enum");
     auto environment = parse_environment(name, value.find("base_url"));
     if (!environment) return std::unexpected(environment.error());
     provider.environments.push_back(std::move(*environment));
@@ -138,7 +139,8 @@ Result<Provider> parse_descriptor(const Json& json) {
   if (provider.name.empty()) return bad("name is missing");
   provider.user_key = json.find_string("user_key").value_or("");
   if (!is_name(provider.user_key)) return bad("user_key must be letters and digits");
-  if (const Json* position = json.find("user_position")) provider.user_position = static_cast<int>(position->integer().value_or(0));
+  if (const Json* position = json.find("user_position"))
+    provider.user_position = static_cast<int>(position->integer().value_or(0));
   provider.summary = json.find_string("summary").value_or("");
 
   const Json* request = json.find("request");

@@ -21,13 +21,13 @@ struct RequestField {
   std::string name;
   bool required = false;
   bool secret = false;
-  std::vector<std::string> allowed;  // empty: any text
+  std::vector<std::string> allowed;     // empty: any text
   std::optional<std::string> fallback;  // value when absent
   std::string description;
 };
 
 struct Environment {
-  std::string name;  // empty where the provider has none
+  std::string name;             // empty where the provider has none
   std::optional<Url> base_url;  // nullopt: not configured, nothing is ever sent
 };
 
@@ -35,14 +35,14 @@ enum class FlowKind { oauth2_refresh, sentera, agvance, encrypted_login };
 std::string_view name_of(FlowKind kind);
 
 struct Provider {
-  std::string slug;  // path segment: "valley-credentials"
-  std::string name;  // as Leaf spells it: "Valley"
-  std::string user_key;  // key on the user object: "valleyCredentials"
+  std::string slug;       // path segment: "valley-credentials"
+  std::string name;       // as Leaf spells it: "Valley"
+  std::string user_key;   // key on the user object: "valleyCredentials"
   int user_position = 0;  // order of the keys on the user object
   std::string summary;
   std::vector<RequestField> request;
-  std::vector<std::string> response;  // in order, after id, status, createdTime
-  std::string environment_field;  // empty where there is none
+  std::vector<std::string> response;      // in order, after id, status, createdTime
+  std::string environment_field;          // empty where there is none
   std::vector<Environment> environments;  // at least one
   FlowKind flow = FlowKind::oauth2_refresh;
   Json parameters;  // of the flow; read by provider/

@@ -49,7 +49,8 @@ std::optional<EventContent> EventContent::unpack(std::string_view packed) {
   std::int32_t status = 0;
   std::uint32_t size = 0;
   if (!take(packed, status) || !take(packed, size) || packed.size() < size) return std::nullopt;
-  return EventContent{.status_code = status, .headers = std::string(packed.substr(0, size)), .body = std::string(packed.substr(size))};
+  return EventContent{
+      .status_code = status, .headers = std::string(packed.substr(0, size)), .body = std::string(packed.substr(size))};
 }
 
 SplitEvent split(const Event& event) {

@@ -24,7 +24,7 @@ struct Request {
   std::string content_type;
   std::string body;
   std::vector<std::pair<std::string, std::string>> other_headers;  // those whose name is in no standard
-  std::string peer;  // the client's address, without its port
+  std::string peer;                                                // the client's address, without its port
 };
 
 // How a response reaches the client. Everything but `whole` is a fault that the sandbox plays on purpose.

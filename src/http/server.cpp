@@ -65,9 +65,13 @@ std::unique_ptr<asio::ssl::context> load_tls(const std::string& certificate_file
                        asio::ssl::context::no_compression);
   error_code error;
   context->use_certificate_chain_file(certificate_file, error);
-  if (error) throw StartRefused("cannot use --tls-cert " + certificate_file + ": it must be a PEM certificate chain that this user can read");
+  if (error)
+    throw StartRefused("cannot use --tls-cert " + certificate_file +
+                       ": it must be a PEM certificate chain that this user can read");
   context->use_private_key_file(key_file, asio::ssl::context::pem, error);
-  if (error) throw StartRefused("cannot use --tls-key " + key_file + ": it must be the PEM private key of the certificate, readable by this user");
+  if (error)
+    throw StartRefused("cannot use --tls-key " + key_file +
+                       ": it must be the PEM private key of the certificate, readable by this user");
   if (SSL_CTX_check_private_key(context->native_handle()) != 1)
     throw StartRefused("--tls-key " + key_file + " is not the key of --tls-cert " + certificate_file);
   SSL_CTX_set_alpn_select_cb(
@@ -98,7 +102,11 @@ void ConnectionLimits::leave(const std::string& address) {
 
 struct Listener::State : std::enable_shared_from_this<State> {
   State(asio::io_context& io, Handler request_handler, Options listener_options)
-      : context(io), acceptor(io.get_executor()), ticker(io.get_executor()), handler(std::move(request_handler)), options(std::move(listener_options)) {}
+      : context(io),
+        acceptor(io.get_executor()),
+        ticker(io.get_executor()),
+        handler(std::move(request_handler)),
+        options(std::move(listener_options)) {}
 
   asio::io_context& context;
   Acceptor acceptor;

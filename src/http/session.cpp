@@ -137,7 +137,8 @@ class Session {
       begin_ = 0;
       buffer_.resize(end_ + kReadBytes);
     }
-    const auto [error, size] = co_await stream_.async_read_some(asio::buffer(buffer_.data() + end_, buffer_.size() - end_), kQuiet);
+    const auto [error, size] =
+        co_await stream_.async_read_some(asio::buffer(buffer_.data() + end_, buffer_.size() - end_), kQuiet);
     end_ += size;
     co_return !error && size > 0;
   }
@@ -211,7 +212,7 @@ class Session {
     if (response.is_secret) wipe(out_);
     if (begin_ == end_) begin_ = end_ = 0;
     if (written && request.defect != Defect::none) co_await linger();
-    co_return written && keep_alive;
+    co_return written&& keep_alive;
   }
 
   // Closing while the client still sends would destroy the response on its way: take in the rest for a moment.

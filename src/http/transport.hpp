@@ -30,7 +30,7 @@ enum class ExchangeFailure {
   tls,          // the peer is not who it should be
   blocked,      // the egress guard refused the address
   timeout,
-  cut,          // an answer began and did not end
+  cut,  // an answer began and did not end
   too_large,
 };
 

@@ -55,7 +55,8 @@ Event make_event(const TimedExchange& timed, const Redactor& redactor) {
 void collect_secrets(const Provider& provider, const Fields& fields, std::vector<const Plaintext*>& secrets) {
   for (const auto& [name, value] : fields.all()) {
     const RequestField* known = provider.find_request(name);
-    if (name.starts_with('_') ? is_sensitive_name(name) : (known && known->secret) || is_sensitive_name(name)) secrets.push_back(&value);
+    if (name.starts_with('_') ? is_sensitive_name(name) : (known && known->secret) || is_sensitive_name(name))
+      secrets.push_back(&value);
   }
 }
 

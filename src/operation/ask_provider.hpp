@@ -8,10 +8,10 @@
 namespace granary {
 
 enum class AskOutcome {
-  answered,      // there is a verdict
-  not_sent,      // no slot, or no exchange allowed, within the time: nothing happened
-  stopping,      // the server stops: nothing happened
-  gone,          // the row is gone or its fields were replaced before anything was sent
+  answered,  // there is a verdict
+  not_sent,  // no slot, or no exchange allowed, within the time: nothing happened
+  stopping,  // the server stops: nothing happened
+  gone,      // the row is gone or its fields were replaced before anything was sent
 };
 
 struct Asked {

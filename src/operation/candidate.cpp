@@ -85,7 +85,8 @@ Task<> settle_candidate(Checker& checker, const StoredCredential& credential) {
     co_await try_candidate(checker, credential, *fields, Trigger::clock);
     co_return;
   }
-  co_await record_answer(checker, {.credential = credential, .next_state = [](CheckState state) { return state; }, .removes_candidate = true});
+  co_await record_answer(
+      checker, {.credential = credential, .next_state = [](CheckState state) { return state; }, .removes_candidate = true});
 }
 
 }  // namespace granary

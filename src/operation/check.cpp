@@ -86,7 +86,8 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
   const StoredCredential known = recording.credential;
   const RecordedEnd end = co_await record_answer(checker, std::move(recording));
   checker.metrics.count_check(lane.lane.provider, name_of(answer.kind));
-  if (end.kind != RecordedEnd::Kind::recorded) co_return end.kind == RecordedEnd::Kind::lost_race ? CheckEnd::recorded : CheckEnd::gone;
+  if (end.kind != RecordedEnd::Kind::recorded)
+    co_return end.kind == RecordedEnd::Kind::lost_race ? CheckEnd::recorded : CheckEnd::gone;
   if (answer.kind == AnswerKind::ok) lane.last_success = now.wall;
   CheckState told = before;
   told.outcome_unknown = was_unknown;
@@ -104,7 +105,8 @@ Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
     if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
   }
   LaneState* lane = checker.find_lane(credential->provider, credential->environment);
-  if (!lane || !lane->base_url) co_return co_await record_obstacle(checker, std::move(*credential), Reason::not_configured, std::nullopt);
+  if (!lane || !lane->base_url)
+    co_return co_await record_obstacle(checker, std::move(*credential), Reason::not_configured, std::nullopt);
   if (is_origin_changed(checker, *credential, *lane->base_url)) {
     const WallTime next = spread_next(checker.clock.now(), lane->interval, checker.random);
     co_return co_await record_obstacle(checker, std::move(*credential), Reason::origin_changed, next);

@@ -34,14 +34,15 @@ Result<void> prepare_lanes(Checker& checker, const std::map<Lane, BreakerState>&
     for (const Environment& environment : provider.environments) {
       const Lane lane{name, environment.name};
       const auto known = breakers.find(lane);
-      checker.lanes.emplace(
-          lane, LaneState{.lane = lane,
-                          .provider = &provider,
-                          .base_url = environment.base_url ? &*environment.base_url : nullptr,
-                          .interval = interval,
-                          .limits = LaneLimits(checker.executor, checker.clock, provider.rate, provider.concurrency),
-                          .breaker = Breaker(checker.settings.breaker, interval, known == breakers.end() ? BreakerState{} : known->second),
-                          .last_success = {}});
+      checker.lanes.emplace(lane,
+                            LaneState{.lane = lane,
+                                      .provider = &provider,
+                                      .base_url = environment.base_url ? &*environment.base_url : nullptr,
+                                      .interval = interval,
+                                      .limits = LaneLimits(checker.executor, checker.clock, provider.rate, provider.concurrency),
+                                      .breaker = Breaker(checker.settings.breaker, interval,
+                                                         known == breakers.end() ? BreakerState{} : known->second),
+                                      .last_success = {}});
     }
   }
   return {};

@@ -70,7 +70,8 @@ class Turns {
 
 struct Checker {
   Checker(Executor checks_executor, Store& checks_store, const Sealer& the_sealer, Clock& the_clock, Random& the_random,
-          const Catalog& the_catalog, http::HttpTransport& the_transport, Log& the_log, Metrics& the_metrics, CheckSettings the_settings)
+          const Catalog& the_catalog, http::HttpTransport& the_transport, Log& the_log, Metrics& the_metrics,
+          CheckSettings the_settings)
       : executor(checks_executor),
         store(checks_store),
         sealer(the_sealer),
@@ -97,7 +98,7 @@ struct Checker {
   Metrics& metrics;
   CheckSettings settings;
 
-  std::int64_t process = 0;  // marks elapsed times as this process's
+  std::int64_t process = 0;                                             // marks elapsed times as this process's
   std::map<std::string, std::unique_ptr<FlowPlan>, std::less<>> plans;  // by provider's short name
   std::map<Lane, LaneState> lanes;
   Turns turns;

@@ -15,8 +15,10 @@ CheckState not_asked(CheckState state, Reason reason, std::optional<WallTime> ne
   return state;
 }
 
-Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, StoredCredential credential, const Fields& fields) {
-  Asked asked = co_await ask_provider(checker, {.credential = credential, .lane = lane, .fields = fields, .trigger = Trigger::request});
+Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, StoredCredential credential,
+                                            const Fields& fields) {
+  Asked asked =
+      co_await ask_provider(checker, {.credential = credential, .lane = lane, .fields = fields, .trigger = Trigger::request});
   const Instant now = checker.now();
   if (asked.outcome == AskOutcome::stopping) co_return RecordedEnd::Kind::recorded;
   if (asked.outcome == AskOutcome::gone) co_return RecordedEnd::Kind::gone;
@@ -39,7 +41,8 @@ Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, S
   co_return (co_await record_answer(checker, std::move(recording))).kind;
 }
 
-Task<Result<void>> connect_here(Checker& checker, OwnerId owner, LeafUserId user, const Provider& provider, const Fields& fields) {
+Task<Result<void>> connect_here(Checker& checker, OwnerId owner, LeafUserId user, const Provider& provider,
+                                const Fields& fields) {
   LaneState* lane = lane_of(checker, provider, fields);
   const WallTime now = checker.clock.now();
   const bool can_ask = lane && lane->base_url;
@@ -52,7 +55,8 @@ Task<Result<void>> connect_here(Checker& checker, OwnerId owner, LeafUserId user
   credential.created = now;
   const SealScope scope{.owner = owner, .provider = credential.provider, .credential = credential.id};
   credential.fields_key = checker.sealer.new_fields_key(scope, checker.random);
-  credential.fields = checker.sealer.seal_fields(scope, credential.fields_key, credential.fields_version, fields.pack(), checker.random);
+  credential.fields =
+      checker.sealer.seal_fields(scope, credential.fields_key, credential.fields_version, fields.pack(), checker.random);
   credential.state.since = now;
   // Due at once, should we not live to hear the answer.
   credential.state = not_asked(std::move(credential.state), can_ask ? Reason::not_checked_yet : Reason::not_configured,
@@ -66,7 +70,8 @@ Task<Result<void>> connect_here(Checker& checker, OwnerId owner, LeafUserId user
   co_return Result<void>();
 }
 
-Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId user, const Provider& provider, const Fields& fields) {
+Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId user, const Provider& provider,
+                                  const Fields& fields) {
   const auto summary = co_await checker.store.find_summary(owner, user, provider.short_name());
   if (!summary) co_return fail(ErrorCode::not_found);
   co_await checker.turns.wait_free(summary->id);
@@ -111,7 +116,8 @@ Task<Result<Revealed>> connect(Parts& parts, OwnerId owner, LeafUserId user, con
 
 Task<Result<Revealed>> reconnect(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider, Fields fields) {
   add_defaults(provider, fields);
-  auto done = co_await run_on(parts.checker.executor, [&] { return reconnect_here(parts.checker, owner, user, provider, fields); });
+  auto done =
+      co_await run_on(parts.checker.executor, [&] { return reconnect_here(parts.checker, owner, user, provider, fields); });
   if (!done) co_return std::unexpected(done.error());
   co_return co_await reveal(parts, owner, user, provider);
 }

@@ -47,7 +47,8 @@ class EventReader {
 };
 
 // How many events of the oldest day that still counts are older than 30 days to the second.
-Task<std::int64_t> count_expired(Parts& parts, EventReader& reader, CredentialId id, std::int32_t day, std::int64_t on_day, WallTime oldest) {
+Task<std::int64_t> count_expired(Parts& parts, EventReader& reader, CredentialId id, std::int32_t day, std::int64_t on_day,
+                                 WallTime oldest) {
   std::int64_t skipped = 0, expired = 0;
   const auto rows = co_await parts.store.list_segments(id, day, Direction::ascending, {.page = 0, .size = on_day}, skipped);
   for (const SegmentRow& row : rows)

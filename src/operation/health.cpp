@@ -9,15 +9,16 @@ namespace {
 
 HealthReport report_of(const Catalog& catalog, const CredentialSummary& summary) {
   const Provider* provider = catalog.find_short_name(summary.provider);
-  HealthReport report{.id = summary.id,
-                      .leaf_user = summary.leaf_user,
-                      .provider = summary.provider,
-                      .status = summary.state.status,
-                      .since = summary.state.since,
-                      .reason = summary.state.reason,
-                      .message = message_for(summary.state.status, summary.state.reason, provider ? provider->name : summary.provider),
-                      .last_checked = summary.state.last_checked,
-                      .next_check = summary.state.next_check};
+  HealthReport report{
+      .id = summary.id,
+      .leaf_user = summary.leaf_user,
+      .provider = summary.provider,
+      .status = summary.state.status,
+      .since = summary.state.since,
+      .reason = summary.state.reason,
+      .message = message_for(summary.state.status, summary.state.reason, provider ? provider->name : summary.provider),
+      .last_checked = summary.state.last_checked,
+      .next_check = summary.state.next_check};
   if (!provider || !provider->is_configured(summary.environment)) report.next_check.reset();
   return report;
 }
@@ -64,7 +65,8 @@ Task<Result<HealthReport>> check_health(Parts& parts, OwnerId owner, LeafUserId 
   co_return co_await find_health(parts, owner, user, provider);
 }
 
-Task<Page<HealthReport>> list_health(Parts& parts, std::optional<OwnerId> owner, const CredentialFilter& filter, PageRequest page) {
+Task<Page<HealthReport>> list_health(Parts& parts, std::optional<OwnerId> owner, const CredentialFilter& filter,
+                                     PageRequest page) {
   const auto found = co_await parts.store.list_summaries(owner, filter, page);
   Page<HealthReport> out{.items = {}, .total = found.total};
   for (const auto& summary : found.items) out.items.push_back(report_of(parts.catalog, summary));

@@ -30,7 +30,8 @@ Task<Result<HealthReport>> find_health(Parts& parts, OwnerId owner, LeafUserId u
 // After a real exchange with the provider. not_found, seal_broken.
 Task<Result<HealthReport>> check_health(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider);
 // Newest change first; without an owner, everybody's (command line).
-Task<Page<HealthReport>> list_health(Parts& parts, std::optional<OwnerId> owner, const CredentialFilter& filter, PageRequest page);
+Task<Page<HealthReport>> list_health(Parts& parts, std::optional<OwnerId> owner, const CredentialFilter& filter,
+                                     PageRequest page);
 
 struct ProviderHealth {
   std::string provider;  // short name
@@ -38,7 +39,7 @@ struct ProviderHealth {
   bool is_configured = false;
   bool is_breaker_open = false;
   std::optional<WallTime> breaker_opened;
-  std::optional<WallTime> last_success;  // since the start
+  std::optional<WallTime> last_success;                      // since the start
   std::vector<std::pair<Status, std::int64_t>> credentials;  // linked, by status, of the provider as a whole
 };
 

@@ -17,7 +17,8 @@ Task<Result<LeafUser>> create_user(Parts& parts, OwnerId owner, const LeafUserCh
   co_return user;
 }
 
-Task<Result<LeafUser>> change_user(Parts& parts, OwnerId owner, LeafUserId id, const LeafUserChange& change, const LinkChange& links) {
+Task<Result<LeafUser>> change_user(Parts& parts, OwnerId owner, LeafUserId id, const LeafUserChange& change,
+                                   const LinkChange& links) {
   co_return co_await parts.store.change_user(owner, id, change, links, parts.clock.now());
 }
 
@@ -32,7 +33,8 @@ Task<Result<void>> delete_user(Parts& parts, OwnerId owner, LeafUserId id) {
   co_return fail(ErrorCode::not_found);
 }
 
-Task<Page<LeafUser>> list_users(Parts& parts, OwnerId owner, const UserFilter& filter, const std::vector<UserSort>& sort, PageRequest page) {
+Task<Page<LeafUser>> list_users(Parts& parts, OwnerId owner, const UserFilter& filter, const std::vector<UserSort>& sort,
+                                PageRequest page) {
   co_return co_await parts.store.list_users(owner, filter, sort, page);
 }
 

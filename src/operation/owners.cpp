@@ -16,7 +16,8 @@ constexpr std::size_t kEmailBytesMax = 254;
 Result<void> check_email(std::string_view email) {
   const auto at = email.find('@');
   const bool is_plain = email.find_first_of(" \t\r\n\"<>,;") == std::string_view::npos;
-  if (at == std::string_view::npos || at == 0 || at + 1 == email.size() || !is_plain || email.size() > kEmailBytesMax || !is_utf8(email))
+  if (at == std::string_view::npos || at == 0 || at + 1 == email.size() || !is_plain || email.size() > kEmailBytesMax ||
+      !is_utf8(email))
     return fail(ErrorCode::invalid_field, "the owner's name must be an e-mail address of at most 254 characters");
   return {};
 }
@@ -49,7 +50,8 @@ Task<Result<std::string>> log_in(Parts& parts, std::string username, Plaintext p
   const WallTime now = parts.clock.now();
   const auto lifetime = remember == Remember::month ? std::chrono::days(30) : std::chrono::days(1);
   co_return sign_token(parts.tokens.key(),
-                       {.owner = owner->id, .password_epoch = owner->password_epoch, .issued = now, .expires = now + lifetime}, owner->email);
+                       {.owner = owner->id, .password_epoch = owner->password_epoch, .issued = now, .expires = now + lifetime},
+                       owner->email);
 }
 
 Task<Result<OwnerId>> authenticate(Parts& parts, std::string_view token) {
@@ -67,7 +69,8 @@ Task<Result<void>> add_owner(Parts& parts, std::string email, Plaintext password
   if (auto checked = check_email(email); !checked) co_return checked;
   auto hash = co_await hash_checked(parts, std::move(password));
   if (!hash) co_return std::unexpected(hash.error());
-  co_return co_await parts.store.add_owner({.id = OwnerId::random(parts.random), .email = std::move(email), .password_hash = std::move(*hash)});
+  co_return co_await parts.store.add_owner(
+      {.id = OwnerId::random(parts.random), .email = std::move(email), .password_hash = std::move(*hash)});
 }
 
 Task<Result<void>> change_password(Parts& parts, std::string email, Plaintext password) {

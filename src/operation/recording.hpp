@@ -17,7 +17,7 @@ struct Recording {
   // As loaded when the exchange began; reloaded in here when others changed it meanwhile.
   StoredCredential credential;
   NextState next_state;
-  std::optional<Fields> fields;  // replace the stored ones
+  std::optional<Fields> fields;            // replace the stored ones
   std::optional<std::string> environment;  // with replaced fields (PUT)
   std::optional<std::string> origin;
   // Names of fields that go when the resulting status is MISSING_PERMISSION.

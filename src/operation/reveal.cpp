@@ -29,7 +29,8 @@ Task<Result<Revealed>> reveal(Parts& parts, OwnerId owner, LeafUserId user, cons
 Task<std::vector<Revealed>> reveal_all(Parts& parts, OwnerId owner, LeafUserId user) {
   std::vector<Revealed> out;
   for (const RevealedRow& row : co_await parts.store.list_revealed(owner, user))
-    if (const Provider* provider = parts.catalog.find_short_name(row.provider)) out.push_back(open_row(parts, owner, row, *provider));
+    if (const Provider* provider = parts.catalog.find_short_name(row.provider))
+      out.push_back(open_row(parts, owner, row, *provider));
   std::ranges::sort(out, {}, [](const Revealed& revealed) { return revealed.provider->user_position; });
   co_return out;
 }

@@ -54,10 +54,11 @@ Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credenti
   std::int32_t next_content = co_await checker.store.next_content_number(credential.id);
 
   const auto flush = [&] {
-    write.segments.push_back({.day = write.day,
-                              .number = segment.number,
-                              .count = static_cast<std::int32_t>(segment.records.size()),
-                              .data = sealer.seal_segment(*day_key, write.day, segment.number, pack_records(segment.records), checker.random)});
+    write.segments.push_back(
+        {.day = write.day,
+         .number = segment.number,
+         .count = static_cast<std::int32_t>(segment.records.size()),
+         .data = sealer.seal_segment(*day_key, write.day, segment.number, pack_records(segment.records), checker.random)});
   };
   for (const Event& event : events) {
     const SplitEvent parts = split(event);
@@ -72,7 +73,8 @@ Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credenti
         write.used_contents.push_back(content);
       } else {
         content = next_content++;
-        write.contents.push_back({.number = content, .digest = digest, .data = sealer.seal_content(content, packed, checker.random)});
+        write.contents.push_back(
+            {.number = content, .digest = digest, .data = sealer.seal_content(content, packed, checker.random)});
       }
     }
     if (segment.records.size() >= static_cast<std::size_t>(kEventsPerSegment)) {

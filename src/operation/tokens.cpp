@@ -47,7 +47,8 @@ std::optional<TokenClaims> verify_token(const Plaintext& key, std::string_view t
   if (!json) return std::nullopt;
   const auto owner = OwnerId::parse(json->find_string("owner").value_or(""));
   const Json *epoch = json->find("epoch"), *issued = json->find("iat"), *expires = json->find("exp");
-  if (!owner || !epoch || !epoch->integer() || !issued || !issued->integer() || !expires || !expires->integer()) return std::nullopt;
+  if (!owner || !epoch || !epoch->integer() || !issued || !issued->integer() || !expires || !expires->integer())
+    return std::nullopt;
   return TokenClaims{.owner = *owner,
                      .password_epoch = *epoch->integer(),
                      .issued = from_micros(*issued->integer() * 1'000'000),

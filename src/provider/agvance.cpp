@@ -133,7 +133,9 @@ Result<std::vector<std::string>> parse_strings(const Json& json, std::string_vie
 
 Result<std::unique_ptr<FlowPlan>> plan_agvance(const Provider& provider) {
   const Json& json = provider.parameters;
-  if (auto checked = refuse_unknown_members(json, {"login", "session_id_pointers", "session_header", "probe", "refused_messages"}); !checked)
+  if (auto checked =
+          refuse_unknown_members(json, {"login", "session_id_pointers", "session_header", "probe", "refused_messages"});
+      !checked)
     return std::unexpected(checked.error());
   std::vector<std::string> known = {"sessionId"};
   for (const auto& field : provider.request) known.push_back(field.name);

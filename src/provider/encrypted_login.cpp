@@ -47,8 +47,9 @@ class EncryptedLogin final : public Flow {
     const auto vector = read_key(input_.fields.value("initializationVector"), parameters_.initialization_vector, {16});
     if (!key || !vector) return unavailable(Reason::unusable_key);
     for (const auto& [name, text] : parameters_.encrypt) {
-      Plaintext plain(fill_placeholders(text, [this](std::string_view field) { return input_.fields.value(field); },
-                                        [](std::string_view value) { return std::string(value); }));
+      Plaintext plain(fill_placeholders(
+          text, [this](std::string_view field) { return input_.fields.value(field); },
+          [](std::string_view value) { return std::string(value); }));
       const std::string cipher = crypto::encrypt_cbc(key->reveal(), vector->reveal(), plain.reveal());
       encrypted_.set(name, Plaintext(parameters_.ciphertext == Encoding::hex ? to_hex(cipher) : to_base64(cipher)));
     }
@@ -88,7 +89,9 @@ class EncryptedLogin final : public Flow {
 class Plan final : public FlowPlan {
  public:
   explicit Plan(Parameters parameters) : parameters_(std::move(parameters)) {}
-  std::unique_ptr<Flow> start(const FlowInput& input) const override { return std::make_unique<EncryptedLogin>(parameters_, input); }
+  std::unique_ptr<Flow> start(const FlowInput& input) const override {
+    return std::make_unique<EncryptedLogin>(parameters_, input);
+  }
 
  private:
   Parameters parameters_;

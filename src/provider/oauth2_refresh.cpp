@@ -154,7 +154,8 @@ class Oauth2Refresh final : public Flow {
       ok.answer.kind = AnswerKind::ok;
       return finish(std::move(ok));
     }
-    if (answer.status == 401 && !has_refreshed_) return refresh(std::string(input_.fields.value(parameters_.refresh_token_field)));
+    if (answer.status == 401 && !has_refreshed_)
+      return refresh(std::string(input_.fields.value(parameters_.refresh_token_field)));
     if (answer.status == 401) return finish(refused());
     if (answer.status == 403) return finish(forbidden(Reason::permission_denied));
     return finish(unavailable(Reason::unexpected_answer));
@@ -171,7 +172,9 @@ class Oauth2Refresh final : public Flow {
 class Plan final : public FlowPlan {
  public:
   explicit Plan(Parameters parameters) : parameters_(std::move(parameters)) {}
-  std::unique_ptr<Flow> start(const FlowInput& input) const override { return std::make_unique<Oauth2Refresh>(parameters_, input); }
+  std::unique_ptr<Flow> start(const FlowInput& input) const override {
+    return std::make_unique<Oauth2Refresh>(parameters_, input);
+  }
 
  private:
   Parameters parameters_;
@@ -195,9 +198,9 @@ Result<std::vector<RefusedAnswer>> parse_refused(const Json* json) {
 
 Result<std::unique_ptr<FlowPlan>> plan_oauth2_refresh(const Provider& provider) {
   const Json& json = provider.parameters;
-  if (auto checked = refuse_unknown_members(json, {"token_path", "client_authentication", "client_id_field", "client_secret_field",
-                                                   "access_token_field", "refresh_token_field", "form", "refused", "probe",
-                                                   "previous_token_valid"});
+  if (auto checked = refuse_unknown_members(
+          json, {"token_path", "client_authentication", "client_id_field", "client_secret_field", "access_token_field",
+                 "refresh_token_field", "form", "refused", "probe", "previous_token_valid"});
       !checked)
     return std::unexpected(checked.error());
   Parameters parameters;
@@ -211,7 +214,8 @@ Result<std::unique_ptr<FlowPlan>> plan_oauth2_refresh(const Provider& provider) 
   parameters.access_token_field = json.find_string("access_token_field").value_or("accessToken");
   parameters.refresh_token_field = json.find_string("refresh_token_field").value_or("refreshToken");
   for (const auto& field : {parameters.client_id_field, parameters.client_secret_field, parameters.refresh_token_field})
-    if (!provider.find_request(field)) return bad("client_id_field, client_secret_field and refresh_token_field must name request fields");
+    if (!provider.find_request(field))
+      return bad("client_id_field, client_secret_field and refresh_token_field must name request fields");
   if (const Json* form = json.find("form")) {
     if (!form->object()) return bad("form must be an object of strings");
     for (const auto& [name, value] : *form->object()) {
@@ -229,7 +233,8 @@ Result<std::unique_ptr<FlowPlan>> plan_oauth2_refresh(const Provider& provider) 
     if (!parsed) return bad("probe: " + parsed.error().detail);
     parameters.probe = std::move(*parsed);
   }
-  if (const Json* previous = json.find("previous_token_valid")) parameters.previous_token_valid = previous->boolean().value_or(false);
+  if (const Json* previous = json.find("previous_token_valid"))
+    parameters.previous_token_valid = previous->boolean().value_or(false);
   return std::make_unique<Plan>(std::move(parameters));
 }
 

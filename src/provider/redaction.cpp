@@ -10,9 +10,9 @@ namespace granary {
 
 namespace {
 
-constexpr std::array<std::string_view, 14> kSensitiveEnds = {"authorization", "cookie",  "token",         "password",  "passwd",
-                                                             "pwd",           "secret",  "key",           "sessionid", "session",
-                                                             "sessionlogkey", "signature", "credential", "initializationvector"};
+constexpr std::array<std::string_view, 14> kSensitiveEnds = {
+    "authorization", "cookie",    "token",   "password",      "passwd",    "pwd",        "secret",
+    "key",           "sessionid", "session", "sessionlogkey", "signature", "credential", "initializationvector"};
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -59,7 +59,8 @@ std::string redact_json_members(std::string_view text) {
     const std::size_t name_end = skip_string(text, i);
     std::size_t colon = name_end;
     while (colon < text.size() && is_blank(text[colon])) ++colon;
-    if (colon >= text.size() || text[colon] != ':' || name_end < i + 2 || !is_sensitive_name(text.substr(i + 1, name_end - i - 2))) {
+    if (colon >= text.size() || text[colon] != ':' || name_end < i + 2 ||
+        !is_sensitive_name(text.substr(i + 1, name_end - i - 2))) {
       i = name_end;
       continue;
     }
@@ -131,8 +132,10 @@ struct Escape {
   char32_t value;
   std::string_view form;
 };
-constexpr std::array<Escape, 9> kJsonEscapes = {{{'"', "\""}, {'\\', "\\"}, {'/', "/"}, {'\b', "b"}, {'\f', "f"}, {'\n', "n"}, {'\r', "r"}, {'\t', "t"}, {'\'', "'"}}};
-constexpr std::array<Escape, 6> kHtmlNames = {{{'"', "quot"}, {'&', "amp"}, {'<', "lt"}, {'>', "gt"}, {'\'', "apos"}, {0xa0, "nbsp"}}};
+constexpr std::array<Escape, 9> kJsonEscapes = {
+    {{'"', "\""}, {'\\', "\\"}, {'/', "/"}, {'\b', "b"}, {'\f', "f"}, {'\n', "n"}, {'\r', "r"}, {'\t', "t"}, {'\'', "'"}}};
+constexpr std::array<Escape, 6> kHtmlNames = {
+    {{'"', "quot"}, {'&', "amp"}, {'<', "lt"}, {'>', "gt"}, {'\'', "apos"}, {0xa0, "nbsp"}}};
 
 void match_percent(std::string_view text, std::size_t at, std::string_view utf8, std::vector<std::size_t>& ends) {
   std::size_t here = at;
@@ -179,7 +182,8 @@ void match_entity(std::string_view text, std::size_t at, char32_t value, std::ve
 }
 
 // Where the code point may end when it begins at `at`, in any of the forms.
-void match_code_point(std::string_view text, std::size_t at, char32_t value, std::string_view utf8, std::vector<std::size_t>& ends) {
+void match_code_point(std::string_view text, std::size_t at, char32_t value, std::string_view utf8,
+                      std::vector<std::size_t>& ends) {
   if (at >= text.size()) return;
   if (text.substr(at).starts_with(utf8)) ends.push_back(at + utf8.size());
   if (text[at] == '%') match_percent(text, at, utf8, ends);

@@ -30,7 +30,8 @@ Result<Pairs> parse_pairs(const Json* json, const char* what, const std::vector<
   for (const auto& [name, value] : *json->object()) {
     if (!value.string()) return bad(std::string(what) + "." + name + " must be a string");
     for (const auto& placeholder : placeholders_of(*value.string()))
-      if (std::ranges::find(known, placeholder) == known.end()) return bad(std::string(what) + "." + name + " has an unknown placeholder {" + placeholder + "}");
+      if (std::ranges::find(known, placeholder) == known.end())
+        return bad(std::string(what) + "." + name + " has an unknown placeholder {" + placeholder + "}");
     pairs.emplace_back(name, *value.string());
   }
   return pairs;
@@ -39,7 +40,8 @@ Result<Pairs> parse_pairs(const Json* json, const char* what, const std::vector<
 Result<void> check_placeholders(const Json& json, const std::vector<std::string>& known) {
   if (const auto* text = json.string()) {
     for (const auto& placeholder : placeholders_of(*text))
-      if (std::ranges::find(known, placeholder) == known.end()) return bad("json has an unknown placeholder {" + placeholder + "}");
+      if (std::ranges::find(known, placeholder) == known.end())
+        return bad("json has an unknown placeholder {" + placeholder + "}");
   } else if (const auto* members = json.object()) {
     for (const auto& [name, value] : *members)
       if (auto checked = check_placeholders(value, known); !checked) return checked;

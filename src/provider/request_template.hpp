@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/url.hpp"
-#include "base/error.hpp"
 #include "http/transport.hpp"
 
 namespace granary {

@@ -67,7 +67,8 @@ class Sentera final : public Flow {
 
   Step read_login(const http::Exchange& answer) {
     if (!is_success(answer)) {
-      const bool is_refusal = std::ranges::find(parameters_.login_refused_statuses, answer.status) != parameters_.login_refused_statuses.end();
+      const bool is_refusal =
+          std::ranges::find(parameters_.login_refused_statuses, answer.status) != parameters_.login_refused_statuses.end();
       return finish(is_refusal ? refused() : unavailable(Reason::unexpected_answer));
     }
     const auto json = read_object(answer);
@@ -104,7 +105,8 @@ class Sentera final : public Flow {
       const auto name = result.find_string("name");
       if (!id || !name) return finish(unavailable(Reason::unexpected_answer));
       // One that moved from page to page while we read is still one.
-      if (*name == input_.fields.value("organizationName") && std::ranges::find(matches_, *id) == matches_.end()) matches_.push_back(*id);
+      if (*name == input_.fields.value("organizationName") && std::ranges::find(matches_, *id) == matches_.end())
+        matches_.push_back(*id);
     }
     seen_ += static_cast<std::int64_t>(results->array()->size());
     const Json* total = organizations->find("total_count");
@@ -149,7 +151,8 @@ std::unexpected<Error> bad(const std::string& what) { return fail(ErrorCode::inv
 
 Result<std::unique_ptr<FlowPlan>> plan_sentera(const Provider& provider) {
   const Json& json = provider.parameters;
-  if (auto checked = refuse_unknown_members(json, {"login", "login_refused_statuses", "query_path", "token_scheme", "page_size", "pages_max"});
+  if (auto checked = refuse_unknown_members(
+          json, {"login", "login_refused_statuses", "query_path", "token_scheme", "page_size", "pages_max"});
       !checked)
     return std::unexpected(checked.error());
   for (const char* field : {"username", "password", "organizationName"})

@@ -88,7 +88,7 @@ std::optional<Fault> Faults::take(const Call& call, const Reading& reading) {
   for (auto fault = faults_.begin(); fault != faults_.end(); ++fault)
     if (is_for(*fault, call, reading) && (nearest == faults_.end() || nearness(*fault) > nearness(*nearest))) nearest = fault;
   if (nearest == faults_.end()) return std::nullopt;
-  const Fault taken = *nearest;
+  Fault taken = *nearest;
   if (nearest->count && --*nearest->count == 0) faults_.erase(nearest);
   return taken;
 }

@@ -8,7 +8,7 @@ namespace granary::sandbox {
 namespace {
 
 constexpr int kDepthMax = 16;
-constexpr std::size_t kQueryBytesMax = 64 * 1024;
+constexpr std::size_t kQueryBytesMax = 65'536;
 
 bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }

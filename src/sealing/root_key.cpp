@@ -47,7 +47,8 @@ Plaintext read_key_file(const std::string& path, const std::string& data_folder)
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0)
     throw StartRefused("cannot read the root key " + path + " (" + std::strerror(errno) +
-                       "): make one with `granary key init --root-key file:" + path + "`, or give this user the right to read it");
+                       "): make one with `granary key init --root-key file:" + path +
+                       "`, or give this user the right to read it");
   struct stat info{};
   std::string text(kKeyFileBytesMax, '\0');
   const bool known = fstat(file, &info) == 0;
@@ -77,7 +78,8 @@ Plaintext load_root_key(const std::string& source, const std::string& data_folde
   if (source.starts_with(kCredential)) {
     const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
     if (!folder)
-      throw StartRefused("no root key: --root-key credential:NAME needs systemd's CREDENTIALS_DIRECTORY (LoadCredential= in the unit)");
+      throw StartRefused(
+          "no root key: --root-key credential:NAME needs systemd's CREDENTIALS_DIRECTORY (LoadCredential= in the unit)");
     return read_key_file(std::string(folder) + "/" + source.substr(kCredential.size()), data_folder);
   }
   throw StartRefused("--root-key must be file:PATH, env:NAME or credential:NAME");

@@ -91,8 +91,8 @@ bool Sealer::opens_fields_key(const SealScope& scope, const Sealed& fields_key) 
   return unwrap(associated_data(kFieldsKey, scope), fields_key).has_value();
 }
 
-Sealed Sealer::seal_fields(const SealScope& scope, const Sealed& fields_key, std::int64_t fields_version,
-                           const Plaintext& packed, Random& random) const {
+Sealed Sealer::seal_fields(const SealScope& scope, const Sealed& fields_key, std::int64_t fields_version, const Plaintext& packed,
+                           Random& random) const {
   const auto key = unwrap(associated_data(kFieldsKey, scope), fields_key);
   check(key.has_value(), "seal_fields under a key that does not open");
   return {crypto::seal(key->reveal(), packed.reveal(), associated_data(kFields, scope, fields_version), random)};

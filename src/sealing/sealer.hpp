@@ -69,8 +69,10 @@ class EventSealer {
  public:
   EventSealer(const SealScope& scope, Plaintext event_key);
 
-  Sealed seal_segment(const Plaintext& day_key, std::int32_t day, std::int32_t number, std::string_view packed, Random& random) const;
-  std::optional<Plaintext> open_segment(const Plaintext& day_key, std::int32_t day, std::int32_t number, const Sealed& sealed) const;
+  Sealed seal_segment(const Plaintext& day_key, std::int32_t day, std::int32_t number, std::string_view packed,
+                      Random& random) const;
+  std::optional<Plaintext> open_segment(const Plaintext& day_key, std::int32_t day, std::int32_t number,
+                                        const Sealed& sealed) const;
   Sealed seal_content(std::int32_t number, std::string_view packed, Random& random) const;
   std::optional<Plaintext> open_content(std::int32_t number, const Sealed& sealed) const;
   // Finds a content that is kept already; tells nothing without the event key.

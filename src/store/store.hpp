@@ -73,7 +73,7 @@ struct ContentRow {
 };
 
 struct EventCounts {
-  std::int64_t total = 0;       // on the days asked for
+  std::int64_t total = 0;         // on the days asked for
   std::int64_t on_first_day = 0;  // of these, on the first day
 };
 

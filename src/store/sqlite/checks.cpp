@@ -8,7 +8,8 @@ namespace {
 
 std::optional<Instant> read_instant(const Statement& row, int first) {
   if (row.is_null(first)) return std::nullopt;
-  return Instant{.wall = row.time(first), .steady = SteadyTime(microseconds(row.integer(first + 1))), .process = row.integer(first + 2)};
+  return Instant{
+      .wall = row.time(first), .steady = SteadyTime(microseconds(row.integer(first + 1))), .process = row.integer(first + 2)};
 }
 
 struct InstantColumns {
@@ -24,12 +25,15 @@ void save_state(Connection& db, std::int64_t row, const CheckState& state) {
   const auto reason = state.reason ? std::optional(static_cast<std::int64_t>(*state.reason)) : std::nullopt;
   const InstantColumns pending = columns_of(state.pending_since), outage = columns_of(state.outage_since);
   db.prepare(
-        "UPDATE credential SET status = ?, since = ?, reason = ?, last_checked = ?, next_check = ?, pending = ?, pending_wall = ?,"
-        " pending_steady = ?, pending_process = ?, refusals = ?, outages = ?, outage_wall = ?, outage_steady = ?, outage_process = ?,"
+        "UPDATE credential SET status = ?, since = ?, reason = ?, last_checked = ?, next_check = ?, pending = ?, pending_wall = "
+        "?,"
+        " pending_steady = ?, pending_process = ?, refusals = ?, outages = ?, outage_wall = ?, outage_steady = ?, outage_process "
+        "= ?,"
         " failures = ?, outcome_unknown = ?, suspected = ?, turned_by_check = ?, state_version = state_version + 1 WHERE row = ?")
       .bind(static_cast<std::int64_t>(state.status), state.since, reason, state.last_checked, state.next_check,
-            static_cast<std::int64_t>(state.pending), pending.wall, pending.steady, pending.process, state.refusals, state.outages,
-            outage.wall, outage.steady, outage.process, state.failures, state.outcome_unknown, state.suspected, state.turned_by_check, row)
+            static_cast<std::int64_t>(state.pending), pending.wall, pending.steady, pending.process, state.refusals,
+            state.outages, outage.wall, outage.steady, outage.process, state.failures, state.outcome_unknown, state.suspected,
+            state.turned_by_check, row)
       .run();
 }
 
@@ -51,7 +55,9 @@ void save_events(Connection& db, std::int64_t row, const EventsWrite& events) {
 
 void save_fields(Connection& db, std::int64_t row, const CheckRecord& record) {
   if (record.fields)
-    db.prepare("UPDATE credential SET fields = ?, fields_version = fields_version + 1 WHERE row = ?").bind(*record.fields, row).run();
+    db.prepare("UPDATE credential SET fields = ?, fields_version = fields_version + 1 WHERE row = ?")
+        .bind(*record.fields, row)
+        .run();
   if (record.fields_key) db.prepare("UPDATE credential SET fields_key = ? WHERE row = ?").bind(*record.fields_key, row).run();
   if (record.environment) db.prepare("UPDATE credential SET environment = ? WHERE row = ?").bind(*record.environment, row).run();
   if (record.origin) db.prepare("UPDATE credential SET origin = ? WHERE row = ?").bind(*record.origin, row).run();
@@ -114,10 +120,12 @@ Task<std::vector<CredentialId>> SqliteStore::list_due(const Lane& lane, WallTime
     rows.bind(lane.provider, lane.environment, bound, limit);
     while (rows.step()) ids.push_back(rows.id<CredentialId>(0));
   };
-  collect(reader_.prepare("SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check <= ? ORDER BY next_check LIMIT ?"),
+  collect(reader_.prepare(
+              "SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check <= ? ORDER BY next_check LIMIT ?"),
           now);
   // Beyond any wait possible: the clock was ahead when these were written.
-  collect(reader_.prepare("SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check > ? LIMIT ?"), horizon);
+  collect(reader_.prepare("SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check > ? LIMIT ?"),
+          horizon);
   co_return ids;
 }
 
@@ -166,7 +174,8 @@ Task<Recorded> SqliteStore::record_check(const CheckRecord& record) {
 Task<> SqliteStore::record_not_sent(CredentialId id, Reason reason, WallTime now) {
   co_await writer_.run([&](Connection& db) {
     db.prepare(
-          "UPDATE credential SET reason = ?, next_check = ?, state_version = state_version + 1 WHERE id = ? AND leaf_user_id IS NOT NULL")
+          "UPDATE credential SET reason = ?, next_check = ?, state_version = state_version + 1 WHERE id = ? AND leaf_user_id IS "
+          "NOT NULL")
         .bind(static_cast<std::int64_t>(reason), now, id)
         .run();
   });
@@ -174,7 +183,9 @@ Task<> SqliteStore::record_not_sent(CredentialId id, Reason reason, WallTime now
 
 Task<bool> SqliteStore::save_candidate(CredentialId id, const Sealed& fields) {
   co_return co_await writer_.run([&](Connection& db) {
-    db.prepare("UPDATE credential SET candidate = ?, candidate_sent = 0 WHERE id = ? AND leaf_user_id IS NOT NULL").bind(fields, id).run();
+    db.prepare("UPDATE credential SET candidate = ?, candidate_sent = 0 WHERE id = ? AND leaf_user_id IS NOT NULL")
+        .bind(fields, id)
+        .run();
     return db.changes() > 0;
   });
 }

@@ -51,7 +51,9 @@ class Statement {
   bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
   std::string text(int column) const;
   std::string blob(int column) const;
-  std::optional<std::string> optional_text(int column) const { return is_null(column) ? std::nullopt : std::optional(text(column)); }
+  std::optional<std::string> optional_text(int column) const {
+    return is_null(column) ? std::nullopt : std::optional(text(column));
+  }
   WallTime time(int column) const { return from_micros(integer(column)); }
   std::optional<WallTime> optional_time(int column) const { return is_null(column) ? std::nullopt : std::optional(time(column)); }
   // The column holds 16 bytes; anything else is a damaged row.
@@ -65,7 +67,8 @@ class Statement {
   void bind_next(std::int32_t value) { bind_next(std::int64_t{value}); }
   void bind_next(bool value) { bind_next(std::int64_t{value}); }
   void bind_next(std::string_view text) {
-    check_bind(sqlite3_bind_text64(statement_, ++index_, text.data() ? text.data() : "", text.size(), SQLITE_STATIC, SQLITE_UTF8));
+    check_bind(
+        sqlite3_bind_text64(statement_, ++index_, text.data() ? text.data() : "", text.size(), SQLITE_STATIC, SQLITE_UTF8));
   }
   void bind_next(const std::string& text) { bind_next(std::string_view(text)); }
   void bind_next(const char* text) { bind_next(std::string_view(text)); }

@@ -17,8 +17,11 @@ RevealedRow read_revealed(const Statement& row) {
 }
 
 CredentialSummary read_summary(const Statement& row) {
-  CredentialSummary summary{
-      .id = row.id<CredentialId>(0), .leaf_user = row.id<LeafUserId>(1), .provider = row.text(2), .environment = row.text(3), .state = {}};
+  CredentialSummary summary{.id = row.id<CredentialId>(0),
+                            .leaf_user = row.id<LeafUserId>(1),
+                            .provider = row.text(2),
+                            .environment = row.text(3),
+                            .state = {}};
   summary.state.status = static_cast<Status>(row.integer(4));
   summary.state.since = row.time(5);
   summary.state.reason = row.is_null(6) ? std::nullopt : std::optional(static_cast<Reason>(row.integer(6)));
@@ -116,9 +119,9 @@ Task<Page<CredentialSummary>> SqliteStore::list_summaries(std::optional<OwnerId>
     count.step();
     result.total = count.integer(0);
   }
-  auto rows = reader_.prepare_text(
-      "SELECT id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check" + where +
-      " ORDER BY since DESC, id LIMIT ? OFFSET ?");
+  auto rows =
+      reader_.prepare_text("SELECT id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check" +
+                           where + " ORDER BY since DESC, id LIMIT ? OFFSET ?");
   bind_filter(rows);
   rows.bind(page.size, page.offset());
   while (rows.step()) result.items.push_back(read_summary(rows));

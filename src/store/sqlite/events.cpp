@@ -19,7 +19,8 @@ SegmentRow read_segment(const Statement& row) {
 
 Task<std::optional<SegmentRow>> SqliteStore::find_last_segment(CredentialId id, std::int32_t day) {
   auto row = reader_.prepare(
-      "SELECT day, number, count, data FROM event_segment WHERE credential = (SELECT row FROM credential WHERE id = ?) AND day = ?"
+      "SELECT day, number, count, data FROM event_segment WHERE credential = (SELECT row FROM credential WHERE id = ?) AND day = "
+      "?"
       " ORDER BY number DESC LIMIT 1");
   co_return row.bind(id, day).step() ? std::optional(read_segment(row)) : std::nullopt;
 }
@@ -48,12 +49,12 @@ Task<EventCounts> SqliteStore::count_events(CredentialId id, std::int32_t first_
 
 Task<std::vector<SegmentRow>> SqliteStore::list_segments(CredentialId id, std::int32_t first_day, Direction direction,
                                                          PageRequest page, std::int64_t& skipped) {
-  const char* sql =
-      direction == Direction::descending
-          ? "SELECT day, number, count, data FROM event_segment WHERE credential = (SELECT row FROM credential WHERE id = ?) AND day >= ?"
-            " ORDER BY day DESC, number DESC"
-          : "SELECT day, number, count, data FROM event_segment WHERE credential = (SELECT row FROM credential WHERE id = ?) AND day >= ?"
-            " ORDER BY day, number";
+  const char* sql = direction == Direction::descending ? "SELECT day, number, count, data FROM event_segment WHERE credential = "
+                                                         "(SELECT row FROM credential WHERE id = ?) AND day >= ?"
+                                                         " ORDER BY day DESC, number DESC"
+                                                       : "SELECT day, number, count, data FROM event_segment WHERE credential = "
+                                                         "(SELECT row FROM credential WHERE id = ?) AND day >= ?"
+                                                         " ORDER BY day, number";
   auto rows = reader_.prepare(sql);
   rows.bind(id, first_day);
   std::vector<SegmentRow> segments;

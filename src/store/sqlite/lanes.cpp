@@ -26,7 +26,8 @@ Task<> in_batches(Writer& writer, Update update) {
 // The last row of the batch of a lane's linked credentials after `after`; 0 when there is none.
 std::int64_t batch_end(Connection& db, const Lane& lane, std::int64_t after) {
   auto end = db.prepare(
-      "SELECT max(row) FROM (SELECT row FROM credential WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ?"
+      "SELECT max(row) FROM (SELECT row FROM credential WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND "
+      "row > ?"
       " ORDER BY row LIMIT ?)");
   end.bind(lane.provider, lane.environment, after, kBatch).step();
   return end.integer(0);
@@ -58,7 +59,8 @@ Task<> SqliteStore::take_back(const Lane& lane, WallTime since, WallTime now) {
     db.prepare(
           "UPDATE credential SET status = ?, since = ?, reason = ?, suspected = 1, turned_by_check = 0, refusals = 0,"
           " next_check = ?, state_version = state_version + 1"
-          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND status IN (?, ?) AND turned_by_check = 1 AND since >= ?")
+          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND status IN (?, ?) AND turned_by_check = 1 AND "
+          "since >= ?")
         .bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::provider_refuses_many), now, lane.provider,
               lane.environment, number_of(Status::unauthenticated), number_of(Status::missing_permission), since)
         .run();
@@ -85,7 +87,8 @@ Task<> SqliteStore::respread(const Lane& lane, WallTime now, milliseconds spread
     db.prepare(
           "UPDATE credential SET next_check = ? + abs(random() % ?), pending = 0, pending_wall = NULL, pending_steady = NULL,"
           " pending_process = NULL, state_version = state_version + 1"
-          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ? AND next_check IS NOT NULL")
+          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ? AND next_check IS NOT "
+          "NULL")
         .bind(now, micros_of(spread), lane.provider, lane.environment, after, end)
         .run();
     return end;
@@ -121,7 +124,8 @@ Task<> SqliteStore::resume_configured(const Lane& lane, WallTime now, millisecon
 Task<std::int64_t> SqliteStore::accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) {
   co_return co_await writer_.run([&](Connection& db) {
     db.prepare(
-          "UPDATE credential SET origin = '', next_check = CASE WHEN leaf_user_id IS NULL THEN NULL ELSE ? + abs(random() % ?) END,"
+          "UPDATE credential SET origin = '', next_check = CASE WHEN leaf_user_id IS NULL THEN NULL ELSE ? + abs(random() % ?) "
+          "END,"
           " state_version = state_version + 1 WHERE provider = ? AND origin <> ''")
         .bind(now, micros_of(spread), provider)
         .run();
@@ -131,7 +135,8 @@ Task<std::int64_t> SqliteStore::accept_new_origin(std::string_view provider, Wal
 
 Task<std::vector<StatusCount>> SqliteStore::count_by_status() {
   std::vector<StatusCount> counts;
-  auto rows = reader_.prepare("SELECT provider, status, count(*) FROM credential WHERE leaf_user_id IS NOT NULL GROUP BY provider, status");
+  auto rows = reader_.prepare(
+      "SELECT provider, status, count(*) FROM credential WHERE leaf_user_id IS NOT NULL GROUP BY provider, status");
   while (rows.step())
     counts.push_back({.provider = rows.text(0), .status = static_cast<Status>(rows.integer(1)), .count = rows.integer(2)});
   co_return counts;

@@ -25,9 +25,11 @@ std::int64_t newest_schema() { return static_cast<std::int64_t>(embedded::kSchem
 void refuse_unknown(Connection& db, const std::string& path) {
   const std::int64_t version = pragma(db, "PRAGMA user_version");
   if (version > newest_schema())
-    throw StartRefused(path + " was written by a newer version of Granary (schema " + std::to_string(version) + ", this one knows " +
-                       std::to_string(newest_schema()) + "): start that version, or restore an older backup");
-  if (version > 0 && pragma(db, "PRAGMA application_id") != kApplicationId) throw StartRefused(path + " is not a store of Granary");
+    throw StartRefused(path + " was written by a newer version of Granary (schema " + std::to_string(version) +
+                       ", this one knows " + std::to_string(newest_schema()) +
+                       "): start that version, or restore an older backup");
+  if (version > 0 && pragma(db, "PRAGMA application_id") != kApplicationId)
+    throw StartRefused(path + " is not a store of Granary");
 }
 
 std::vector<RingRow> read_ring(Connection& db) {
@@ -46,12 +48,14 @@ void migrate(Connection& db, const std::function<RingRow()>& first_ring_key, Wal
   const std::int64_t version = pragma(db, "PRAGMA user_version");
   if (version == newest_schema()) return;
   db.execute("BEGIN IMMEDIATE");
-  for (std::int64_t next = version; next < newest_schema(); ++next) db.execute(embedded::kSchema[static_cast<std::size_t>(next)].text);
+  for (std::int64_t next = version; next < newest_schema(); ++next)
+    db.execute(embedded::kSchema[static_cast<std::size_t>(next)].text);
   if (version == 0) {
     const RingRow ring = first_ring_key();
     db.prepare("INSERT INTO ring_key (version, wrapped, created) VALUES (?, ?, ?)").bind(ring.version, ring.wrapped, now).run();
   }
-  db.execute("PRAGMA application_id=" + std::to_string(kApplicationId) + "; PRAGMA user_version=" + std::to_string(newest_schema()));
+  db.execute("PRAGMA application_id=" + std::to_string(kApplicationId) +
+             "; PRAGMA user_version=" + std::to_string(newest_schema()));
   db.execute("COMMIT");
 }
 
@@ -68,7 +72,8 @@ std::vector<RingRow> inspect(const std::string& path) {
     if (pragma(db, "PRAGMA user_version") == 0) return {};
     return read_ring(db);
   } catch (const Failure& failure) {
-    throw StartRefused(std::string(failure.what()) + "; " + path + " must be a store of Granary that this user can read and write");
+    throw StartRefused(std::string(failure.what()) + "; " + path +
+                       " must be a store of Granary that this user can read and write");
   }
 }
 
@@ -80,7 +85,8 @@ void prepare(const std::string& path, const std::function<RingRow()>& first_ring
   } catch (const Failure& failure) {
     if (is_new)
       for (const char* end : {"", "-wal", "-shm"}) unlink((path + end).c_str());
-    throw StartRefused(std::string(failure.what()) + "; the data folder must be writable for this user and its disk must have room");
+    throw StartRefused(std::string(failure.what()) +
+                       "; the data folder must be writable for this user and its disk must have room");
   }
 }
 

@@ -55,7 +55,9 @@ Result<void> change_links(Connection& db, OwnerId owner, LeafUserId user, const 
   };
   for (const std::string& provider : links.unlink) unlink([&](const std::string& other) { return other == provider; });
   if (links.unlink_others)
-    unlink([&](const std::string& other) { return std::ranges::find(links.link, other, &std::pair<std::string, CredentialId>::first) == links.link.end(); });
+    unlink([&](const std::string& other) {
+      return std::ranges::find(links.link, other, &std::pair<std::string, CredentialId>::first) == links.link.end();
+    });
   for (const auto& [provider, id] : links.link) {
     const auto row = find_linkable(db, owner, user, provider, id);
     if (!row) return std::unexpected(row.error());
@@ -105,7 +107,8 @@ Task<Result<void>> SqliteStore::add_user(const LeafUser& user, const LinkChange&
   try {
     co_await writer_.run([&](Connection& db) {
       db.prepare(
-            "INSERT INTO leaf_user (id, owner_id, name, email, phone, address, external_id, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+            "INSERT INTO leaf_user (id, owner_id, name, email, phone, address, external_id, created) VALUES (?, ?, ?, ?, ?, ?, "
+            "?, ?)")
           .bind(user.id, user.owner, user.name, user.email, user.phone, user.address, user.external_id, user.created)
           .run();
       if (auto linked = change_links(db, user.owner, user.id, links, user.created); !linked) throw Abandoned{linked.error()};
@@ -117,8 +120,8 @@ Task<Result<void>> SqliteStore::add_user(const LeafUser& user, const LinkChange&
   co_return Result<void>();
 }
 
-Task<Result<LeafUser>> SqliteStore::change_user(OwnerId owner, LeafUserId id, const LeafUserChange& change, const LinkChange& links,
-                                                WallTime now) {
+Task<Result<LeafUser>> SqliteStore::change_user(OwnerId owner, LeafUserId id, const LeafUserChange& change,
+                                                const LinkChange& links, WallTime now) {
   std::optional<Error> error;
   LeafUser changed;
   try {

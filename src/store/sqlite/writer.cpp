@@ -13,7 +13,10 @@ std::unique_ptr<Connection> open_for_writing(const std::string& path) {
 }
 
 Writer::Writer(std::string path, std::function<void(double)> on_commit)
-    : path_(std::move(path)), on_commit_(std::move(on_commit)), connection_(open_for_writing(path_)), thread_([this] { loop(); }) {}
+    : path_(std::move(path)),
+      on_commit_(std::move(on_commit)),
+      connection_(open_for_writing(path_)),
+      thread_([this] { loop(); }) {}
 
 Writer::~Writer() {
   {

@@ -1,0 +1,109 @@
+// The data folder: made only where asked, held by one at a time, and every refusal a sentence that leaves nothing behind.
+#include "base/data_folder.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <thread>
+
+#include "base/error.hpp"
+
+namespace granary {
+
+namespace {
+
+using std::chrono::milliseconds;
+namespace fs = std::filesystem;
+
+class DataFolderTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = fs::temp_directory_path() / "granary-folder-XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    root_ = name;
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  std::string refusal(const fs::path& path, MissingFolder missing) {
+    try {
+      DataFolder folder(path, missing, milliseconds(0));
+      return "";
+    } catch (const StartRefused& refused) {
+      return refused.what();
+    }
+  }
+
+  fs::path root_;
+};
+
+TEST_F(DataFolderTest, IsMadeForThisUserAlone) {
+  const fs::path path = root_ / "data";
+  const DataFolder folder(path, MissingFolder::make, milliseconds(0));
+  EXPECT_EQ(folder.path(), path);
+  EXPECT_EQ(folder.store_file(), path / "granary.db");
+  struct stat info{};
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0700U);
+  for (const auto& entry : fs::directory_iterator(path)) {
+    ASSERT_EQ(stat(entry.path().c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 077U, 0U) << entry.path();
+  }
+}
+
+TEST_F(DataFolderTest, RefusesAndLeavesNothing) {
+  std::ofstream(root_ / "file") << "x";
+  const struct {
+    const char* path;
+    MissingFolder missing;
+    const char* sentence;
+  } rows[] = {
+      {"missing", MissingFolder::refuse, "there is no data folder"},
+      {"missing/below", MissingFolder::make, "cannot make the data folder"},
+      {"missing/below", MissingFolder::refuse, "there is no data folder"},
+      {"file", MissingFolder::make, "is not a folder"},
+      {"file", MissingFolder::refuse, "is not a folder"},
+      {"file/below", MissingFolder::make, "cannot use the data folder"},
+  };
+  for (const auto& row : rows) {
+    const std::string why = refusal(root_ / row.path, row.missing);
+    EXPECT_TRUE(why.contains(row.sentence)) << row.path << ": " << why;
+    EXPECT_TRUE(why.contains((root_ / row.path).string())) << why;
+    EXPECT_FALSE(fs::exists(root_ / "missing")) << row.path;
+  }
+  EXPECT_EQ(fs::file_size(root_ / "file"), 1U);
+}
+
+TEST_F(DataFolderTest, IsHeldByOneAtATime) {
+  const fs::path path = root_ / "data";
+  std::optional<DataFolder> first(std::in_place, path, MissingFolder::make, milliseconds(0));
+  EXPECT_TRUE(refusal(path, MissingFolder::make).contains("in use")) << "held";
+  EXPECT_TRUE(refusal(path, MissingFolder::refuse).contains("in use")) << "a refused try frees nothing";
+  const DataFolder moved(std::move(*first));
+  first.reset();
+  EXPECT_TRUE(refusal(path, MissingFolder::make).contains("in use")) << "moved, not freed";
+}
+
+TEST_F(DataFolderTest, IsFreeAgainAtItsEnd) {
+  const fs::path path = root_ / "data";
+  std::ofstream(root_ / "kept") << "x";
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(refusal(path, MissingFolder::make), "") << i;
+  EXPECT_EQ(refusal(path, MissingFolder::refuse), "");
+}
+
+TEST_F(DataFolderTest, WaitsForWhoeverHoldsItForAMoment) {
+  const fs::path path = root_ / "data";
+  std::optional<DataFolder> first(std::in_place, path, MissingFolder::make, milliseconds(0));
+  std::thread holder([&] {
+    std::this_thread::sleep_for(milliseconds(20));
+    first.reset();
+  });
+  EXPECT_NO_THROW(DataFolder(path, MissingFolder::refuse, milliseconds(5000)));
+  holder.join();
+}
+
+}  // namespace
+
+}  // namespace granary

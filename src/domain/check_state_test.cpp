@@ -1,0 +1,346 @@
+// Which status follows from which answer: the table "From status to status" of behaviour.md, the two answers that a
+// change needs, the outage rule, and what a clock that jumps must not decide.
+#include "domain/check_state.hpp"
+
+#include "domain/check_state_fixture.hpp"
+
+namespace granary {
+
+namespace {
+
+constexpr Status kStatusOk = Status::ok;
+constexpr Status kUnauthenticated = Status::unauthenticated;
+constexpr Status kMissing = Status::missing_permission;
+constexpr Status kTemporarily = Status::temporarily_unavailable;
+
+struct Step {
+  AnswerKind kind;
+  std::int64_t at;  // seconds
+};
+
+struct Life {
+  const char* what;
+  Status from;
+  std::vector<Step> steps;
+  Status to;
+  std::optional<Reason> reason;
+};
+
+class StatusTable : public CheckStateTest {
+ protected:
+  void expect(const Life& life) {
+    CheckState state = settled(life.from);
+    const WallTime since = state.since;
+    for (const Step& step : life.steps) state = check(state, step.kind, step.at);
+    EXPECT_EQ(name_of(state.status), name_of(life.to)) << life.what;
+    EXPECT_EQ(state.reason, life.reason) << life.what;
+    EXPECT_EQ(state.last_checked, wall(life.steps.back().at)) << life.what;
+    // `since` moves only when `status` does.
+    if (life.from == life.to && life.steps.size() == 1) EXPECT_EQ(state.since, since) << life.what;
+    if (life.from != life.to) EXPECT_GE(state.since, wall(0)) << life.what;
+  }
+};
+
+TEST_F(StatusTable, OneAnswerChangesOnlyWhatItMay) {
+  const Life lives[] = {
+      {"OK, ok", kStatusOk, {{kOk, 0}}, kStatusOk, {}},
+      {"OK, refused", kStatusOk, {{kRefused, 0}}, kStatusOk, Reason::refused_once},
+      {"OK, forbidden", kStatusOk, {{kForbidden, 0}}, kStatusOk, Reason::refused_once},
+      {"OK, unavailable", kStatusOk, {{kUnavailable, 0}}, kStatusOk, Reason::provider_error},
+      {"TEMPORARILY_UNAVAILABLE, ok", kTemporarily, {{kOk, 0}}, kStatusOk, {}},
+      {"TEMPORARILY_UNAVAILABLE, refused", kTemporarily, {{kRefused, 0}}, kTemporarily, Reason::refused_once},
+      {"TEMPORARILY_UNAVAILABLE, forbidden", kTemporarily, {{kForbidden, 0}}, kTemporarily, Reason::refused_once},
+      {"TEMPORARILY_UNAVAILABLE, unavailable", kTemporarily, {{kUnavailable, 0}}, kTemporarily, Reason::provider_error},
+      {"MISSING_PERMISSION, ok", kMissing, {{kOk, 0}}, kStatusOk, {}},
+      {"MISSING_PERMISSION, refused", kMissing, {{kRefused, 0}}, kMissing, Reason::refused_once},
+      {"MISSING_PERMISSION, forbidden", kMissing, {{kForbidden, 0}}, kMissing, Reason::permission_denied},
+      {"MISSING_PERMISSION, unavailable", kMissing, {{kUnavailable, 0}}, kMissing, Reason::provider_error},
+      {"UNAUTHENTICATED, ok", kUnauthenticated, {{kOk, 0}}, kStatusOk, {}},
+      {"UNAUTHENTICATED, refused", kUnauthenticated, {{kRefused, 0}}, kUnauthenticated, Reason::refused},
+      {"UNAUTHENTICATED, forbidden", kUnauthenticated, {{kForbidden, 0}}, kUnauthenticated, Reason::refused_once},
+      {"UNAUTHENTICATED, unavailable", kUnauthenticated, {{kUnavailable, 0}}, kUnauthenticated, Reason::provider_error},
+  };
+  for (const Life& life : lives) expect(life);
+}
+
+TEST_F(StatusTable, TwoOfOneKindConfirm) {
+  const Life lives[] = {
+      {"OK", kStatusOk, {{kRefused, 0}, {kRefused, 60}}, kUnauthenticated, Reason::refused},
+      {"OK, forbidden", kStatusOk, {{kForbidden, 0}, {kForbidden, 60}}, kMissing, Reason::permission_denied},
+      {"TEMPORARILY_UNAVAILABLE", kTemporarily, {{kRefused, 0}, {kRefused, 60}}, kUnauthenticated, Reason::refused},
+      {"TEMPORARILY_UNAVAILABLE, forbidden",
+       kTemporarily,
+       {{kForbidden, 0}, {kForbidden, 60}},
+       kMissing,
+       Reason::permission_denied},
+      {"MISSING_PERMISSION", kMissing, {{kRefused, 0}, {kRefused, 60}}, kUnauthenticated, Reason::refused},
+      {"UNAUTHENTICATED", kUnauthenticated, {{kForbidden, 0}, {kForbidden, 60}}, kMissing, Reason::permission_denied},
+      {"much later", kStatusOk, {{kRefused, 0}, {kRefused, 100'000}}, kUnauthenticated, Reason::refused},
+      {"an early one in between", kStatusOk, {{kRefused, 0}, {kRefused, 30}, {kRefused, 60}}, kUnauthenticated, Reason::refused},
+      {"an outage in between", kStatusOk, {{kRefused, 0}, {kUnavailable, 30}, {kRefused, 60}}, kUnauthenticated, Reason::refused},
+      {"a long outage in between",
+       kStatusOk,
+       {{kRefused, 0}, {kUnavailable, 1}, {kUnavailable, 500}, {kUnavailable, 2'000}, {kRefused, 2'060}},
+       kUnauthenticated,
+       Reason::refused},
+  };
+  for (const Life& life : lives) expect(life);
+}
+
+TEST_F(StatusTable, NothingElseConfirms) {
+  const Life lives[] = {
+      {"at once", kStatusOk, {{kRefused, 0}, {kRefused, 0}}, kStatusOk, Reason::refused_once},
+      {"a second early", kStatusOk, {{kRefused, 0}, {kRefused, 59}}, kStatusOk, Reason::refused_once},
+      {"many, all early",
+       kStatusOk,
+       {{kRefused, 0}, {kRefused, 20}, {kRefused, 40}, {kRefused, 59}},
+       kStatusOk,
+       Reason::refused_once},
+      {"forbidden a second early", kStatusOk, {{kForbidden, 0}, {kForbidden, 59}}, kStatusOk, Reason::refused_once},
+      {"an outage is no second", kStatusOk, {{kRefused, 0}, {kUnavailable, 60}}, kStatusOk, Reason::provider_error},
+      {"an ok clears", kStatusOk, {{kRefused, 0}, {kOk, 30}, {kRefused, 60}}, kStatusOk, Reason::refused_once},
+      {"an ok clears forbidden", kStatusOk, {{kForbidden, 0}, {kOk, 30}, {kForbidden, 600}}, kStatusOk, Reason::refused_once},
+      {"the other kind", kStatusOk, {{kRefused, 0}, {kForbidden, 60}}, kStatusOk, Reason::refused_once},
+      {"the other kind, turned", kStatusOk, {{kForbidden, 0}, {kRefused, 60}}, kStatusOk, Reason::refused_once},
+      {"the other kind starts anew",
+       kStatusOk,
+       {{kRefused, 0}, {kForbidden, 60}, {kRefused, 120}},
+       kStatusOk,
+       Reason::refused_once},
+      {"and counts from there", kStatusOk, {{kRefused, 0}, {kForbidden, 60}, {kForbidden, 119}}, kStatusOk, Reason::refused_once},
+      {"UNAUTHENTICATED, refused between two forbidden",
+       kUnauthenticated,
+       {{kForbidden, 0}, {kRefused, 60}, {kForbidden, 120}},
+       kUnauthenticated,
+       Reason::refused_once},
+      {"MISSING_PERMISSION, forbidden between two refused",
+       kMissing,
+       {{kRefused, 0}, {kForbidden, 60}, {kRefused, 120}},
+       kMissing,
+       Reason::refused_once},
+  };
+  for (const Life& life : lives) expect(life);
+}
+
+TEST_F(StatusTable, OutageRule) {
+  const Life lives[] = {
+      {"three over 15 minutes",
+       kStatusOk,
+       {{kUnavailable, 0}, {kUnavailable, 1}, {kUnavailable, 900}},
+       kTemporarily,
+       Reason::provider_error},
+      {"a refusal in between",
+       kStatusOk,
+       {{kUnavailable, 0}, {kRefused, 100}, {kUnavailable, 500}, {kUnavailable, 900}},
+       kTemporarily,
+       Reason::provider_error},
+      {"a forbidden in between",
+       kStatusOk,
+       {{kUnavailable, 0}, {kForbidden, 100}, {kUnavailable, 500}, {kUnavailable, 900}},
+       kTemporarily,
+       Reason::provider_error},
+      {"the fourth makes it",
+       kStatusOk,
+       {{kUnavailable, 0}, {kUnavailable, 1}, {kUnavailable, 2}, {kUnavailable, 900}},
+       kTemporarily,
+       Reason::provider_error},
+      {"two over an hour", kStatusOk, {{kUnavailable, 0}, {kUnavailable, 3'600}}, kStatusOk, Reason::provider_error},
+      {"three within a second less",
+       kStatusOk,
+       {{kUnavailable, 0}, {kUnavailable, 1}, {kUnavailable, 899}},
+       kStatusOk,
+       Reason::provider_error},
+      {"many at once",
+       kStatusOk,
+       {{kUnavailable, 0}, {kUnavailable, 1}, {kUnavailable, 2}, {kUnavailable, 3}},
+       kStatusOk,
+       Reason::provider_error},
+      {"an ok in between",
+       kStatusOk,
+       {{kUnavailable, 0}, {kUnavailable, 500}, {kOk, 600}, {kUnavailable, 900}},
+       kStatusOk,
+       Reason::provider_error},
+      {"counted from after the ok",
+       kStatusOk,
+       {{kUnavailable, 0}, {kOk, 10}, {kUnavailable, 20}, {kUnavailable, 30}, {kUnavailable, 919}},
+       kStatusOk,
+       Reason::provider_error},
+      {"two and a refusal", kStatusOk, {{kUnavailable, 0}, {kUnavailable, 1}, {kRefused, 900}}, kStatusOk, Reason::refused_once},
+      {"UNAUTHENTICATED stays",
+       kUnauthenticated,
+       {{kUnavailable, 0}, {kUnavailable, 1}, {kUnavailable, 900}},
+       kUnauthenticated,
+       Reason::provider_error},
+      {"MISSING_PERMISSION stays",
+       kMissing,
+       {{kUnavailable, 0}, {kUnavailable, 1}, {kUnavailable, 900}},
+       kMissing,
+       Reason::provider_error},
+      {"and the next success ends it",
+       kStatusOk,
+       {{kUnavailable, 0}, {kUnavailable, 1}, {kUnavailable, 900}, {kOk, 1'000}},
+       kStatusOk,
+       {}},
+  };
+  for (const Life& life : lives) expect(life);
+}
+
+TEST_F(StatusTable, SinceMovesOnlyWithTheStatus) {
+  CheckState state = settled(Status::ok);
+  const WallTime connected = state.since;
+  for (const Step& step : {Step{kOk, 0}, Step{kUnavailable, 10}, Step{kRefused, 20}, Step{kOk, 30}, Step{kRefused, 40}})
+    state = check(state, step.kind, step.at);
+  EXPECT_EQ(state.since, connected);
+  state = check(state, kRefused, 100);
+  EXPECT_EQ(state.since, wall(100));
+  state = check(state, kRefused, 90'000);
+  EXPECT_EQ(state.since, wall(100));
+  state = check(state, kOk, 90'001);
+  EXPECT_EQ(state.since, wall(90'001));
+}
+
+// Refused at the first instant, then again at the second: is it confirmed?
+TEST_F(StatusTable, ConfirmationCountsTheSmallerOfBothClocks) {
+  struct Row {
+    const char* what;
+    Instant first, second;
+    bool confirmed;
+  };
+  const Row rows[] = {
+      {"both", at(0), at(60), true},
+      {"after a restart, wall time alone", at(0), at(60, -999'000, 8), true},
+      {"wall jumped ahead", at(0, 0), at(86'400, 5), false},
+      {"wall jumped back", at(0, 0), at(-3'600, 90), false},
+      {"wall stood still", at(0, 0), at(0, 3'600), false},
+      {"machine slept (elapsed time stood still)", at(0, 0), at(3'600, 59), false},
+      {"elapsed time just enough, wall too", at(0, 0), at(61, 60), true},
+      {"after a restart, too early", at(0), at(59, 1'000'000, 8), false},
+      {"after a restart, wall jumped back", at(0), at(-1, 1'000'000, 8), false},
+  };
+  for (const Row& row : rows) {
+    const CheckState state = check(check(settled(Status::ok), kRefused, row.first), kRefused, row.second);
+    EXPECT_EQ(state.status == Status::unauthenticated, row.confirmed) << row.what;
+  }
+}
+
+TEST_F(StatusTable, OutageCountsTheSmallerOfBothClocks) {
+  struct Row {
+    const char* what;
+    Instant last;
+    bool out;
+  };
+  const Row rows[] = {
+      {"both", at(900), true},
+      {"after a restart", at(900, -5, 8), true},
+      {"wall jumped ahead", at(90'000, 10), false},
+      {"wall jumped back", at(-90'000, 9'000), false},
+      {"elapsed time a second short", at(90'000, 899), false},
+  };
+  for (const Row& row : rows) {
+    CheckState state = check(check(settled(Status::ok), kUnavailable, 0), kUnavailable, 1);
+    state = check(state, kUnavailable, row.last);
+    EXPECT_EQ(state.status == Status::temporarily_unavailable, row.out) << row.what;
+  }
+}
+
+TEST_F(StatusTable, TimeBetweenIsNeverNegative) {
+  EXPECT_EQ(time_between(at(10), at(0)), microseconds(0));
+  EXPECT_EQ(time_between(at(0, 100), at(50, 0)), microseconds(0));
+  EXPECT_EQ(time_between(at(0), at(50)), seconds(50));
+  EXPECT_EQ(time_between(at(0, 0), at(50, 20)), seconds(20));
+  EXPECT_EQ(time_between(at(0, 0, 1), at(50, 20, 2)), seconds(50));
+}
+
+TEST_F(StatusTable, AfterALostAnswerTheRefusalIsOfUnknownOutcome) {
+  CheckState state = settled(Status::ok);
+  state.outcome_unknown = true;
+  state = check(state, kRefused, 0);
+  EXPECT_EQ(state.status, Status::ok);
+  EXPECT_EQ(state.reason, Reason::refused_once);
+  state = check(state, kUnavailable, 30);
+  state = check(state, kRefused, 60);
+  EXPECT_EQ(state.status, Status::unauthenticated);
+  EXPECT_EQ(state.reason, Reason::refresh_outcome_unknown);
+
+  // A success in between says that nothing was lost.
+  state = settled(Status::ok);
+  state.outcome_unknown = true;
+  for (const Step& step : {Step{kOk, 0}, Step{kRefused, 60}, Step{kRefused, 120}}) state = check(state, step.kind, step.at);
+  EXPECT_EQ(state.reason, Reason::refused);
+}
+
+TEST_F(StatusTable, WhileTheBreakerIsOpenNothingIsCalledRevoked) {
+  struct Row {
+    const char* what;
+    Status from;
+    std::vector<Step> steps;
+    Status to;
+    Reason reason;
+  };
+  const Row rows[] = {
+      {"confirming refusal", kStatusOk, {{kRefused, 0}, {kRefused, 60}}, kStatusOk, Reason::refused_once},
+      {"confirming forbidden", kStatusOk, {{kForbidden, 0}, {kForbidden, 60}}, kStatusOk, Reason::refused_once},
+      {"outage_after the first", kStatusOk, {{kRefused, 0}, {kRefused, 900}}, kTemporarily, Reason::provider_refuses_many},
+      {"a second early", kStatusOk, {{kRefused, 0}, {kRefused, 899}}, kStatusOk, Reason::refused_once},
+      {"MISSING_PERMISSION, refused", kMissing, {{kRefused, 0}, {kRefused, 900}}, kMissing, Reason::refused_once},
+      {"UNAUTHENTICATED, forbidden",
+       kUnauthenticated,
+       {{kForbidden, 0}, {kForbidden, 900}},
+       kUnauthenticated,
+       Reason::refused_once},
+      {"UNAUTHENTICATED, refused", kUnauthenticated, {{kRefused, 0}}, kUnauthenticated, Reason::refused},
+  };
+  for (const Row& row : rows) {
+    CheckState state = settled(row.from);
+    policy_.breaker_open = true;
+    for (const Step& step : row.steps) state = check(state, step.kind, step.at);
+    policy_.breaker_open = false;
+    EXPECT_EQ(name_of(state.status), name_of(row.to)) << row.what;
+    EXPECT_EQ(state.reason, row.reason) << row.what;
+  }
+  // A success makes its credential OK, breaker or not.
+  policy_.breaker_open = true;
+  CheckState state = check(check(settled(Status::ok), kRefused, 0), kRefused, 900);
+  EXPECT_TRUE(state.suspected);
+  state = check(state, kOk, 960);
+  EXPECT_EQ(state.status, Status::ok);
+  EXPECT_FALSE(state.suspected);
+}
+
+TEST_F(StatusTable, TheFirstAnswerIsBelievedAtOnce) {
+  const struct {
+    AnswerKind kind;
+    Status status;
+    std::optional<Reason> reason;
+  } rows[] = {
+      {kOk, kStatusOk, {}},
+      {kRefused, kUnauthenticated, Reason::refused},
+      {kForbidden, kMissing, Reason::permission_denied},
+      {kUnavailable, kTemporarily, Reason::provider_error},
+  };
+  for (const Status before : kAllStatuses)
+    for (const bool breaker_open : {false, true})
+      for (const auto& row : rows) {
+        policy_.breaker_open = false;
+        CheckState state = settled(before);
+        policy_.breaker_open = breaker_open;  // POST and PUT go on as always
+        state = after_connect(state, answer(row.kind), policy_, at(0), random_);
+        EXPECT_EQ(state.status, row.status);
+        EXPECT_EQ(state.reason, row.reason);
+        EXPECT_EQ(state.since == wall(0), before != row.status);
+        EXPECT_FALSE(state.turned_by_check) << "the breaker takes back what checks did, not POST and PUT";
+      }
+}
+
+TEST_F(StatusTable, OnlyChecksLeaveTheMarkForTheBreaker) {
+  CheckState state = check(check(settled(Status::ok), kRefused, 0), kRefused, 60);
+  EXPECT_TRUE(state.turned_by_check);
+  state = check(state, kOk, 120);
+  EXPECT_FALSE(state.turned_by_check);
+  state = check(check(state, kForbidden, 200), kForbidden, 260);
+  EXPECT_TRUE(state.turned_by_check);
+}
+
+}  // namespace
+
+}  // namespace granary

@@ -1,0 +1,91 @@
+// The words a status is told in: names as documented, and one sentence for each case that a person can read out.
+#include "domain/status.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace granary {
+
+namespace {
+
+std::vector<Reason> all_reasons() {
+  std::vector<Reason> reasons;
+  for (std::size_t i = 0; i < kReasonCount; ++i) reasons.push_back(static_cast<Reason>(i));
+  return reasons;
+}
+
+TEST(StatusNames, AreTheDocumentedOnes) {
+  const std::pair<Status, std::string_view> names[] = {{Status::ok, "OK"},
+                                                       {Status::unauthenticated, "UNAUTHENTICATED"},
+                                                       {Status::missing_permission, "MISSING_PERMISSION"},
+                                                       {Status::temporarily_unavailable, "TEMPORARILY_UNAVAILABLE"}};
+  for (const auto& [status, name] : names) {
+    EXPECT_EQ(name_of(status), name);
+    EXPECT_EQ(status_named(name), status);
+  }
+  for (const char* name : {"", "ok", "Ok", "OK ", " OK", "OKAY", "UNAUTHORIZED", "INVALID", "WAITING", "LIMITED_PERMISSION"})
+    EXPECT_EQ(status_named(name), std::nullopt) << name;
+}
+
+TEST(StatusNames, ReasonsAreThoseOfTheStatusBody) {
+  const std::vector<std::string_view> names = {"not_checked_yet",
+                                               "refused_once",
+                                               "refused",
+                                               "refresh_outcome_unknown",
+                                               "permission_denied",
+                                               "organization_not_found",
+                                               "organization_ambiguous",
+                                               "unreachable",
+                                               "timeout",
+                                               "rate_limited",
+                                               "provider_error",
+                                               "unexpected_answer",
+                                               "not_configured",
+                                               "origin_changed",
+                                               "unusable_key",
+                                               "provider_refuses_many"};
+  ASSERT_EQ(names.size(), kReasonCount);
+  for (std::size_t i = 0; i < names.size(); ++i) EXPECT_EQ(name_of(static_cast<Reason>(i)), names[i]);
+}
+
+TEST(StatusMessages, AreNullWhenAllIsWell) {
+  for (const Status status : kAllStatuses) EXPECT_EQ(message_for(status, std::nullopt, "Valley"), std::nullopt);
+}
+
+TEST(StatusMessages, AreOneSentenceThatNamesTheProvider) {
+  for (const Status status : kAllStatuses)
+    for (const Reason reason : all_reasons()) {
+      const auto message = message_for(status, reason, "Valley");
+      ASSERT_TRUE(message) << name_of(reason);
+      EXPECT_TRUE(message->front() >= 'A' && message->front() <= 'Z') << *message;
+      EXPECT_TRUE(message->ends_with('.')) << *message;
+      EXPECT_EQ(message->find_first_of(".!?"), message->size() - 1) << *message;
+      EXPECT_NE(message->find("Valley"), std::string::npos) << *message;
+      EXPECT_EQ(message->find("{}"), std::string::npos) << *message;
+      EXPECT_EQ(message->find(name_of(reason)),
+                reason == Reason::refused || reason == Reason::timeout ? message->find(name_of(reason)) : std::string::npos)
+          << "a name for programs stands in a sentence for people: " << *message;
+    }
+}
+
+TEST(StatusMessages, SayWhatDiffers) {
+  std::set<std::string> messages;
+  for (const Reason reason : all_reasons()) messages.insert(*message_for(Status::temporarily_unavailable, reason, "Valley"));
+  EXPECT_EQ(messages.size(), kReasonCount);
+}
+
+TEST(StatusMessages, TellWhoMustReconnect) {
+  for (const Reason reason : all_reasons()) {
+    const bool says_reconnect =
+        message_for(Status::unauthenticated, reason, "Valley")->find("connect again") != std::string::npos;
+    EXPECT_TRUE(says_reconnect) << name_of(reason);
+    // While the status is OK nobody is sent to the grower, whatever the last check met.
+    if (reason == Reason::refused || reason == Reason::refresh_outcome_unknown) continue;
+    EXPECT_EQ(message_for(Status::ok, reason, "Valley")->find("connect again"), std::string::npos) << name_of(reason);
+  }
+}
+
+}  // namespace
+
+}  // namespace granary
