@@ -12,6 +12,7 @@
 #include "cli/commands.hpp"
 #include "cli/providers.hpp"
 #include "demo.hpp"
+#include "operation/owners.hpp"
 #include "sealing/root_key.hpp"
 #include "serve.hpp"
 
@@ -55,19 +56,24 @@ int run_serve(const config::Config& config) {
   return 0;
 }
 
+// One line of standard input.
+void read_password(Json& request) {
+  std::string line;
+  std::getline(std::cin, line);
+  if (line.ends_with('\r')) line.pop_back();
+  if (line.size() > 4 * kPasswordCodePointsMax) throw StartRefused("a password has 15 to 128 characters");
+  request.set("password", line);
+  wipe(line);
+}
+
 int run_on_data(const config::Config& config, cli::Arguments arguments) {
   if (!config.database.empty())
     throw StartRefused("--database is not in this version; --data names the folder of the embedded store");
   Json& request = arguments.request;
-  if (arguments.asks_password) {
-    std::string line;
-    std::getline(std::cin, line);
-    if (line.ends_with('\r')) line.pop_back();
-    request.set("password", line);
-    wipe(line);
-  }
+  if (arguments.asks_password) read_password(request);
   Catalog catalog = cli::load_catalog(config);
   const Plaintext root_key = load_root_key(config.root_key, config.data);
+  prove_root_key(config.data + "/granary.db", root_key);
   // Lists come page by page, from a server or from the data alike.
   std::unique_ptr<Product> product;
   Json whole;
@@ -118,7 +124,10 @@ int run(cli::Arguments arguments) {
       return 0;
     }
     case cli::Command::openapi: std::fputs(api::openapi_document(cli::load_catalog(config)).c_str(), stdout); return 0;
-    case cli::Command::config: std::fputs(config::show(config).c_str(), stdout); return 0;
+    case cli::Command::config:
+      cli::load_catalog(config);  // refuses what a start would refuse
+      std::fputs(config::show(config).c_str(), stdout);
+      return 0;
     case cli::Command::config_reference: std::fputs(config::reference().c_str(), stdout); return 0;
   }
   return 1;

@@ -1,5 +1,6 @@
 #include "product.hpp"
 
+#include "base/check.hpp"
 #include "store/sqlite/open.hpp"
 
 namespace granary {
@@ -15,26 +16,25 @@ LogLevel level_of(const std::string& name) {
   return name == "error" ? LogLevel::error : LogLevel::info;
 }
 
-std::vector<http::AddressRange> allowed_ranges(const config::Config& config) {
-  std::vector<http::AddressRange> ranges;
+std::vector<AddressRange> allowed_ranges(const config::Config& config) {
+  std::vector<AddressRange> ranges;
   for (const auto& text : config.egress_allow) {
-    const auto range = http::AddressRange::parse(text);
-    if (!range) throw StartRefused("egress.allow: " + text + " is no address or range, such as 127.0.0.1/32");
+    const auto range = AddressRange::parse(text);
+    check(range.has_value(), "an address range that the configuration let through");
     ranges.push_back(*range);
   }
   return ranges;
 }
 
+std::optional<Sealer> open_ring(const std::vector<sqlite::RingRow>& rows, const Plaintext& root_key) {
+  std::vector<RingKey> ring;
+  for (const auto& row : rows) ring.push_back({.version = row.version, .wrapped = row.wrapped});
+  return Sealer::open(root_key, ring);
+}
+
 // The ring is opened before anything is written, so a wrong key leaves no trace.
 std::unique_ptr<Sealer> open_store(const std::string& file, const Plaintext& root_key, Clock& clock, Random& random) {
-  const auto opened_by = [&](const std::vector<sqlite::RingRow>& rows) {
-    std::vector<RingKey> ring;
-    for (const auto& row : rows) ring.push_back({.version = row.version, .wrapped = row.wrapped});
-    return Sealer::open(root_key, ring);
-  };
-  auto rows = sqlite::inspect(file);
-  if (!rows.empty() && !opened_by(rows))
-    throw StartRefused("the root key does not open the store " + file + ": give the key that it was made with");
+  prove_root_key(file, root_key);
   sqlite::prepare(
       file,
       [&] {
@@ -42,7 +42,7 @@ std::unique_ptr<Sealer> open_store(const std::string& file, const Plaintext& roo
         return sqlite::RingRow{.version = first.version, .wrapped = first.wrapped};
       },
       clock.now());
-  auto sealer = opened_by(sqlite::inspect(file));
+  auto sealer = open_ring(sqlite::inspect(file), root_key);
   if (!sealer) throw StartRefused("the root key does not open the store " + file);
   return std::make_unique<Sealer>(std::move(*sealer));
 }
@@ -71,6 +71,12 @@ CheckSettings settings_of(const config::Config& config, const http::EgressGuard&
 }
 
 }  // namespace
+
+void prove_root_key(const std::string& store_file, const Plaintext& root_key) {
+  const auto rows = sqlite::inspect(store_file);
+  if (!rows.empty() && !open_ring(rows, root_key))
+    throw StartRefused("the root key does not open the store " + store_file + ": give the key that it was made with");
+}
 
 Worker::Worker(Product& product, const std::string& store_file)
     : store(store_file, *product.writer),

@@ -26,6 +26,9 @@ struct Worker {
   Parts parts;
 };
 
+// Throws StartRefused when there is a store and the key does not open it. Writes nothing.
+void prove_root_key(const std::string& store_file, const Plaintext& root_key);
+
 struct Product {
   // Throws StartRefused: a wrong root key (then nothing was written), a newer schema, a store that cannot be used.
   Product(const config::Config& config, Catalog the_catalog, const Plaintext& root_key, DataFolder data_folder,

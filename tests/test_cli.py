@@ -2,6 +2,7 @@
 Configuration is in test_configuration.py, refused starts of the server in test_start.py."""
 
 import json
+import re
 import stat
 from types import SimpleNamespace
 
@@ -70,7 +71,7 @@ def test_wrong_usage_is_2(tmp_path, words):
 def test_openapi_needs_neither_key_nor_data():
     done = run_binary("openapi")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "openapi: 3.1" in done.stdout or '"openapi": "3.1' in done.stdout
+    assert re.match(r'openapi: "?3\.1', done.stdout)
 
 
 def test_key_init(tmp_path):

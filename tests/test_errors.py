@@ -212,11 +212,6 @@ def test_strange_queries_break_nothing(granary, value):
         assert "X-Injected" not in answer.headers
 
 
-def test_unknown_provider_in_the_list_of_credentials(granary):
-    answer = granary.request("GET", CREDENTIALS, params={"provider": "nobody"})
-    assert_problem(answer, 400, "invalidField", [("query", "provider")])
-
-
 def raw(body):
     return {"data": body, "headers": {"Content-Type": "application/json"}}
 

@@ -50,9 +50,9 @@ class Reader:
         return int(first.split()[1]), headers, body
 
     def at_end(self):
-        """True when the server has closed; a reset counts as well."""
+        """True when the server has said nothing more and closed; a reset counts as well."""
         try:
-            return not self.more()
+            return not self.buffer and not self.more()
         except ConnectionError:
             return True
 

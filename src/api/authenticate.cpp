@@ -32,10 +32,8 @@ Task<Result<http::Response>> authenticate_owner(Call& call) {
   auto body = read_body(call.request);
   if (!body) co_return std::unexpected(body.error());
   FieldErrors errors("login");
-  auto username = read_optional(*body, "username", errors);
-  auto password = read_optional(*body, "password", errors);
-  if (!username && errors.empty()) errors.add("username", "is required");
-  if (!password && !body->find("password")) errors.add("password", "is required");
+  auto username = read_required(*body, "username", errors);
+  auto password = read_required(*body, "password", errors);
   const auto remember = read_remember(*body, errors);
   if (!errors.empty() || !username || !password) co_return std::move(errors).error();
   if (const auto wait = call.logins.try_one(call.request.peer, std::chrono::steady_clock::now()); wait.count() > 0) {

@@ -7,25 +7,17 @@ namespace granary::api {
 
 namespace {
 
-Result<Direction> read_direction(const ListQuery& query) {
-  Direction direction = Direction::descending;
-  for (const std::string& sort : query.sort()) {
-    if (sort == "createdDate" || sort == "createdDate,asc") direction = Direction::ascending;
-    else if (sort == "createdDate,desc") direction = Direction::descending;
-    else return bad_query("sort", "must be createdDate,asc or createdDate,desc");
-  }
-  return direction;
-}
+constexpr std::array<std::string_view, 1> kSortKeys = {"createdDate"};
 
 }  // namespace
 
 Task<Result<http::Response>> get_events(Call& call) {
-  const auto query = ListQuery::parse(call.request, {});
-  if (!query) co_return std::unexpected(query.error());
-  const auto direction = read_direction(*query);
-  if (!direction) co_return std::unexpected(direction.error());
+  FieldErrors errors("query");
+  const auto query = ListQuery::parse(call.request, kSortKeys, errors);
+  if (!errors.empty()) co_return std::move(errors).error();
+  const Direction direction = query.sort().empty() ? Direction::descending : query.sort().front().direction;
   if (!call.user) co_return fail(ErrorCode::not_found);
-  const auto page = co_await list_events(call.parts, call.owner, *call.user, *call.provider, *direction, query->page());
+  const auto page = co_await list_events(call.parts, call.owner, *call.user, *call.provider, direction, query.page());
   if (!page) co_return std::unexpected(page.error());
   http::Response response;
   JsonWriter json(response.body);
@@ -40,7 +32,7 @@ Task<Result<http::Response>> get_events(Call& call) {
     json.end_object();
   }
   json.end_array();
-  query->add_headers(response, "api/users/" + call.user->text() + "/" + call.provider->slug + "/events", page->total);
+  query.add_headers(response, "api/users/" + call.user->text() + "/" + call.provider->slug + "/events", page->total);
   co_return response;
 }
 

@@ -3,6 +3,7 @@
 #include "api/handlers.hpp"
 #include "api/input.hpp"
 #include "api/views.hpp"
+#include "operation/catalog.hpp"
 #include "operation/readiness.hpp"
 
 namespace granary::api {
@@ -18,19 +19,19 @@ http::Response respond(const HealthReport& health) {
   return response;
 }
 
-Result<CredentialFilter> read_filter(const ListQuery& query) {
+CredentialFilter read_filter(const ListQuery& query, const Catalog& catalog, FieldErrors& errors) {
   CredentialFilter filter;
-  FieldErrors errors("query");
   if (const auto status = query.filter("status")) {
     filter.status = status_named(*status);
     if (!filter.status) errors.add("status", "must be one of OK, UNAUTHENTICATED, MISSING_PERMISSION, TEMPORARILY_UNAVAILABLE");
   }
   filter.provider = query.filter("provider");
+  if (filter.provider && !catalog.find_short_name(*filter.provider))
+    errors.add("provider", "must be the path segment of a provider, without -credentials");
   if (const auto since = query.filter("changedSince")) {
     filter.changed_since = parse_wire_time(*since);
     if (!filter.changed_since) errors.add("changedSince", "must be a time such as 2026-01-15T12:00:00.000000Z");
   }
-  if (!errors.empty()) return std::move(errors).error();
   return filter;
 }
 
@@ -57,12 +58,11 @@ Task<Result<http::Response>> check_credentials(Call& call) {
 }
 
 Task<Result<http::Response>> list_credentials(Call& call) {
-  const auto query = ListQuery::parse(call.request, {"status", "provider", "changedSince"});
-  if (!query) co_return std::unexpected(query.error());
-  if (!query->sort().empty()) co_return bad_query("sort", "is not offered here");
-  const auto filter = read_filter(*query);
-  if (!filter) co_return std::unexpected(filter.error());
-  const auto page = co_await list_health(call.parts, call.owner, *filter, query->page());
+  FieldErrors errors("query");
+  const auto query = ListQuery::parse(call.request, {}, errors);
+  const auto filter = read_filter(query, providers(call.parts), errors);
+  if (!errors.empty()) co_return std::move(errors).error();
+  const auto page = co_await list_health(call.parts, call.owner, filter, query.page());
   http::Response response;
   JsonWriter json(response.body);
   json.begin_array();
@@ -73,7 +73,7 @@ Task<Result<http::Response>> list_credentials(Call& call) {
     json.end_object();
   }
   json.end_array();
-  query->add_headers(response, "api/credentials", page.total);
+  query.add_headers(response, "api/credentials", page.total);
   co_return response;
 }
 

@@ -25,6 +25,15 @@ std::optional<std::int64_t> read_number(std::string_view text) {
   return value;
 }
 
+std::optional<SortBy> read_sort(std::string_view text, std::span<const std::string_view> keys) {
+  const auto comma = text.find(',');
+  const std::string_view direction = comma == std::string_view::npos ? "asc" : text.substr(comma + 1);
+  const auto key = std::ranges::find(keys, text.substr(0, comma));
+  if (key == keys.end() || (direction != "asc" && direction != "desc")) return std::nullopt;
+  return SortBy{.key = static_cast<std::size_t>(key - keys.begin()),
+                .direction = direction == "asc" ? Direction::ascending : Direction::descending};
+}
+
 }  // namespace
 
 std::unexpected<Error> FieldErrors::error() && {
@@ -53,12 +62,21 @@ std::optional<std::string> read_optional(const Json& body, std::string_view fiel
   return *value->string();
 }
 
-Result<ListQuery> ListQuery::parse(const http::Request& request, std::initializer_list<std::string_view> filters) {
-  const auto parameters = http::parse_query(request.query);
-  if (!parameters) return bad_query("query", "must be percent-encoded UTF-8");
+std::optional<std::string> read_required(const Json& body, std::string_view field, FieldErrors& errors) {
+  const Json* given = body.find(field);
+  auto value = read_optional(body, field, errors);
+  if (!value && (!given || given->is_null() || *given == Json(""))) errors.add(field, "is required");
+  return value;
+}
+
+ListQuery ListQuery::parse(const http::Request& request, std::span<const std::string_view> sort_keys, FieldErrors& errors) {
   ListQuery query;
-  FieldErrors errors("query");
-  bool has_page = false, has_size = false;
+  const auto parameters = http::parse_query(request.query);
+  if (!parameters) {
+    errors.add("query", "must be percent-encoded UTF-8");
+    return query;
+  }
+  bool has_page = false, has_size = false, has_bad_sort = false;
   for (const auto& parameter : *parameters) {
     const auto& [name, value] = parameter;
     if (name == "page" && !std::exchange(has_page, true)) {
@@ -70,15 +88,12 @@ Result<ListQuery> ListQuery::parse(const http::Request& request, std::initialize
       if (!size || *size < 1) errors.add("size", "must be a number from 1");
       else query.page_.size = std::min(*size, kPageSizeMax);
     } else if (name == "sort") {
-      query.sort_.push_back(value);
-      query.others_.push_back(parameter);
-    } else if (name != "page" && name != "size") {
-      const bool is_filter = std::ranges::find(filters, name) != filters.end();
-      if (is_filter && count_code_points(value) > kFieldCodePointsMax) errors.add(name, "must have at most 4096 characters");
-      query.others_.push_back(parameter);
+      const auto sort = read_sort(value, sort_keys);
+      if (sort && query.sort_.size() < sort_keys.size()) query.sort_.push_back(*sort);
+      else if (!std::exchange(has_bad_sort, true)) errors.add("sort", "must be a key of this list, with ,asc or ,desc");
     }
+    if (name != "page" && name != "size") query.others_.push_back(parameter);
   }
-  if (!errors.empty()) return std::move(errors).error();
   return query;
 }
 

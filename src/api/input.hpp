@@ -1,6 +1,8 @@
 // Reads what a caller sent: the body, its fields, the page of a list. Every bad field is found at once.
 #pragma once
 
+#include <span>
+
 #include "api/call.hpp"
 #include "base/json.hpp"
 #include "domain/records.hpp"
@@ -28,13 +30,23 @@ class FieldErrors {
 // The text of a field, nullopt when absent, null or empty. Adds to `errors` when it is of another type or too long.
 std::optional<std::string> read_optional(const Json& body, std::string_view field, FieldErrors& errors);
 
-// A list's query: page, size, sort, and the filters that `filters` names.
+// The same, but absent, null and empty are errors too.
+std::optional<std::string> read_required(const Json& body, std::string_view field, FieldErrors& errors);
+
+// One criterion of a list's order.
+struct SortBy {
+  std::size_t key;  // its place among the sort keys
+  Direction direction;
+};
+
+// A list's query: page, size, sort, and whatever filters the list has.
 class ListQuery {
  public:
-  static Result<ListQuery> parse(const http::Request& request, std::initializer_list<std::string_view> filters);
+  // `sort_keys` are what may be sorted by. What is wrong is added to `errors`, where the caller adds what its filters lack.
+  static ListQuery parse(const http::Request& request, std::span<const std::string_view> sort_keys, FieldErrors& errors);
 
   PageRequest page() const { return page_; }
-  const std::vector<std::string>& sort() const { return sort_; }
+  const std::vector<SortBy>& sort() const { return sort_; }
   std::optional<std::string> filter(std::string_view name) const;
 
   // X-Total-Count and Link, with targets relative to the service (`api/users?page=1&size=20`).
@@ -44,14 +56,8 @@ class ListQuery {
   std::string target(std::string_view path, std::int64_t page) const;
 
   PageRequest page_;
-  std::vector<std::string> sort_;
+  std::vector<SortBy> sort_;
   std::vector<http::Parameter> others_;  // kept in the links
 };
-
-inline std::unexpected<Error> bad_query(std::string_view field, std::string_view message) {
-  FieldErrors errors("query");
-  errors.add(field, message);
-  return std::move(errors).error();
-}
 
 }  // namespace granary::api

@@ -71,21 +71,10 @@ Task<Result<http::Response>> respond(Call& call, int status, const LeafUser& use
   co_return response;
 }
 
-constexpr std::array<std::pair<std::string_view, UserSortKey>, 5> kSortKeys = {{{"id", UserSortKey::id},
-                                                                                {"name", UserSortKey::name},
-                                                                                {"email", UserSortKey::email},
-                                                                                {"externalId", UserSortKey::external_id},
-                                                                                {"createdTime", UserSortKey::created_time}}};
-
-std::optional<UserSort> read_sort(std::string_view text) {
-  const auto comma = text.find(',');
-  const std::string_view key = text.substr(0, comma);
-  const std::string_view direction = comma == std::string_view::npos ? "asc" : text.substr(comma + 1);
-  if (direction != "asc" && direction != "desc") return std::nullopt;
-  for (const auto& [name, known] : kSortKeys)
-    if (name == key) return UserSort{known, direction == "asc" ? Direction::ascending : Direction::descending};
-  return std::nullopt;
-}
+// The names stand in the order of the keys.
+constexpr std::array<std::string_view, 5> kSortKeys = {"id", "name", "email", "externalId", "createdTime"};
+constexpr std::array kSortColumns = {UserSortKey::id, UserSortKey::name, UserSortKey::email, UserSortKey::external_id,
+                                     UserSortKey::created_time};
 
 std::unexpected<Error> named(Error error) {
   if (error.code != ErrorCode::invalid_field) return std::unexpected(std::move(error));
@@ -97,24 +86,20 @@ std::unexpected<Error> named(Error error) {
 }  // namespace
 
 Task<Result<http::Response>> list_users(Call& call) {
-  const auto query = ListQuery::parse(call.request, {"email", "name", "externalId"});
-  if (!query) co_return std::unexpected(query.error());
+  FieldErrors errors("query");
+  const auto query = ListQuery::parse(call.request, kSortKeys, errors);
+  if (!errors.empty()) co_return std::move(errors).error();
   std::vector<UserSort> sort;
-  for (const std::string& text : query->sort()) {
-    const auto key = read_sort(text);
-    if (!key || sort.size() >= kSortKeys.size())
-      co_return bad_query("sort", "must be id, name, email, externalId or createdTime, with ,asc or ,desc");
-    sort.push_back(*key);
-  }
+  for (const auto& [key, direction] : query.sort()) sort.push_back({kSortColumns[key], direction});
   const UserFilter filter{
-      .email = query->filter("email"), .name = query->filter("name"), .external_id = query->filter("externalId")};
-  const auto page = co_await granary::list_users(call.parts, call.owner, filter, sort, query->page());
+      .email = query.filter("email"), .name = query.filter("name"), .external_id = query.filter("externalId")};
+  const auto page = co_await granary::list_users(call.parts, call.owner, filter, sort, query.page());
   http::Response response{.is_secret = true};
   JsonWriter json(response.body);
   json.begin_array();
   for (const LeafUser& user : page.items) write_user(json, user, co_await reveal_all(call.parts, call.owner, user.id));
   json.end_array();
-  query->add_headers(response, "api/users", page.total);
+  query.add_headers(response, "api/users", page.total);
   co_return response;
 }
 

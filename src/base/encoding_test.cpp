@@ -54,9 +54,9 @@ TEST(Base64, Vectors) {
 }
 
 TEST(Base64, Refuses) {
-  const std::vector<std::string> rows = {"Z",     "Zm9vY", "Zg=",   "Zm8==", "Zm9v=", "Zm9v==", "Zg===",  "====",     "=",
-                                         "==",    "Z=g=",  "Zg==Zg==", "Zm 9v", "Zm9v\n", " Zm9v", "Zm9v ", "Zm9*",     "Zh==",
-                                         "Zm9=",  "Zh",    "Zm9",   "Zm9\0"s, "\xc3\xa9\xc3\xa9"};
+  const std::vector<std::string> rows = {"Z",    "Zm9vY", "Zg=",  "Zm8==",    "Zm9v=", "Zm9v==", "Zg===",           "====",
+                                         "=",    "==",    "Z=g=", "Zg==Zg==", "Zm 9v", "Zm9v\n", " Zm9v",           "Zm9v ",
+                                         "Zm9*", "Zh==",  "Zm9=", "Zh",       "Zm9",   "Zm9\0"s, "\xc3\xa9\xc3\xa9"};
   for (const auto& text : rows) EXPECT_FALSE(from_base64(text)) << text;
 }
 

@@ -15,6 +15,8 @@ namespace {
 
 using simdjson::dom::element_type;
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 // Strings hold no NUL; simdjson lets some lone surrogates through as three-byte forms, so UTF-8 is checked again.
 bool is_clean(std::string_view text) { return text.find('\0') == std::string_view::npos && is_utf8(text); }
 
@@ -62,16 +64,43 @@ bool convert(simdjson::dom::element from, Json& to) {
   return false;
 }
 
+// simdjson refuses integers beyond 64 bits that a double holds well enough: written with an exponent they are doubles.
+std::string with_long_integers_as_doubles(std::string_view text) {
+  constexpr std::size_t kDigitsAlwaysFit = 18;
+  std::string out;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (c == '"') in_string = !in_string;
+    if (in_string && c == '\\' && i + 1 < text.size()) out += text[i++];
+    const bool is_number = !in_string && (is_digit(c) || c == '-');
+    std::size_t end = i + 1;
+    if (is_number)
+      while (end < text.size() &&
+             (is_digit(text[end]) || text[end] == '.' || to_lower(text[end]) == 'e' || text[end] == '+' || text[end] == '-'))
+        ++end;
+    const std::string_view token = text.substr(i, end - i);
+    out += token;
+    if (is_number && token.size() > kDigitsAlwaysFit && token.find_first_of(".eE") == std::string_view::npos) out += "e0";
+    i = end;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::optional<Json> Json::parse(std::string_view text) {
   // simdjson reads an empty document and a byte order mark in its own way; neither is JSON here.
   if (text.empty() || text.starts_with("\xEF\xBB\xBF")) return std::nullopt;
   simdjson::dom::parser parser;
-  if (parser.allocate(text.size(), kJsonDepthMax + 1) != simdjson::SUCCESS) return std::nullopt;
+  if (parser.allocate(text.size(), kJsonDepthMax) != simdjson::SUCCESS) return std::nullopt;
   simdjson::padded_string padded(text);
   simdjson::dom::element root;
-  const auto failed = parser.parse(padded).get(root);
+  auto failed = parser.parse(padded).get(root);
+  if (const std::string longer = failed ? with_long_integers_as_doubles(text) : std::string(); longer.size() > text.size()) {
+    padded = simdjson::padded_string(longer);
+    if (parser.allocate(padded.size(), kJsonDepthMax) == simdjson::SUCCESS) failed = parser.parse(padded).get(root);
+  }
   std::optional<Json> out;
   Json tree;
   if (!failed && convert(root, tree)) out = std::move(tree);

@@ -44,7 +44,8 @@ TEST(Url, OriginsDifferInSchemeHostAndPort) {
   const std::string origin = Url::parse("https://a.example/x").value().origin();
   for (const char* same : {"https://a.example", "https://a.example:443/y", "https://A.EXAMPLE"})
     EXPECT_EQ(Url::parse(same).value().origin(), origin) << same;
-  for (const char* other : {"http://a.example", "https://b.example", "https://a.example:444", "https://a.example.", "https://x.a.example"})
+  for (const char* other :
+       {"http://a.example", "https://b.example", "https://a.example:444", "https://a.example.", "https://x.a.example"})
     EXPECT_NE(Url::parse(other).value().origin(), origin) << other;
 }
 
@@ -88,7 +89,8 @@ TEST(Url, Refuses) {
       "https://a.example/\\x",
       "https://a%2eexample",
       "https://a,b",
-      "https://b\xc3\xbc""cher.example",
+      "https://b\xc3\xbc"
+      "cher.example",
       "https://a.example/\xc3\xa9",
       "https://[::1",
       "https://[]",

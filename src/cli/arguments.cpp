@@ -9,6 +9,25 @@ namespace granary::cli {
 
 namespace {
 
+// Help is read in terminals: a sentence is broken where CLI11 indents the next line.
+std::string wrap(std::string_view text) {
+  constexpr std::size_t kWidth = 70;
+  std::string out;
+  std::size_t column = 0;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    if (column > 0 && column + word.size() > kWidth) {
+      out += '\n';
+      column = 0;
+    }
+    if (column > 0) out += ' ';
+    out += word;
+    column += word.size() + 1;
+  }
+  return out;
+}
+
 // One subcommand's options, taken from the table of the configuration.
 class OptionSet {
  public:
@@ -19,7 +38,8 @@ class OptionSet {
     std::string help(option.sentence);
     if (!option.fallback.empty()) help += " Default: " + std::string(option.fallback) + ".";
     app_.add_option_function<std::string>(
-            config::flag_of(option), [this, key](const std::string& value) { arguments_.flags[key] = {.texts = {value}}; }, help)
+            config::flag_of(option), [this, key](const std::string& value) { arguments_.flags[key] = {.texts = {value}}; },
+            wrap(help))
         ->type_name(std::string(option.kind));
     return *this;
   }
@@ -46,7 +66,7 @@ class Line {
   Line() {
     app_.set_version_flag("--version", "granary " GRANARY_VERSION);
     app_.require_subcommand(1);
-    app_.get_formatter()->column_width(44);
+    app_.get_formatter()->column_width(46);
     serve();
     key();
     owner();

@@ -169,7 +169,8 @@ int print_answer(const Json& request, const Json& answer) {
                  {"lastSuccess", "LAST SUCCESS"}},
                 answer);
   } else if (command == "credentials") {
-    print_table({{"provider", "PROVIDER"},
+    print_table({{"id", "ID"},
+                 {"provider", "PROVIDER"},
                  {"status", "STATUS"},
                  {"since", "SINCE"},
                  {"leafUserId", "LEAF USER"},

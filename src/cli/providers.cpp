@@ -38,7 +38,7 @@ void add_folder(Catalog& catalog, const std::string& folder) {
 
 Url parse_base_url(const std::string& text, const std::string& where) {
   auto url = Url::parse(text);
-  if (!url) throw StartRefused(where + ".base_url must be an http or https URL without user, query and fragment");
+  if (!url) throw StartRefused(where + " must be an http or https URL without user, query and fragment");
   return std::move(*url);
 }
 
@@ -61,13 +61,13 @@ void apply(Provider& provider, const config::ProviderSettings& settings) {
     if (!provider.environment_field.empty())
       throw StartRefused(settings.where + " has environments: set base_url under " + "[providers." +
                          std::string(provider.short_name()) + ".environments." + provider.environments.front().name + "]");
-    provider.environments.front().base_url = parse_base_url(*settings.base_url, settings.where);
+    provider.environments.front().base_url = parse_base_url(*settings.base_url, settings.base_url_where);
   }
   for (const auto& [name, values] : settings.environments) {
     const auto found = std::ranges::find(provider.environments, name, &Environment::name);
     if (found == provider.environments.end() || name.empty())
       throw StartRefused(values.where + " is no environment of this provider");
-    if (values.base_url) found->base_url = parse_base_url(*values.base_url, values.where);
+    if (values.base_url) found->base_url = parse_base_url(*values.base_url, values.base_url_where);
   }
   if (settings.rate) provider.rate = *settings.rate;
   if (settings.concurrency) provider.concurrency = *settings.concurrency;

@@ -16,7 +16,7 @@ namespace granary::config {
 // [providers.X] of the file; X and the environments are checked against the descriptors later, so their lines are kept.
 struct EnvironmentSettings {
   std::optional<std::string> base_url;
-  std::string where;  // file, line, key
+  std::string where, base_url_where;  // file, line, key
 };
 struct ProviderSettings {
   std::optional<std::string> base_url;
@@ -25,7 +25,7 @@ struct ProviderSettings {
   std::optional<milliseconds> interval;
   std::map<std::string, EnvironmentSettings> environments;
   Json parameters;  // null, or an object of the flow's parameters
-  std::string where;
+  std::string where, base_url_where;
 };
 
 enum class BindOrigins { public_only, always };
@@ -51,6 +51,7 @@ struct Given {
   std::vector<std::string> texts;  // one, but for lists
   bool is_list = false;
   bool is_number = false;  // a TOML number
+  bool is_from_file = false;
 };
 
 struct Option {

@@ -21,11 +21,19 @@ std::string place(const std::string& file, const toml::node& node, std::string_v
 
 // nullopt for a table or a value of a type that no option has.
 std::optional<Given> given_of(const toml::node& node) {
-  if (const auto* text = node.as_string()) return Given{.texts = {text->get()}};
-  if (const auto* number = node.as_integer()) return Given{.texts = {std::to_string(number->get())}, .is_number = true};
-  if (const auto* number = node.as_floating_point()) return Given{.texts = {Json(number->get()).dump()}, .is_number = true};
+  Given given{.is_from_file = true};
+  if (const auto* text = node.as_string()) {
+    given.texts = {text->get()};
+    return given;
+  }
+  if (node.is_number()) {
+    given.is_number = true;
+    const auto* whole = node.as_integer();
+    given.texts = {whole ? std::to_string(whole->get()) : Json(node.as_floating_point()->get()).dump()};
+    return given;
+  }
   if (const auto* list = node.as_array()) {
-    Given given{.is_list = true};
+    given.is_list = true;
     for (const auto& item : *list) {
       if (!item.as_string()) return std::nullopt;
       given.texts.push_back(item.as_string()->get());
@@ -78,6 +86,7 @@ void read_environments(const toml::node& node, const std::string& file, const st
       const std::string where = place(file, item, here + "." + std::string(inner.str()));
       if (inner.str() != "base_url") refuse(where, "is not known");
       environment.base_url = text_of(item, where);
+      environment.base_url_where = where;
     }
   }
 }
@@ -90,6 +99,7 @@ void read_provider(const toml::node& node, const std::string& file, const std::s
     const std::string where = place(file, value, here);
     if (name.str() == "base_url") {
       settings.base_url = text_of(value, where);
+      settings.base_url_where = where;
     } else if (name.str() == "rate") {
       const auto rate = value.value<double>();
       if (!value.is_number() || !rate || *rate <= 0 || *rate > 1e6) refuse(where, "must be a number above 0");

@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/address_range.hpp"
 #include "base/encoding.hpp"
 #include "config/config.hpp"
 
@@ -33,7 +34,7 @@ std::string show_text(const Config& config) {
 
 template <std::vector<std::string> Config::* member>
 std::string take_list(Config& config, const Given& given) {
-  if (given.is_number) return "must be a list of strings";
+  if (given.is_number || (given.is_from_file && !given.is_list)) return "must be a list of strings";
   (config.*member).clear();
   for (std::string_view text : given.texts) {
     if (given.is_list) {
@@ -46,6 +47,13 @@ std::string take_list(Config& config, const Given& given) {
       if (!trim(item).empty()) (config.*member).emplace_back(trim(item));
     }
   }
+  return {};
+}
+
+std::string take_allow(Config& config, const Given& given) {
+  if (std::string wrong = take_list<&Config::egress_allow>(config, given); !wrong.empty()) return wrong;
+  for (const auto& text : config.egress_allow)
+    if (!AddressRange::parse(text)) return "must list addresses or ranges, such as 127.0.0.1/32";
   return {};
 }
 
@@ -168,7 +176,7 @@ constexpr std::array kOptions = {
     Option{"egress.allow", "list of addresses", "",
            "Addresses or ranges, such as 127.0.0.1/32, that providers may have although they are not public; plain http goes "
            "only there.",
-           false, take_list<&Config::egress_allow>, show_list<&Config::egress_allow>},
+           false, take_allow, show_list<&Config::egress_allow>},
     Option{"egress.ca_file", "file", "", "PEM certificates to trust in place of the system's.", false,
            take_text<&Config::ca_file>, show_text<&Config::ca_file>},
     Option{"egress.proxy", "URL", "", "HTTP proxy for every exchange with a provider.", true, take_text<&Config::proxy>,
@@ -188,6 +196,15 @@ std::string dashed(std::string_view key, char separator) {
   for (char& c : out)
     if (c == '.' || c == '_') c = separator;
   return out;
+}
+
+// The user and password of a URL; where the URL leads is no secret.
+std::string mask(const std::string& url) {
+  const auto at = url.rfind('@');
+  if (at == std::string::npos) return url;
+  const auto scheme = url.find("://");
+  const std::size_t begin = scheme == std::string::npos || scheme > at ? 0 : scheme + 3;
+  return url.substr(0, begin) + "***" + url.substr(at);
 }
 
 }  // namespace
@@ -215,7 +232,7 @@ std::string show(const Config& config) {
     section = here;
     const std::string value = option.show(config);
     out += std::string(option.key.substr(dot + 1)) + " = ";
-    append_json_string(out, option.is_secret && !value.empty() ? "***" : value);
+    append_json_string(out, option.is_secret ? mask(value) : value);
     out += "\n";
   }
   for (const auto& [name, settings] : config.providers) {

@@ -9,8 +9,8 @@ namespace granary::crypto {
 
 namespace {
 
-// A hash that is as cheap as Argon2id can be, so that a full queue takes no time: "password" under "somesalt".
-constexpr const char* kCheapHash = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$";
+// No hash at all: it is answered at once, so that a full queue takes no time.
+constexpr const char* kNoHash = "$argon2id$";
 
 TEST(PasswordPool, HashesAndVerifiesOffTheLoop) {
   asio::io_context context;
@@ -37,7 +37,7 @@ TEST(PasswordPool, TurnsAwayWhatDoesNotFitAndTakesMoreLater) {
   PasswordPool pool;
   int answered = 0, turned_away = 0;
   const auto ask = [&]() -> Task<> {
-    const auto answer = co_await pool.verify(kCheapHash, Plaintext(std::string("password")));
+    const auto answer = co_await pool.verify(kNoHash, Plaintext(std::string("password")));
     (answer ? answered : turned_away) += 1;
   };
   // No answer comes back before the loop has started every one of them.

@@ -108,7 +108,7 @@ TEST_F(BreakerTest, TheLastFortyReachFurtherBackThanTheWindow) {
   };
   for (const Row& row : {Row{0, true}, Row{30, true}, Row{31, false}, Row{200, false}}) {
     Breaker breaker = closed();
-    EXPECT_EQ(refuse(breaker, 0, 9, 0), Change::none);
+    for (int n = 0; n < 9; ++n) EXPECT_EQ(refuse(breaker, n, 1, n), Change::none);
     check_well(breaker, 100, row.well, 3'600);
     EXPECT_EQ(refuse(breaker, 1'000, 1, 3'600) == Change::opened, row.opens) << row.well;
   }

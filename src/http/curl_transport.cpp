@@ -38,7 +38,7 @@ struct Transfer {
   std::unique_ptr<curl_slist, Deleter<curl_slist_free_all>> headers;
   OutboundRequest request;
   Exchange result;
-  std::size_t head_bytes = 0;
+  std::size_t head_bytes = 0, body_given = 0;
   bool was_blocked = false;
   bool is_too_large = false;
   const EgressGuard* guard = nullptr;
@@ -54,6 +54,17 @@ std::size_t take_body(char* data, std::size_t, std::size_t size, void* context) 
   }
   transfer.result.body.append(data, size);
   return size;
+}
+
+// The body is read from us, and cannot be read twice: so libcurl cannot repeat a request by itself when a connection that
+// it used before dies under it.
+std::size_t give_body(char* data, std::size_t size, std::size_t count, void* context) {
+  auto& transfer = *static_cast<Transfer*>(context);
+  const std::string_view rest = std::string_view(transfer.request.body).substr(transfer.body_given);
+  const std::size_t given = std::min(rest.size(), size * count);
+  std::copy_n(rest.data(), given, data);
+  transfer.body_given += given;
+  return given;
 }
 
 std::size_t take_header(char* data, std::size_t, std::size_t size, void* context) {
@@ -246,8 +257,10 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
     // HTTP/1.1 only: over HTTP/2 libcurl repeats a request by itself when the peer refuses the stream.
     set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     if (!request.body.empty() || request.method != "GET") {
+      set(easy, CURLOPT_POST, 1L);
       set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-      set(easy, CURLOPT_POSTFIELDS, request.body.c_str());
+      set(easy, CURLOPT_READFUNCTION, give_body);
+      set(easy, CURLOPT_READDATA, &transfer);
     }
     curl_slist* list = curl_slist_append(nullptr, "Expect:");
     list = curl_slist_append(list, "User-Agent: granary/" GRANARY_VERSION);

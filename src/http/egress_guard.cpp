@@ -4,28 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 
 namespace granary::http {
 
 namespace {
-
-std::optional<AddressBytes> parse_address(std::string_view text, bool& is_ipv4) {
-  const std::string name(text);
-  in_addr v4{};
-  in6_addr v6{};
-  AddressBytes out{};
-  is_ipv4 = inet_pton(AF_INET, name.c_str(), &v4) == 1;
-  if (is_ipv4) {
-    out[10] = out[11] = 0xff;
-    std::memcpy(out.data() + 12, &v4, 4);
-    return out;
-  }
-  if (inet_pton(AF_INET6, name.c_str(), &v6) != 1) return std::nullopt;
-  std::memcpy(out.data(), &v6, 16);
-  return out;
-}
 
 // Everything that is not the public internet: IANA's special-purpose registries (RFC 6890 and later), and the IPv6
 // forms that carry an IPv4 address inside.
@@ -48,31 +31,6 @@ const std::vector<AddressRange>& not_public() {
 
 }  // namespace
 
-std::optional<AddressRange> AddressRange::parse(std::string_view text) {
-  const auto slash = text.find('/');
-  bool is_ipv4 = false;
-  const auto address = parse_address(text.substr(0, slash), is_ipv4);
-  if (!address) return std::nullopt;
-  const int width = is_ipv4 ? 32 : 128;
-  int prefix = width;
-  if (slash != std::string_view::npos) {
-    const std::string_view digits = text.substr(slash + 1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), prefix);
-    if (error != std::errc() || end != digits.data() + digits.size() || prefix < 0 || prefix > width) return std::nullopt;
-  }
-  return AddressRange{.address = *address, .prefix = prefix + (128 - width)};
-}
-
-bool AddressRange::contains(const AddressBytes& other) const {
-  for (int bit = 0; bit < prefix; bit += 8) {
-    const auto at = static_cast<std::size_t>(bit / 8);
-    const int used = std::min(8, prefix - bit);
-    const auto mask = static_cast<std::uint8_t>(0xff << (8 - used));
-    if ((address[at] & mask) != (other[at] & mask)) return false;
-  }
-  return true;
-}
-
 bool EgressGuard::permits(const sockaddr* address, bool is_encrypted) const {
   AddressBytes bytes{};
   if (address->sa_family == AF_INET) {
@@ -89,8 +47,7 @@ bool EgressGuard::permits(const sockaddr* address, bool is_encrypted) const {
 }
 
 bool EgressGuard::allows_host(std::string_view host) const {
-  bool is_ipv4 = false;
-  const auto address = parse_address(host == "localhost" ? "127.0.0.1" : host, is_ipv4);
+  const auto address = parse_address(host == "localhost" ? "127.0.0.1" : host);
   return address && std::ranges::any_of(allowed_, [&](const AddressRange& range) { return range.contains(*address); });
 }
 

@@ -4,25 +4,12 @@
 
 #include <netinet/in.h>
 
-#include <cstdint>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/address_range.hpp"
+
 namespace granary::http {
-
-// An IPv4 address counts as its IPv4-mapped IPv6 form.
-using AddressBytes = std::array<std::uint8_t, 16>;
-
-struct AddressRange {
-  AddressBytes address{};
-  int prefix = 128;  // bits
-
-  // `127.0.0.1/32`, `::1`, `10.0.0.0/8`.
-  static std::optional<AddressRange> parse(std::string_view text);
-  bool contains(const AddressBytes& other) const;
-};
 
 class EgressGuard {
  public:

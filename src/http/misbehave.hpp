@@ -42,7 +42,7 @@ Task<> misbehave(Stream& stream, Delivery delivery, std::string_view message, Co
   const std::string_view head = message.substr(0, message.find("\r\n\r\n") + 4);
   const std::string_view body = message.substr(head.size());
   connection.deadline = std::chrono::steady_clock::now() + kMisbehaveMax;
-  connection.is_idle = true;  // a stopping listener need not wait for it
+  connection.is_reading = true;  // a stopping listener need not wait for it
   boost::system::error_code ignored;
   switch (delivery) {
     case Delivery::whole: break;

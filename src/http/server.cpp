@@ -192,7 +192,7 @@ void Listener::stop() {
   error_code ignored;
   state_->acceptor.close(ignored);
   for (auto& connection : state_->connections)
-    if (connection.is_idle) connection.close();
+    if (connection.is_reading) connection.close();
   if (state_->connections.empty()) state_->ticker.cancel();
 }
 

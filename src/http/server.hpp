@@ -60,7 +60,7 @@ class Listener {
 
   Endpoint endpoint() const;
   void start();
-  // Takes no new connection, closes idle ones, lets requests in flight end. The context then runs out of work.
+  // Takes no new connection, closes those without a whole request, lets the others end. The context then runs out of work.
   void stop();
 
  private:

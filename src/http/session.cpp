@@ -105,9 +105,16 @@ bool asks_to_continue(const Parser& parser) {
 bool is_ambiguous(const Parser& parser) {
   const auto& head = parser.get();
   const bool both = head.count(beast_http::field::transfer_encoding) > 0 && head.count(beast_http::field::content_length) > 0;
+  const auto coding = head[beast_http::field::transfer_encoding];
+  const bool odd_coding = !coding.empty() && !equal_ignoring_case(view(coding), "chunked");
   const bool host_missing = head.version() >= 11 && head.count(beast_http::field::host) != 1;
-  return both || host_missing || head.count(beast_http::field::content_length) > 1 ||
+  return both || odd_coding || host_missing || head.count(beast_http::field::content_length) > 1 ||
          head.count(beast_http::field::transfer_encoding) > 1 || head.count(beast_http::field::authorization) > 1;
+}
+
+bool is_too_large(const Parser& parser) {
+  if (!parser.is_header_done()) return false;
+  return parser.get().body().size() > kBodyBytesMax || parser.content_length().value_or(0) > kBodyBytesMax;
 }
 
 template <class Stream>
@@ -154,12 +161,11 @@ class Session {
     Parser parser;
     parser.eager(true);
     parser.header_limit(kHeadBytesMax);
-    parser.body_limit(kBodyBytesMax);
-    bool continued = false, checked = false;
+    parser.body_limit(boost::none);  // read() keeps the limit itself, so that a request over it is known by its head
+    bool continued = false, checked = false, begun = begin_ < end_;
     set_deadline(begin_ == end_ ? kIdleTimeout : kHeadTimeout);
     while (!parser.is_done()) {
       if (begin_ < end_) {
-        context_.connection.is_idle = false;
         error_code error;
         begin_ += parser.put(asio::buffer(buffer_.data() + begin_, end_ - begin_), error);
         if (parser.is_header_done() && !std::exchange(checked, true)) {
@@ -167,7 +173,7 @@ class Session {
           set_deadline(kBodyTimeout);
           if (is_ambiguous(parser)) request.defect = Defect::malformed;
         }
-        if (error == beast_http::error::body_limit) request.defect = Defect::body_too_large;
+        if (is_too_large(parser)) request.defect = Defect::body_too_large;
         else if (error && error != beast_http::error::need_more) request.defect = Defect::malformed;
         if (request.defect != Defect::none) co_return true;
         if (parser.is_done()) break;
@@ -177,9 +183,8 @@ class Session {
         if (!co_await write()) co_return false;
         set_deadline(kBodyTimeout);
       }
-      const bool was_empty = context_.connection.is_idle;
       if (!co_await fill()) co_return false;
-      if (was_empty) set_deadline(kHeadTimeout);
+      if (!std::exchange(begun, true)) set_deadline(kHeadTimeout);
       if (end_ - begin_ > kHeadBytesMax && !parser.is_header_done()) {
         request.defect = Defect::malformed;
         co_return true;
@@ -195,9 +200,9 @@ class Session {
     Request request;
     request.peer = peer_;
     bool keep_alive = false;
-    context_.connection.is_idle = begin_ == end_;
+    context_.connection.is_reading = true;
     if (!co_await read(request, keep_alive)) co_return false;
-    context_.connection.is_idle = false;
+    context_.connection.is_reading = false;
     context_.connection.deadline = std::chrono::steady_clock::time_point::max();  // the handler keeps its own time
     Response response = co_await context_.handler(request);
     keep_alive = keep_alive && request.defect == Defect::none && !context_.stopping;

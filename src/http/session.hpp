@@ -10,7 +10,7 @@ namespace granary::http {
 // A connection as its listener's clock sees it. A deadline passed closes the socket, which ends the session.
 struct Connection {
   std::chrono::steady_clock::time_point deadline;
-  bool is_idle = true;  // between requests
+  bool is_reading = true;  // no request is whole yet
   std::function<void()> close;
 };
 

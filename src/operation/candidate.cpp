@@ -77,16 +77,17 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   co_return CandidateEnd::gone;
 }
 
-Task<> settle_candidate(Checker& checker, const StoredCredential& credential) {
+Task<bool> settle_candidate(Checker& checker, const StoredCredential& credential) {
   const SealScope scope{.owner = credential.owner, .provider = credential.provider, .credential = credential.id};
   const auto packed = checker.sealer.open_candidate(scope, credential.fields_key, credential.candidate->fields);
   const auto fields = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
   if (fields && credential.candidate->sent) {
     co_await try_candidate(checker, credential, *fields, Trigger::clock);
-    co_return;
+    co_return true;
   }
   co_await record_answer(
       checker, {.credential = credential, .next_state = [](CheckState state) { return state; }, .removes_candidate = true});
+  co_return false;
 }
 
 }  // namespace granary

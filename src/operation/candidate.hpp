@@ -11,8 +11,8 @@ enum class CandidateEnd { promoted, refused, unavailable, gone };
 // Tries the fields by the table of behaviour.md, "PUT". The caller has the credential's turn and has saved the candidate.
 Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, const Fields& candidate, Trigger trigger);
 
-// After a crash: one that was sent is tried once more, one that was not is dropped.
-Task<> settle_candidate(Checker& checker, const StoredCredential& credential);
+// After a crash: one that was sent is tried once more, one that was not is dropped. True when the provider was asked.
+Task<bool> settle_candidate(Checker& checker, const StoredCredential& credential);
 
 // Which lane the fields belong to; null when none is known.
 LaneState* lane_of(Checker& checker, const Provider& provider, const Fields& fields);

@@ -100,7 +100,7 @@ Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
   auto credential = co_await checker.store.find_credential(id);
   if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
   if (credential->candidate) {
-    co_await settle_candidate(checker, *credential);
+    if (co_await settle_candidate(checker, *credential)) co_return CheckEnd::recorded;
     credential = co_await checker.store.find_credential(id);
     if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
   }

@@ -84,4 +84,6 @@ std::optional<std::string> read_text(const Json* value) {
   return text;
 }
 
+std::optional<std::string> read_token(const Json* value) { return value && value->string() ? read_text(value) : std::nullopt; }
+
 }  // namespace granary

@@ -26,5 +26,7 @@ std::optional<Json> read_object(const http::Exchange& answer);
 
 // A non-empty string, or a number as text, no longer than a token may be.
 std::optional<std::string> read_text(const Json* value);
+// A non-empty string: a token is never a number.
+std::optional<std::string> read_token(const Json* value);
 
 }  // namespace granary

@@ -39,7 +39,7 @@ class Oauth2Refresh final : public Flow {
   }
 
   Step next(const http::Exchange& answer, WallTime now) override {
-    return is_probing_ ? read_probe(answer, now) : read_token(answer, now);
+    return is_probing_ ? read_probe(answer, now) : read_tokens(answer, now);
   }
 
  private:
@@ -104,7 +104,7 @@ class Oauth2Refresh final : public Flow {
     return verdict;
   }
 
-  Step read_token(const http::Exchange& answer, WallTime now) {
+  Step read_tokens(const http::Exchange& answer, WallTime now) {
     if (auto common = read_common(answer, now)) return finish(std::move(*common));
     if (!is_success(answer)) {
       if (!is_refusal(answer)) return finish(unavailable(Reason::unexpected_answer));
@@ -114,7 +114,7 @@ class Oauth2Refresh final : public Flow {
       return finish(refused());
     }
     const auto json = read_object(answer);
-    const auto access_token = json ? read_text(json->find("access_token")) : std::nullopt;
+    const auto access_token = json ? read_token(json->find("access_token")) : std::nullopt;
     if (!access_token) return finish(unavailable(Reason::unexpected_answer));
     take_tokens(*json, *access_token, now);
     if (parameters_.probe) return probe();
@@ -125,10 +125,13 @@ class Oauth2Refresh final : public Flow {
 
   void take_tokens(const Json& json, const std::string& access_token, WallTime now) {
     updates_.push_back({parameters_.access_token_field, Plaintext(access_token)});
-    const auto refresh_token = read_text(json.find("refresh_token"));
+    const auto refresh_token = read_token(json.find("refresh_token"));
     if (refresh_token && *refresh_token != sent_token_) {
       updates_.push_back({parameters_.refresh_token_field, Plaintext(*refresh_token)});
       updates_.push_back({std::string(kPreviousRefreshToken), Plaintext(sent_token_)});
+    } else if (sent_token_ != input_.fields.value(parameters_.refresh_token_field)) {
+      // The one before is the one that works.
+      updates_.push_back({parameters_.refresh_token_field, Plaintext(sent_token_)});
     }
     lifetime_ = read_lifetime(json.find("expires_in"));
     if (lifetime_) updates_.push_back({std::string(kAccessTokenExpires), Plaintext(std::to_string(to_micros(now + *lifetime_)))});

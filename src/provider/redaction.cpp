@@ -148,10 +148,12 @@ void match_percent(std::string_view text, std::size_t at, std::string_view utf8,
   ends.push_back(here);
 }
 
-// One to four backslashes: escaped once, or once more inside a JSON string.
+constexpr int kBackslashesMax = 16;
+
+// A run of backslashes: escaped once, or again and again inside JSON strings within JSON strings.
 void match_backslash(std::string_view text, std::size_t at, char32_t value, std::vector<std::size_t>& ends) {
   std::size_t here = at;
-  for (int count = 1; count <= 4 && here < text.size() && text[here] == '\\'; ++count) {
+  for (int count = 1; count <= kBackslashesMax && here < text.size() && text[here] == '\\'; ++count) {
     ++here;
     if (value == '\\' && count >= 2) ends.push_back(here);
     for (const auto& [known, form] : kJsonEscapes)

@@ -126,6 +126,8 @@ Result<RequestTemplate> RequestTemplate::parse(const Json& json, const std::vect
   out.path_ = json.find_string("path").value_or("");
   if (!out.path_.empty() && out.path_.front() != '/') return bad("path must begin with a slash");
   if (out.path_.find_first_of(" ?#\r\n") != std::string::npos) return bad("path must be a path; parameters go into query");
+  for (const auto& placeholder : placeholders_of(out.path_))
+    if (std::ranges::find(known, placeholder) == known.end()) return bad("path has an unknown placeholder {" + placeholder + "}");
   auto headers = parse_pairs(json.find("headers"), "headers", known);
   if (!headers) return std::unexpected(headers.error());
   auto query = parse_pairs(json.find("query"), "query", known);

@@ -72,7 +72,7 @@ class Sentera final : public Flow {
       return finish(is_refusal ? refused() : unavailable(Reason::unexpected_answer));
     }
     const auto json = read_object(answer);
-    auto token = json ? read_text(json->find("auth_token")) : std::nullopt;
+    auto token = json ? read_token(json->find("auth_token")) : std::nullopt;
     if (!token) return finish(unavailable(Reason::unexpected_answer));
     token_ = std::move(*token);
     has_logged_in_ = true;

@@ -102,10 +102,12 @@ TEST_F(RootKeyTest, RefusesWhatIsNot32Bytes) {
 }
 
 TEST_F(RootKeyTest, RefusesSourcesThatAreNone) {
-  for (const std::string& source : {hex_, "/etc/key"s, "key"s, "File:/x"s, "FILE:/x"s, "env"s, "credential"s, ":x"s, " file:/x"s, "https://x/key"s})
+  for (const std::string& source :
+       {hex_, "/etc/key"s, "key"s, "File:/x"s, "FILE:/x"s, "env"s, "credential"s, ":x"s, " file:/x"s, "https://x/key"s})
     expect_refused(source, "--root-key must be file:PATH, env:NAME or credential:NAME");
   expect_refused("", "no root key");
-  for (const std::string& source : {"file:"s, "file:/nowhere/key"s, "file:" + (folder_ / "missing").string(), "file:" + folder_.string()})
+  for (const std::string& source :
+       {"file:"s, "file:/nowhere/key"s, "file:" + (folder_ / "missing").string(), "file:" + folder_.string()})
     expect_refused(source, "cannot read the root key");
   for (const std::string& source : {"env:"s, "env:GRANARY_TEST_KEY"s}) expect_refused(source, "is not set");
   setenv("GRANARY_TEST_KEY", "", 1);
@@ -127,8 +129,8 @@ TEST_F(RootKeyTest, RefusesAFileInsideTheDataFolder) {
   fs::create_directory_symlink(folder_ / "data", folder_ / "link");
   fs::create_symlink(folder_ / "data/key", folder_ / "linked-key");
   expect_refused(inside, "lies inside the data folder");
-  const fs::path rows[] = {"data/deeper/key", "data/../data/key", "data//key", "./data/./key", "outside/../data/key", "link/key",
-                           "linked-key",      "data/..key"};
+  const fs::path rows[] = {"data/deeper/key",     "data/../data/key", "data//key",  "./data/./key",
+                           "outside/../data/key", "link/key",         "linked-key", "data/..key"};
   for (const fs::path& path : rows) expect_refused("file:" + (folder_ / path).string(), "lies inside the data folder");
   expect_refused("file:" + (folder_ / "data/missing").string(), "lies inside the data folder");
 

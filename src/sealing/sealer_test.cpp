@@ -135,7 +135,8 @@ TEST_F(SealerTest, CandidateAndFieldsDoNotStandInForEachOther) {
 TEST_F(SealerTest, AKeyServesOnePurpose) {
   const Sealed fields_key = sealer_.new_fields_key(scope_, random_), events_key = sealer_.new_events_key(scope_, random_);
   const Sealed day_key = sealer_.new_day_key(100, random_), setting = sealer_.seal_setting("name", key(), random_);
-  for (const Sealed& other : {events_key, day_key, setting, ring_[0].wrapped}) EXPECT_FALSE(sealer_.opens_fields_key(scope_, other));
+  for (const Sealed& other : {events_key, day_key, setting, ring_[0].wrapped})
+    EXPECT_FALSE(sealer_.opens_fields_key(scope_, other));
   for (const Sealed& other : {fields_key, day_key, setting}) EXPECT_FALSE(sealer_.open_events_key(scope_, other));
   for (const Sealed& other : {fields_key, events_key, setting}) EXPECT_FALSE(sealer_.open_day_key(100, other));
   for (const Sealed& other : {fields_key, events_key, day_key}) EXPECT_FALSE(sealer_.open_setting("name", other));
@@ -160,7 +161,8 @@ TEST_F(SealerTest, TokenDigestsTellTokensApartAndNothingElse) {
   const std::string digest = sealer_.token_digest(scope_, fields_key, "token");
   EXPECT_EQ(digest.size(), 16U);
   EXPECT_EQ(sealer_.token_digest(scope_, fields_key, "token"), digest) << "the same at each call";
-  for (const char* other : {"", "Token", "token2", "toke"}) EXPECT_NE(sealer_.token_digest(scope_, fields_key, other), digest) << other;
+  for (const char* other : {"", "Token", "token2", "toke"})
+    EXPECT_NE(sealer_.token_digest(scope_, fields_key, other), digest) << other;
   EXPECT_NE(sealer_.token_digest(scope_, sealer_.new_fields_key(scope_, random_), "token"), digest) << "keyed";
   for (const SealScope& other : other_scopes_) EXPECT_EQ(sealer_.token_digest(other, fields_key, "token"), "") << other.provider;
 }

@@ -1,0 +1,120 @@
+// What stands around the sessions: spellings of endpoints, ports that are taken, and the counting of connections.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.hpp"
+#include "http/raw_socket_fixture.hpp"
+#include "http/server.hpp"
+
+namespace granary::http {
+
+namespace {
+
+TEST(ParseEndpoint, Reads) {
+  const struct {
+    const char *text, *written;
+  } rows[] = {
+      {"127.0.0.1:8080", "127.0.0.1:8080"}, {"[::1]:8080", "[::1]:8080"},     {"0.0.0.0:0", "0.0.0.0:0"},
+      {"[::]:65535", "[::]:65535"},         {"localhost:80", "127.0.0.1:80"}, {"[0:0:0:0:0:0:0:1]:1", "[::1]:1"},
+  };
+  for (const auto& row : rows) {
+    const auto endpoint = parse_endpoint(row.text);
+    ASSERT_TRUE(endpoint) << row.text;
+    EXPECT_EQ(format_endpoint(*endpoint), row.written);
+  }
+}
+
+TEST(ParseEndpoint, Refuses) {
+  const char* rows[] = {"",
+                        "8080",
+                        ":8080",
+                        "127.0.0.1",
+                        "127.0.0.1:",
+                        "127.0.0.1:x",
+                        "127.0.0.1:-1",
+                        "127.0.0.1:+1",
+                        "127.0.0.1:65536",
+                        "127.0.0.1:80x",
+                        "127.0.0.1: 80",
+                        " 127.0.0.1:80",
+                        "a.example:80",
+                        "*:80",
+                        "127.0.0:80",
+                        "127.0.0.256:80",
+                        "[::1]",
+                        "[::1:80",
+                        "::1]:80",
+                        "[]:80",
+                        "http://127.0.0.1:80"};
+  for (const char* text : rows) EXPECT_FALSE(parse_endpoint(text)) << text;
+}
+
+std::string refusal_of(const Endpoint& endpoint) {
+  try {
+    prove_port_is_free(endpoint);
+    return "";
+  } catch (const StartRefused& refused) {
+    return refused.what();
+  }
+}
+
+TEST(ProvePortIsFree, FindsWhoeverHasThePort) {
+  Endpoint endpoint;
+  {
+    const RawSocket other = RawSocket::listen_anywhere();
+    endpoint = Endpoint(asio::ip::address_v4::loopback(), other.port());
+    EXPECT_TRUE(refusal_of(endpoint).contains("cannot listen on " + format_endpoint(endpoint)));
+  }
+  EXPECT_EQ(refusal_of(endpoint), "") << "free again, and proving it twice holds nothing";
+  EXPECT_EQ(refusal_of(endpoint), "");
+}
+
+TEST(ProvePortIsFree, FindsAnotherListenerOfOurs) {
+  asio::io_context context;
+  const Handler handler = [](Request&) -> Task<Response> { co_return Response(); };
+  const Listener first(context, Endpoint(asio::ip::address_v4::loopback(), 0), handler, {});
+  const Endpoint endpoint = first.endpoint();
+  EXPECT_NE(endpoint.port(), 0);
+  EXPECT_NE(refusal_of(endpoint), "") << "a second Granary would share the port unseen";
+  EXPECT_NO_THROW(Listener(context, endpoint, handler, {})) << "our threads share it";
+  const RawSocket foreign = RawSocket::listen_anywhere();
+  EXPECT_THROW(Listener(context, Endpoint(asio::ip::address_v4::loopback(), foreign.port()), handler, {}), StartRefused);
+}
+
+TEST(ConnectionLimits, CountsAllAndByAddress) {
+  ConnectionLimits limits(3, 2);
+  EXPECT_TRUE(limits.enter("a"));
+  EXPECT_TRUE(limits.enter("a"));
+  EXPECT_FALSE(limits.enter("a")) << "the third of one address";
+  limits.leave("a");
+  EXPECT_TRUE(limits.enter("b")) << "a refused one that left no longer counts";
+  EXPECT_FALSE(limits.enter("c")) << "the fourth of all";
+  limits.leave("c");
+  limits.leave("a");
+  EXPECT_TRUE(limits.enter("c"));
+  EXPECT_FALSE(limits.enter("a"));
+}
+
+TEST(LoadTls, NamesTheFileAtFault) {
+  namespace fs = std::filesystem;
+  const std::string text = fs::temp_directory_path() / ("granary-tls-test-" + std::to_string(getpid()));
+  std::ofstream(text) << "no PEM\n";
+  const struct {
+    std::string certificate, key, at_fault;
+  } rows[] = {{"/nowhere/cert", "/nowhere/key", "--tls-cert /nowhere/cert"}, {text, text, "--tls-cert " + text}};
+  for (const auto& row : rows) {
+    try {
+      load_tls(row.certificate, row.key);
+      ADD_FAILURE() << row.certificate;
+    } catch (const StartRefused& refused) {
+      EXPECT_TRUE(std::string_view(refused.what()).contains(row.at_fault)) << refused.what();
+    }
+  }
+  fs::remove(text);
+}
+
+}  // namespace
+
+}  // namespace granary::http

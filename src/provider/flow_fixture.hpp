@@ -1,0 +1,162 @@
+// What the tests of the flows share: a built-in provider with other parameters, fields, and answers fed by hand.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/embedded.hpp"
+#include "base/encoding.hpp"
+#include "provider/flow.hpp"
+
+namespace granary {
+
+// JSON with ' for ", so that it can be read.
+inline Json json(std::string text) {
+  std::ranges::replace(text, '\'', '"');
+  auto parsed = Json::parse(text);
+  EXPECT_TRUE(parsed) << text;
+  return parsed.value_or(Json());
+}
+
+inline http::Exchange answer(int status, std::string body = {}, std::vector<std::pair<std::string, std::string>> headers = {}) {
+  std::ranges::replace(body, '\'', '"');
+  return {.status = status, .headers = std::move(headers), .body = std::move(body), .failure = {}, .was_sent = true};
+}
+
+inline http::Exchange no_answer(http::ExchangeFailure failure, bool was_sent = false, int status = 0) {
+  return {.status = status, .headers = {}, .body = {}, .failure = failure, .was_sent = was_sent};
+}
+
+inline std::string name_of(AnswerKind kind) {
+  constexpr std::array<const char*, 4> kNames = {"ok", "refused", "forbidden", "unavailable"};
+  return kNames.at(static_cast<std::size_t>(kind));
+}
+
+// "refused refused", "unavailable timeout", "ok": what a verdict says, in a line.
+inline std::string line_of(const Answer& answer) {
+  return name_of(answer.kind) + (answer.kind == AnswerKind::ok ? "" : " " + std::string(name_of(answer.reason)));
+}
+
+class FlowTest : public testing::Test {
+ protected:
+  explicit FlowTest(std::string_view slug) {
+    for (const auto& file : embedded::kProviders) {
+      auto parsed = parse_descriptor(*Json::parse(file.text));
+      if (parsed && parsed->slug == slug) provider_ = std::move(*parsed);
+    }
+    EXPECT_EQ(provider_.slug, slug);
+  }
+
+  void set_parameter(std::string_view name, const std::string& value) { provider_.parameters.set(name, json(value)); }
+  void set_field(std::string_view name, std::string value) { fields_.set(name, Plaintext(std::move(value))); }
+
+  // Begins a check; the flow's first step.
+  const Step& begin(bool outcome_unknown = false) {
+    auto plan = plan_flow(provider_);
+    EXPECT_TRUE(plan) << (plan ? "" : plan.error().detail);
+    plan_ = std::move(*plan);
+    flow_ = plan_->start({.base_url = base_url_, .fields = fields_, .outcome_unknown = outcome_unknown, .now = now_});
+    step_ = flow_->start();
+    return step_;
+  }
+  const Step& feed(const http::Exchange& given) {
+    EXPECT_TRUE(std::holds_alternative<Send>(step_)) << "the flow has ended already";
+    step_ = flow_->next(given, now_);
+    return step_;
+  }
+  // The whole of a check: every answer is asked for, and the last one ends it.
+  const Verdict& run(const std::vector<http::Exchange>& answers, bool outcome_unknown = false) {
+    begin(outcome_unknown);
+    for (const auto& given : answers) feed(given);
+    return verdict();
+  }
+
+  const http::OutboundRequest& request() {
+    EXPECT_TRUE(std::holds_alternative<Send>(step_));
+    return std::get<Send>(step_).request;
+  }
+  const Verdict& verdict() {
+    static const Verdict kNone;
+    EXPECT_TRUE(std::holds_alternative<Verdict>(step_)) << "the flow waits for another answer";
+    return std::holds_alternative<Verdict>(step_) ? std::get<Verdict>(step_) : kNone;
+  }
+  std::string header(std::string_view name) {
+    for (const auto& [known, value] : request().headers)
+      if (equal_ignoring_case(known, name)) return value;
+    return {};
+  }
+  // The new value of a field; "(kept)" when the flow did not name it, "(removed)" when it removed it.
+  std::string update(std::string_view name) {
+    std::string out = "(kept)";
+    for (const auto& update : verdict().updates)
+      if (update.name == name) out = update.value ? std::string(update.value->reveal()) : "(removed)";
+    return out;
+  }
+  std::string refusal_of_plan() {
+    const auto plan = plan_flow(provider_);
+    return plan ? "" : plan.error().detail;
+  }
+
+  Provider provider_;
+  Url base_url_ = *Url::parse("https://provider.example/base");
+  Fields fields_;
+  WallTime now_ = *parse_wire_time("2026-01-15T12:00:00Z");
+  std::unique_ptr<FlowPlan> plan_;
+  std::unique_ptr<Flow> flow_;
+  Step step_;
+};
+
+// What no flow may take for a refusal: no answer, a cut one, overload, faults, redirects, HTML.
+struct OtherAnswer {
+  const char* what;
+  http::Exchange exchange;
+  Reason reason;
+};
+
+inline std::vector<OtherAnswer> answers_that_say_nothing() {
+  using enum http::ExchangeFailure;
+  return {
+      {"DNS", no_answer(unresolved), Reason::unreachable},
+      {"refused connection", no_answer(unreachable), Reason::unreachable},
+      {"reset after sending", no_answer(unreachable, true), Reason::unreachable},
+      {"TLS", no_answer(tls), Reason::unreachable},
+      {"egress guard", no_answer(blocked), Reason::unreachable},
+      {"timeout", no_answer(timeout), Reason::timeout},
+      {"timeout after sending", no_answer(timeout, true), Reason::timeout},
+      {"cut", no_answer(cut, true, 200), Reason::unexpected_answer},
+      {"a cut 401", no_answer(cut, true, 401), Reason::unexpected_answer},
+      {"too large", no_answer(too_large, true, 200), Reason::unexpected_answer},
+      {"a 401 that is too large", no_answer(too_large, true, 401), Reason::unexpected_answer},
+      {"408", answer(408, "{'error':'invalid_grant'}"), Reason::timeout},
+      {"429", answer(429, "{'error':'invalid_grant'}"), Reason::rate_limited},
+      {"500", answer(500, "{'error':'invalid_grant'}"), Reason::provider_error},
+      {"501", answer(501), Reason::provider_error},
+      {"502", answer(502, "<html>Bad Gateway</html>"), Reason::provider_error},
+      {"503", answer(503), Reason::provider_error},
+      {"504", answer(504), Reason::provider_error},
+      {"599", answer(599), Reason::provider_error},
+      {"301", answer(301, "", {{"Location", "https://other.example/"}}), Reason::unexpected_answer},
+      {"302", answer(302, "{'access_token':'x'}", {{"Location", "/login"}}), Reason::unexpected_answer},
+      {"304", answer(304), Reason::unexpected_answer},
+      {"307", answer(307), Reason::unexpected_answer},
+      {"100", answer(100), Reason::unexpected_answer},
+      {"400 HTML", answer(400, "<html>invalid_grant</html>"), Reason::unexpected_answer},
+      {"400 empty", answer(400), Reason::unexpected_answer},
+      {"404", answer(404, "{'error':'not_found'}"), Reason::unexpected_answer},
+      {"405", answer(405), Reason::unexpected_answer},
+      {"410", answer(410), Reason::unexpected_answer},
+      {"418", answer(418), Reason::unexpected_answer},
+      {"451", answer(451, "<html>"), Reason::unexpected_answer},
+      {"200 empty", answer(200), Reason::unexpected_answer},
+      {"200 HTML", answer(200, "<html>Log in</html>"), Reason::unexpected_answer},
+      {"200 list", answer(200, "[{'access_token':'x'}]"), Reason::unexpected_answer},
+      {"200 text", answer(200, "'access_token'"), Reason::unexpected_answer},
+      {"200 cut JSON", answer(200, "{'access_token':'x'"), Reason::unexpected_answer},
+      {"200 two objects", answer(200, "{'access_token':'x'}{}"), Reason::unexpected_answer},
+      {"200 a key twice", answer(200, "{'access_token':'x','access_token':'y'}"), Reason::unexpected_answer},
+      {"204", answer(204), Reason::unexpected_answer},
+  };
+}
+
+}  // namespace granary

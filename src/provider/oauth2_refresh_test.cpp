@@ -1,0 +1,268 @@
+// Ag Leader's flow, and what the parameters of its kind make of it: which answers are refusals, what is kept of tokens, and
+// that a one-use token is spent once (behaviour.md, "What each provider's answers mean").
+#include "provider/flow_fixture.hpp"
+
+namespace granary {
+
+namespace {
+
+class Oauth2RefreshTest : public FlowTest {
+ protected:
+  Oauth2RefreshTest() : FlowTest("ag-leader-credentials") {
+    set_field("publicKey", "client");
+    set_field("privateKey", "s&cret");
+    set_field("refreshToken", "old+token/=");
+  }
+  const Send& send() { return std::get<Send>(step_); }
+};
+
+TEST_F(Oauth2RefreshTest, AsksForATokenAndNamesWhatItSpends) {
+  begin();
+  EXPECT_EQ(request().method, "POST");
+  EXPECT_EQ(request().url, "https://provider.example/base/api/token");
+  EXPECT_EQ(request().body, "grant_type=refresh_token&refresh_token=old%2Btoken%2F%3D");
+  EXPECT_EQ(header("Authorization"), "Basic " + to_base64("client:s&cret"));
+  EXPECT_EQ(header("Content-Type"), "application/x-www-form-urlencoded");
+  EXPECT_TRUE(request().fresh_connection) << "no layer below may send it twice";
+  EXPECT_EQ(send().one_use_token, "old+token/=");
+}
+
+TEST_F(Oauth2RefreshTest, ClientInTheBodyAndAFormOfItsOwn) {
+  set_parameter("client_authentication", "'body'");
+  set_parameter("form", "{'scope':'read write','x&y':'1'}");
+  begin();
+  EXPECT_EQ(header("Authorization"), "");
+  EXPECT_EQ(request().body,
+            "grant_type=refresh_token&refresh_token=old%2Btoken%2F%3D&client_id=client&client_secret=s%26cret"
+            "&scope=read%20write&x%26y=1");
+}
+
+TEST_F(Oauth2RefreshTest, WhatAnswersMean) {
+  struct Row {
+    int status;
+    const char *body, *verdict;
+  };
+  const char* const kUnexpected = "unavailable unexpected_answer";
+  const Row rows[] = {
+      {200, "{'access_token':'a'}", "ok"},
+      {201, "{'access_token':'a'}", "ok"},
+      {400, "{'error':'invalid_grant'}", "refused refused"},
+      {400, "{'error':'invalid_client'}", "refused refused"},
+      {400, "{'error':'unauthorized_client'}", "refused refused"},
+      {401, "{'error':'invalid_client'}", "refused refused"},
+      {401, "{'error':'unauthorized_client'}", "refused refused"},
+      {401, "", "refused refused"},
+      {401, " \r\n", "refused refused"},
+      {400, "", kUnexpected},
+      {400, "{}", kUnexpected},
+      {400, "{'error':''}", kUnexpected},
+      {400, "{'error':null}", kUnexpected},
+      {400, "{'error':'invalid_request'}", kUnexpected},
+      {400, "{'error':'invalid_scope'}", kUnexpected},
+      {400, "{'error':'unsupported_grant_type'}", kUnexpected},
+      {400, "{'error':'temporarily_unavailable'}", kUnexpected},
+      {400, "{'error':'INVALID_GRANT'}", kUnexpected},
+      {400, "{'error':['invalid_grant']}", kUnexpected},
+      {400, "{'error':{'code':'invalid_grant'}}", kUnexpected},
+      {400, "{'message':'invalid_grant'}", kUnexpected},
+      {400, "invalid_grant", kUnexpected},
+      {400, "[{'error':'invalid_grant'}]", kUnexpected},
+      {401, "{}", kUnexpected},
+      {401, "{'error':''}", kUnexpected},
+      {401, "{'error':'invalid_grant'}", kUnexpected},
+      {401, "{'error':'invalid_token'}", kUnexpected},
+      {401, "<html>Unauthorized</html>", kUnexpected},
+      {402, "{'error':'invalid_client'}", kUnexpected},
+      {403, "", kUnexpected},
+      {403, "{'error':'invalid_grant'}", kUnexpected},
+      {403, "{'error':'access_denied'}", kUnexpected},
+      {422, "{'error':'invalid_grant'}", kUnexpected},
+      {200, "{}", kUnexpected},
+      {200, "{'access_token':''}", kUnexpected},
+      {200, "{'access_token':null}", kUnexpected},
+      {200, "{'access_token':['a']}", kUnexpected},
+      {200, "{'refresh_token':'b'}", kUnexpected},
+      {200, "{'error':'invalid_grant'}", kUnexpected},
+      {204, "{'access_token':'a'}", "ok"},
+  };
+  for (const Row& row : rows)
+    EXPECT_EQ(line_of(run({answer(row.status, row.body)}).answer), row.verdict) << row.status << " " << row.body;
+}
+
+TEST_F(Oauth2RefreshTest, WhatSaysNothingIsUnavailableAndKeepsTheTokens) {
+  for (const auto& other : answers_that_say_nothing()) {
+    const Verdict& verdict = run({other.exchange});
+    EXPECT_EQ(verdict.answer.kind, AnswerKind::unavailable) << other.what;
+    EXPECT_EQ(verdict.answer.reason, other.reason) << other.what;
+    EXPECT_EQ(update("refreshToken"), "(kept)") << other.what;
+    EXPECT_EQ(verdict.answer_lost, other.exchange.failure && other.exchange.was_sent) << other.what;
+  }
+}
+
+TEST_F(Oauth2RefreshTest, ARotatedTokenReplacesTheOld) {
+  run({answer(200, "{'access_token':'a','refresh_token':'new','expires_in':3600}")});
+  EXPECT_EQ(update("accessToken"), "a");
+  EXPECT_EQ(update("refreshToken"), "new");
+  EXPECT_EQ(update(kPreviousRefreshToken), "old+token/=");
+  EXPECT_EQ(update(kAccessTokenExpires), std::to_string(to_micros(now_ + seconds(3'600))));
+  EXPECT_EQ(verdict().answer.token_lifetime, seconds(3'600));
+}
+
+TEST_F(Oauth2RefreshTest, AnAnswerWithoutRefreshTokenKeepsTheOld) {
+  for (const char* more :
+       {"", ",'refresh_token':null", ",'refresh_token':''", ",'refresh_token':'old+token/='", ",'refresh_token':['x']"}) {
+    run({answer(200, "{'access_token':'a'" + std::string(more) + "}")});
+    EXPECT_EQ(line_of(verdict().answer), "ok") << more;
+    EXPECT_EQ(update("refreshToken"), "(kept)") << more;
+  }
+}
+
+TEST_F(Oauth2RefreshTest, TokensUpTo64KiB) {
+  const std::string longest(64 * 1024, 't');
+  run({answer(200, "{'access_token':'" + longest + "','refresh_token':'" + longest.substr(1) + "'}")});
+  EXPECT_EQ(update("accessToken"), longest);
+  EXPECT_EQ(update("refreshToken"), longest.substr(1));
+  EXPECT_EQ(line_of(run({answer(200, "{'access_token':'" + longest + "t'}")}).answer), "unavailable unexpected_answer");
+}
+
+TEST_F(Oauth2RefreshTest, LifetimesThatMeanSomething) {
+  struct Row {
+    const char* expires_in;
+    std::optional<std::int64_t> lifetime;
+  };
+  const Row rows[] = {
+      {"1", 1},   {"3600", 3'600}, {"'3600'", 3'600},          {"0", {}}, {"-1", {}}, {"null", {}}, {"'soon'", {}}, {"''", {}},
+      {"[]", {}}, {"1e30", {}},    {"9223372036854775807", {}}};
+  for (const Row& row : rows) {
+    const auto lifetime =
+        run({answer(200, "{'access_token':'a','expires_in':" + std::string(row.expires_in) + "}")}).answer.token_lifetime;
+    EXPECT_EQ(lifetime.has_value(), row.lifetime.has_value()) << row.expires_in;
+    if (lifetime && row.lifetime) EXPECT_EQ(lifetime->count(), *row.lifetime);
+    if (!row.lifetime) EXPECT_EQ(update(kAccessTokenExpires), "(removed)") << "an end that is not known any more";
+  }
+}
+
+TEST_F(Oauth2RefreshTest, ThePreviousTokenOnlyWhereTheDescriptorSaysSo) {
+  const auto refusal = answer(400, "{'error':'invalid_grant'}");
+  set_field(kPreviousRefreshToken, "previous");
+  EXPECT_EQ(line_of(run({refusal}, true).answer), "refused refused");
+  set_parameter("previous_token_valid", "true");
+  EXPECT_EQ(line_of(run({refusal}, false).answer), "refused refused") << "no answer was lost";
+  // Lost, refused, then the one before: once.
+  begin(true);
+  feed(refusal);
+  EXPECT_EQ(send().one_use_token, "previous");
+  EXPECT_TRUE(request().fresh_connection);
+  feed(refusal);
+  EXPECT_EQ(line_of(verdict().answer), "refused refused");
+  fields_.remove(kPreviousRefreshToken);
+  EXPECT_EQ(line_of(run({refusal}, true).answer), "refused refused");
+}
+
+TEST_F(Oauth2RefreshTest, ThePreviousTokenThatWorkedIsKept) {
+  set_parameter("previous_token_valid", "true");
+  set_field(kPreviousRefreshToken, "previous");
+  const auto refusal = answer(400, "{'error':'invalid_grant'}");
+  run({refusal, answer(200, "{'access_token':'a','refresh_token':'new'}")}, true);
+  EXPECT_EQ(update("refreshToken"), "new");
+  // Without a new one, the stored one is the refused one: the one that worked takes its place.
+  for (const char* more : {"", ",'refresh_token':'previous'"}) {
+    run({refusal, answer(200, "{'access_token':'a'" + std::string(more) + "}")}, true);
+    EXPECT_EQ(line_of(verdict().answer), "ok");
+    EXPECT_EQ(update("refreshToken"), "previous") << more;
+  }
+}
+
+class Oauth2ProbeTest : public Oauth2RefreshTest {
+ protected:
+  Oauth2ProbeTest() {
+    set_parameter("probe", "{'method':'GET','path':'/me','headers':{'Authorization':'Bearer {accessToken}'}}");
+    set_field("accessToken", "current");
+  }
+};
+
+TEST_F(Oauth2ProbeTest, AFreshAccessTokenIsProbedAndNothingIsSpent) {
+  begin();
+  EXPECT_EQ(request().url, "https://provider.example/base/me");
+  EXPECT_EQ(header("Authorization"), "Bearer current");
+  EXPECT_EQ(send().one_use_token, "");
+  feed(answer(200));
+  EXPECT_EQ(line_of(verdict().answer), "ok");
+  EXPECT_EQ(update("refreshToken"), "(kept)");
+}
+
+TEST_F(Oauth2ProbeTest, AnEndedAccessTokenIsRefreshedFirst) {
+  set_field(kAccessTokenExpires, std::to_string(to_micros(now_)));
+  begin();
+  EXPECT_EQ(send().one_use_token, "old+token/=");
+  feed(answer(200, "{'access_token':'fresh'}"));
+  EXPECT_EQ(header("Authorization"), "Bearer fresh");
+  feed(answer(200));
+  EXPECT_EQ(line_of(verdict().answer), "ok");
+  EXPECT_EQ(update("accessToken"), "fresh");
+}
+
+TEST_F(Oauth2ProbeTest, WhatProbesMean) {
+  const auto token = answer(200, "{'access_token':'fresh','refresh_token':'new'}");
+  struct Row {
+    const char* what;
+    std::vector<http::Exchange> answers;
+    const char* verdict;
+    const char* refresh_token;
+  };
+  const Row rows[] = {
+      {"200", {answer(200)}, "ok", "(kept)"},
+      {"401, refresh, 200", {answer(401), token, answer(200)}, "ok", "new"},
+      {"401, refresh, 401", {answer(401), token, answer(401)}, "refused refused", "new"},
+      {"401, refresh, 403", {answer(401), token, answer(403)}, "forbidden permission_denied", "new"},
+      {"401, refresh, 500", {answer(401), token, answer(500)}, "unavailable provider_error", "new"},
+      {"401, refresh, lost", {answer(401), token, no_answer(http::ExchangeFailure::timeout, true)}, "unavailable timeout", "new"},
+      {"401, refresh refused", {answer(401), answer(400, "{'error':'invalid_grant'}")}, "refused refused", "(kept)"},
+      {"401, refresh unavailable", {answer(401), answer(503)}, "unavailable provider_error", "(kept)"},
+      {"403", {answer(403)}, "forbidden permission_denied", "(kept)"},
+      {"404", {answer(404)}, "unavailable unexpected_answer", "(kept)"},
+      {"400", {answer(400, "{'error':'invalid_grant'}")}, "unavailable unexpected_answer", "(kept)"},
+      {"429", {answer(429)}, "unavailable rate_limited", "(kept)"},
+      {"500", {answer(500)}, "unavailable provider_error", "(kept)"},
+      {"lost", {no_answer(http::ExchangeFailure::timeout, true)}, "unavailable timeout", "(kept)"},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(line_of(run(row.answers).answer), row.verdict) << row.what;
+    EXPECT_EQ(update("refreshToken"), row.refresh_token) << row.what;
+    EXPECT_FALSE(verdict().answer_lost) << row.what << ": a probe spends nothing";
+  }
+}
+
+TEST_F(Oauth2RefreshTest, RefusesParametersAndNamesThem) {
+  struct Row {
+    const char *name, *value, *named;
+  };
+  const Row rows[] = {
+      {"token_path", "''", "token_path"},
+      {"token_path", "'api/token'", "token_path"},
+      {"client_authentication", "'digest'", "client_authentication"},
+      {"client_id_field", "'absent'", "client_id_field"},
+      {"client_secret_field", "''", "client_secret_field"},
+      {"refresh_token_field", "'token'", "refresh_token_field"},
+      {"form", "[]", "form"},
+      {"form", "{'a':1}", "form"},
+      {"refused", "{}", "refused"},
+      {"refused", "[{}]", "refused"},
+      {"refused", "[{'status':'400','error':''}]", "refused"},
+      {"refused", "[{'status':400}]", "refused"},
+      {"probe", "{'path':'me'}", "probe"},
+      {"probe", "{'path':'/{unknown}'}", "probe"},
+      {"probe", "'GET /me'", "probe"},
+      {"token_url", "'/x'", "token_url"},
+  };
+  const Json built_in = provider_.parameters;
+  for (const Row& row : rows) {
+    provider_.parameters = built_in;
+    set_parameter(row.name, row.value);
+    EXPECT_NE(refusal_of_plan().find(row.named), std::string::npos) << row.name << " " << row.value << ": " << refusal_of_plan();
+  }
+}
+
+}  // namespace
+
+}  // namespace granary
