@@ -1,4 +1,5 @@
 // Reads the command line and the configuration, and runs the command. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -109,8 +110,16 @@ int run_on_data(const config::Config& config, cli::Arguments arguments) {
   return cli::print_answer(request, whole);
 }
 
+// What a password's hash needed for a moment goes back to the system: large blocks are mapped, and freed when freed.
+void keep_memory_small() {
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+}
+
 int run(cli::Arguments arguments) {
   keep_memory_private();
+  keep_memory_small();
   const config::Config config = config::load(arguments.flags, arguments.config_file);
   switch (arguments.command) {
     case cli::Command::serve: return run_serve(config);

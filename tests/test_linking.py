@@ -2,6 +2,7 @@
 is one commit: all of it or nothing."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness import USERS, eventually
@@ -116,14 +117,15 @@ def test_unlinking_hides_and_linking_gives_back(granary, providers, slug, unlink
     calls = len(login.calls())
     answer = credential.link(login.user_key, values["id"])
     assert answer.status_code == 200
-    linked = eventually(lambda: len(login.calls()) > calls and credential.status()["reason"] is None and credential.values())
+    assert eventually(credential.events), "linking checks at once"
+    assert len(login.calls()) > calls
+    linked = credential.values()
     assert (linked["id"], linked["createdTime"], linked["status"]) == (values["id"], values["createdTime"], "OK")
     assert list(linked) == list(values)
     same = {"username", "password", "apid", "key", "initializationVector", "databaseId", "apiKey", "publicKey", "privateKey"}
     assert {name: value for name, value in linked.items() if name in same} == {
         name: value for name, value in values.items() if name in same
     }
-    assert credential.events(), "linking checks at once"
 
 
 def test_events_from_before_the_unlinking_are_gone(granary, providers):
@@ -270,6 +272,16 @@ def test_two_users_cannot_have_one_credential(granary, unlinked):
     assert patch(granary, granary.new_user(), valleyCredentials={"id": credential_id}).status_code == 200
     answer = patch(granary, granary.new_user(), valleyCredentials={"id": credential_id})
     assert_problem(answer, 400, "credentialsNotLinkable")
+
+
+def test_of_eight_users_at_once_one_gets_the_credential(granary, unlinked):
+    credential_id = unlinked(VALLEY)
+    users = [granary.new_user() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda user_id: patch(granary, user_id, valleyCredentials={"id": credential_id}), users))
+    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 7
+    holders = [user_id for user_id in users if "valleyCredentials" in user_of(granary, user_id)]
+    assert holders == [user_id for user_id, answer in zip(users, answers) if answer.status_code == 200]
 
 
 def test_deleting_a_user_takes_its_credentials_along(granary, providers, valley):

@@ -10,7 +10,7 @@ namespace granary {
 
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 TEST(Uuid, ThereAndBack) {
   const std::string text = "00112233-4455-6677-8899-aabbccddeeff";

@@ -126,6 +126,11 @@ std::optional<std::int64_t> Json::integer() const {
   return std::nullopt;
 }
 
+std::optional<std::uint64_t> Json::unsigned_integer() const {
+  const auto* value = std::get_if<std::uint64_t>(&value_);
+  return value ? std::optional(*value) : std::nullopt;
+}
+
 std::optional<double> Json::number() const {
   if (const auto* value = std::get_if<std::int64_t>(&value_)) return static_cast<double>(*value);
   if (const auto* value = std::get_if<std::uint64_t>(&value_)) return static_cast<double>(*value);
@@ -232,6 +237,8 @@ void append_json(std::string& out, const Json& value) {
     writer.boolean(*flag);
   } else if (const auto whole = value.integer()) {
     writer.number(*whole);
+  } else if (const auto large = value.unsigned_integer()) {
+    writer.raw(std::to_string(*large));
   } else if (const auto number = value.number()) {
     std::array<char, 32> digits{};
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), *number).ptr;

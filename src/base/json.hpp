@@ -53,6 +53,7 @@ class Json {
   std::optional<bool> boolean() const;
   // A whole number that fits.
   std::optional<std::int64_t> integer() const;
+  std::optional<std::uint64_t> unsigned_integer() const;
   std::optional<double> number() const;
 
   // The member of an object; null when this is no object or has none.

@@ -9,7 +9,7 @@ namespace granary {
 
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 struct Row {
   const char* name;

@@ -7,7 +7,7 @@ namespace granary {
 
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 TEST(Url, Parts) {
   const struct {

@@ -102,7 +102,7 @@ void read_provider(const toml::node& node, const std::string& file, const std::s
       settings.base_url_where = where;
     } else if (name.str() == "rate") {
       const auto rate = value.value<double>();
-      if (!value.is_number() || !rate || *rate <= 0 || *rate > 1e6) refuse(where, "must be a number above 0");
+      if (!value.is_number() || !rate || !(*rate > 0 && *rate <= 1e6)) refuse(where, "must be a number above 0");
       settings.rate = rate;
     } else if (name.str() == "concurrency") {
       const auto* count = value.as_integer();

@@ -18,6 +18,11 @@ std::optional<Number> read_number(std::string_view text) {
   return value;
 }
 
+// A number as text from a flag or the environment, or as a number from the file.
+bool is_one_number(const Given& given) {
+  return !given.is_list && given.texts.size() == 1 && (given.is_number || !given.is_from_file);
+}
+
 bool is_one_text(const Given& given) { return !given.is_list && !given.is_number && given.texts.size() == 1; }
 
 template <std::string Config::* member>
@@ -91,7 +96,7 @@ std::string show_interval(const Config& config) { return config.check_interval ?
 
 template <int Config::* member, int least, int most>
 std::string take_integer(Config& config, const Given& given) {
-  const auto value = given.is_list || given.texts.size() != 1 ? std::nullopt : read_number<int>(given.texts[0]);
+  const auto value = is_one_number(given) ? read_number<int>(given.texts[0]) : std::nullopt;
   if (!value || *value < least || *value > most)
     return "must be a number from " + std::to_string(least) + " to " + std::to_string(most);
   config.*member = *value;
@@ -104,7 +109,7 @@ std::string show_integer(const Config& config) {
 }
 
 std::string take_share(Config& config, const Given& given) {
-  const auto value = given.is_list || given.texts.size() != 1 ? std::nullopt : read_number<double>(given.texts[0]);
+  const auto value = is_one_number(given) ? read_number<double>(given.texts[0]) : std::nullopt;
   if (!value || !(*value >= 0 && *value <= 1)) return "must be a number from 0 to 1";
   config.breaker_share = *value;
   return {};
@@ -150,7 +155,7 @@ constexpr std::array kOptions = {
            false, take_text<&Config::providers_folder>, show_text<&Config::providers_folder>},
     Option{"metrics_listen", "address:port", "", "Where /metrics is served, in Prometheus' format; nowhere when empty.", false,
            take_text<&Config::metrics_listen>, show_text<&Config::metrics_listen>},
-    Option{"accept_new_origin", "providers", "",
+    Option{"accept_new_origin", "list of providers", "",
            "Providers whose changed base URL is accepted for the credentials stored before; for one start.", false,
            take_list<&Config::accept_new_origin>, show_list<&Config::accept_new_origin>},
     Option{"threads", "number", "0", "Threads that serve the API; 0 is one for each core.", false,
@@ -207,6 +212,25 @@ std::string mask(const std::string& url) {
   return url.substr(0, begin) + "***" + url.substr(at);
 }
 
+// As the file would have it; what is not set is a comment.
+std::string line_of(const Option& option, const std::string& value) {
+  const std::string key(option.key.substr(option.key.find('.') + 1));
+  if (value.empty()) return "# " + key + " is not set\n";
+  std::string out = key + " = ";
+  if (option.kind == "number" || option.kind == "0 to 1") return out + value + "\n";
+  if (option.kind.starts_with("list")) {
+    Json::Array items;
+    for (std::string_view rest = value; !rest.empty();) {
+      const std::string_view item = rest.substr(0, rest.find(','));
+      rest.remove_prefix(std::min(rest.size(), item.size() + 1));
+      items.emplace_back(item);
+    }
+    return out + Json(std::move(items)).dump() + "\n";
+  }
+  append_json_string(out, option.is_secret ? mask(value) : value);
+  return out + "\n";
+}
+
 }  // namespace
 
 std::span<const Option> options() { return kOptions; }
@@ -230,10 +254,7 @@ std::string show(const Config& config) {
     const std::string here(dot == std::string_view::npos ? std::string_view() : option.key.substr(0, dot));
     if (here != section) out += "\n[" + here + "]\n";
     section = here;
-    const std::string value = option.show(config);
-    out += std::string(option.key.substr(dot + 1)) + " = ";
-    append_json_string(out, option.is_secret ? mask(value) : value);
-    out += "\n";
+    out += line_of(option, option.show(config));
   }
   for (const auto& [name, settings] : config.providers) {
     out += "\n[providers." + name + "]\n";

@@ -148,7 +148,9 @@ Digest hmac_sha256(std::string_view key, std::string_view data) {
                                                 OSSL_PARAM_construct_end()};
   Digest digest{};
   std::size_t size = 0;
-  require(EVP_MAC_init(tools.mac.get(), in(key), key.size(), parameters.data()) == 1, "HMAC init");
+  // Without a pointer OpenSSL would keep the key before: an empty key is one too.
+  const std::string_view given = key.empty() ? std::string_view("") : key;
+  require(EVP_MAC_init(tools.mac.get(), in(given), given.size(), parameters.data()) == 1, "HMAC init");
   require(EVP_MAC_update(tools.mac.get(), in(data), data.size()) == 1, "HMAC update");
   require(EVP_MAC_final(tools.mac.get(), digest.data(), &size, digest.size()) == 1, "HMAC final");
   return digest;

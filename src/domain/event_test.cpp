@@ -7,7 +7,7 @@ namespace granary {
 
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 const WallTime kCreated = *parse_wire_time("2026-01-15T12:00:00.123456Z");
 const WallTime kDate = *parse_http_date("Thu, 15 Jan 2026 11:59:59 GMT");

@@ -7,7 +7,7 @@ namespace granary {
 
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 Fields fields_of(std::initializer_list<std::pair<std::string, std::string>> pairs) {
   Fields fields;

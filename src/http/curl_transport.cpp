@@ -40,6 +40,7 @@ struct Transfer {
   Exchange result;
   std::size_t head_bytes = 0, body_given = 0;
   bool was_blocked = false;
+  bool is_head_whole = false;
   bool is_too_large = false;
   const EgressGuard* guard = nullptr;
   bool uses_proxy = false;
@@ -77,8 +78,10 @@ std::size_t take_header(char* data, std::size_t, std::size_t size, void* context
   const std::string_view line = trim({data, size});
   if (line.starts_with("HTTP/")) {  // a new head: what came before was an interim one
     transfer.result.headers.clear();
+    transfer.is_head_whole = false;
     return size;
   }
+  if (line.empty()) transfer.is_head_whole = true;
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return size;
   std::string value(trim(line.substr(colon + 1)));
@@ -237,6 +240,8 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
     transfer.result.status = static_cast<int>(status);
     transfer.result.was_sent = request_bytes > 0;
     if (code != CURLE_OK || transfer.is_too_large) transfer.result.failure = failure_of(code, transfer);
+    else if (!transfer.is_head_whole)
+      transfer.result.failure = ExchangeFailure::cut;  // libcurl takes its beginning for all of it
     end(easy, transfer);
   }
 

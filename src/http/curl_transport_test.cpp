@@ -16,9 +16,9 @@ namespace granary::http {
 
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
-// What one connection does, and after the last of them nothing.
+// What one connection does, on a thread of its own.
 using Script = std::function<void(RawSocket&)>;
 
 class RawServer {
@@ -32,6 +32,7 @@ class RawServer {
   ~RawServer() {
     listener_.interrupt();
     thread_.join();
+    for (auto& player : players_) player.join();
   }
   std::uint16_t port() const { return port_; }
   int connections() const { return connections_; }
@@ -41,8 +42,8 @@ class RawServer {
     while (true) {
       RawSocket connection = listener_.accept();
       if (!connection.is_open()) return;
-      const auto number = static_cast<std::size_t>(connections_++);
-      scripts_[std::min(number, scripts_.size() - 1)](connection);
+      const Script& script = scripts_[std::min<std::size_t>(static_cast<std::size_t>(connections_++), scripts_.size() - 1)];
+      players_.emplace_back([&script, connection = std::move(connection)]() mutable { script(connection); });
     }
   }
 
@@ -50,6 +51,7 @@ class RawServer {
   const std::uint16_t port_;
   const std::vector<Script> scripts_;
   std::atomic<int> connections_ = 0;
+  std::vector<std::thread> players_;
   std::thread thread_;
 };
 
@@ -175,7 +177,7 @@ const std::vector<Answer> kAnswers = {
     {"too large, unannounced", answer("HTTP/1.1 200 OK\r\n\r\n" + std::string(kAnswerBytesMax + 1, 'b')), "too_large", 200},
     {"too large, in chunks", answer(kChunked + chunk_of(kAnswerBytesMax) + chunk_of(1) + "0\r\n\r\n"), "too_large", 200},
     {"too large a head",
-     answer("HTTP/1.1 200 OK\r\n" + "A: " + std::string(kAnswerHeadBytesMax, 'a') + "\r\nContent-Length: 0\r\n\r\n"), "too_large",
+     answer("HTTP/1.1 200 OK\r\nA: " + std::string(kAnswerHeadBytesMax, 'a') + "\r\nContent-Length: 0\r\n\r\n"), "too_large",
      200},
 };
 

@@ -148,10 +148,17 @@ struct Listener::State : std::enable_shared_from_this<State> {
     };
     const bool over_limit = options.limits && !options.limits->enter(address);
     const SessionContext session{.handler = handler, .options = options, .stopping = stopping, .connection = *place};
-    co_await serve_connection(socket, address, over_limit, session);
+    // Out of memory is the one exception that comes through; the connection is given back all the same.
+    std::exception_ptr failed;
+    try {
+      co_await serve_connection(socket, address, over_limit, session);
+    } catch (...) {
+      failed = std::current_exception();
+    }
     if (options.limits) options.limits->leave(address);
     connections.erase(place);
     if (stopping && connections.empty()) ticker.cancel();
+    if (failed) std::rethrow_exception(failed);
   }
 
   // The one timer of this thread: a connection's deadline is checked once a second.

@@ -14,7 +14,7 @@ namespace granary::http {
 
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 constexpr std::string_view kGet = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -78,6 +78,7 @@ class ServerTest : public testing::Test {
     return head + socket.read_bytes(std::stoul(head.substr(length + 18)));
   }
 
+  ConnectionLimits limits_{2, 1000};  // used where a test says so
   asio::io_context context_;
   Signal signal_{context_.get_executor()};
   std::optional<Listener> listener_;
@@ -366,8 +367,8 @@ TEST_F(ServerTest, StoppingEndsIdleConnectionsAndLetsRequestsEnd) {
 }
 
 TEST_F(ServerTest, ConnectionsOverALimitAreToldAndTheirPlaceComesBack) {
-  ConnectionLimits limits(2, 1000);
-  start({.limits = &limits, .too_many = [] { return Response{.status = 429, .headers = {{"Retry-After", "1"}}, .body = "{}"}; }});
+  start(
+      {.limits = &limits_, .too_many = [] { return Response{.status = 429, .headers = {{"Retry-After", "1"}}, .body = "{}"}; }});
   RawSocket first = connect();
   first.send(kGet);
   EXPECT_EQ(body_of(read_response(first)), "GET /x?|||");

@@ -97,8 +97,10 @@ void take_head(const Parser& parser, Request& request) {
       request.other_headers.emplace_back(view(field.name_string()), view(field.value()));
 }
 
+// A client of HTTP/1.0 knows no interim answer (RFC 9110, section 10.1.1).
 bool asks_to_continue(const Parser& parser) {
-  return parser.is_header_done() && equal_ignoring_case(view(parser.get()[beast_http::field::expect]), "100-continue");
+  return parser.is_header_done() && parser.get().version() >= 11 &&
+         equal_ignoring_case(view(parser.get()[beast_http::field::expect]), "100-continue");
 }
 
 // RFC 9112 forms that the parser lets through and that two readers could understand in two ways.
@@ -110,11 +112,6 @@ bool is_ambiguous(const Parser& parser) {
   const bool host_missing = head.version() >= 11 && head.count(beast_http::field::host) != 1;
   return both || odd_coding || host_missing || head.count(beast_http::field::content_length) > 1 ||
          head.count(beast_http::field::transfer_encoding) > 1 || head.count(beast_http::field::authorization) > 1;
-}
-
-bool is_too_large(const Parser& parser) {
-  if (!parser.is_header_done()) return false;
-  return parser.get().body().size() > kBodyBytesMax || parser.content_length().value_or(0) > kBodyBytesMax;
 }
 
 template <class Stream>
@@ -159,24 +156,35 @@ class Session {
   // Reads one request. False when the connection ended before it was whole.
   Task<bool> read(Request& request, bool& keep_alive) {
     Parser parser;
-    parser.eager(true);
     parser.header_limit(kHeadBytesMax);
-    parser.body_limit(boost::none);  // read() keeps the limit itself, so that a request over it is known by its head
-    bool continued = false, checked = false, begun = begin_ < end_;
-    set_deadline(begin_ == end_ ? kIdleTimeout : kHeadTimeout);
+    parser.body_limit(kBodyBytesMax);
+    std::size_t head_bytes = 0;
+    bool continued = false, begun = begin_ < end_;
+    set_deadline(begun ? kHeadTimeout : kIdleTimeout);
     while (!parser.is_done()) {
-      if (begin_ < end_) {
+      while (begin_ < end_ && !parser.is_done()) {
+        // The head alone first: what a chunked body's trailer says is not part of it.
+        const bool was_head = !parser.is_header_done();
+        parser.eager(!was_head);
         error_code error;
-        begin_ += parser.put(asio::buffer(buffer_.data() + begin_, end_ - begin_), error);
-        if (parser.is_header_done() && !std::exchange(checked, true)) {
+        const std::size_t taken = parser.put(asio::buffer(buffer_.data() + begin_, end_ - begin_), error);
+        begin_ += taken;
+        if (was_head) head_bytes += taken;
+        if (was_head && (parser.is_header_done() || error == beast_http::error::body_limit)) {
           take_head(parser, request);
           set_deadline(kBodyTimeout);
           if (is_ambiguous(parser)) request.defect = Defect::malformed;
         }
-        if (is_too_large(parser)) request.defect = Defect::body_too_large;
-        else if (error && error != beast_http::error::need_more) request.defect = Defect::malformed;
+        if (error == beast_http::error::need_more || (!error && taken == 0)) break;
+        if (error && request.defect == Defect::none)
+          request.defect = error == beast_http::error::body_limit ? Defect::body_too_large : Defect::malformed;
+        if (head_bytes > kHeadBytesMax) request.defect = Defect::malformed;
         if (request.defect != Defect::none) co_return true;
-        if (parser.is_done()) break;
+      }
+      if (parser.is_done()) break;
+      if (!parser.is_header_done() && head_bytes + (end_ - begin_) > kHeadBytesMax) {
+        request.defect = Defect::malformed;
+        co_return true;
       }
       if (asks_to_continue(parser) && !std::exchange(continued, true)) {
         out_ = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -185,10 +193,6 @@ class Session {
       }
       if (!co_await fill()) co_return false;
       if (!std::exchange(begun, true)) set_deadline(kHeadTimeout);
-      if (end_ - begin_ > kHeadBytesMax && !parser.is_header_done()) {
-        request.defect = Defect::malformed;
-        co_return true;
-      }
     }
     request.body = std::move(parser.get().body());
     keep_alive = parser.keep_alive();

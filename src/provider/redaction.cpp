@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/encoding.hpp"
+#include "base/json.hpp"
 
 namespace granary {
 
@@ -47,6 +48,13 @@ std::size_t skip_value(std::string_view text, std::size_t at) {
   return text.size();
 }
 
+// A name as JSON writes it, quotes included; its letters may be escaped.
+bool is_sensitive_string(std::string_view quoted) {
+  if (quoted.find('\\') == std::string_view::npos) return is_sensitive_name(quoted.substr(1, quoted.size() - 2));
+  const auto name = Json::parse(quoted);
+  return name && name->string() && is_sensitive_name(*name->string());
+}
+
 // "name": value, also in JSON that was cut.
 std::string redact_json_members(std::string_view text) {
   std::string out;
@@ -59,8 +67,7 @@ std::string redact_json_members(std::string_view text) {
     const std::size_t name_end = skip_string(text, i);
     std::size_t colon = name_end;
     while (colon < text.size() && is_blank(text[colon])) ++colon;
-    if (colon >= text.size() || text[colon] != ':' || name_end < i + 2 ||
-        !is_sensitive_name(text.substr(i + 1, name_end - i - 2))) {
+    if (colon >= text.size() || text[colon] != ':' || name_end < i + 2 || !is_sensitive_string(text.substr(i, name_end - i))) {
       i = name_end;
       continue;
     }
@@ -225,7 +232,7 @@ bool is_sensitive_name(std::string_view name) {
 Redactor::Redactor(const std::vector<const Plaintext*>& secrets) {
   for (const Plaintext* secret : secrets) {
     const std::string_view bytes = secret->reveal();
-    if (bytes.size() < kSecretBytesMin) continue;
+    if (count_code_points(bytes) < kSecretCharactersMin) continue;
     auto& points = secrets_.emplace_back();
     for (std::size_t i = 0; i < bytes.size();) {
       const std::string_view utf8 = bytes.substr(i, utf8_size(bytes[i]));
@@ -244,7 +251,8 @@ Redactor::Redactor(const std::vector<const Plaintext*>& secrets) {
       if (auto url = to_url_alphabet(core); url != core) needles_.push_back(std::move(url));
     }
   }
-  // Longer ones first: a needle may be part of another.
+  // Longer ones first: one may be part of another.
+  std::ranges::sort(secrets_, std::greater{}, &std::vector<CodePoint>::size);
   std::ranges::sort(needles_, std::greater{}, &std::string::size);
 }
 

@@ -13,7 +13,7 @@ namespace granary {
 
 inline constexpr std::string_view kRedacted = "[redacted]";
 // Shorter ones would blacken half the text; they are redacted by name only.
-inline constexpr std::size_t kSecretBytesMin = 6;
+inline constexpr std::size_t kSecretCharactersMin = 6;
 
 // Authorization, Set-Cookie, accessToken, session_id, ...
 bool is_sensitive_name(std::string_view name);

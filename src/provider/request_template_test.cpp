@@ -16,7 +16,8 @@ http::OutboundRequest fill(const std::string& text, const std::string& user = kN
   const auto parsed = RequestTemplate::parse(json(text), {"user", "other"});
   EXPECT_TRUE(parsed) << text << ": " << (parsed ? "" : parsed.error().detail);
   if (!parsed) return {};
-  return parsed->fill(*Url::parse(base), [&](std::string_view name) { return std::string_view(name == "user" ? user : ""); });
+  return parsed->fill(*Url::parse(base),
+                      [&](std::string_view name) { return name == "user" ? std::string_view(user) : std::string_view(); });
 }
 
 std::string header_of(const http::OutboundRequest& request, std::string_view name) {

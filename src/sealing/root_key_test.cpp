@@ -16,7 +16,7 @@ namespace granary {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 class RootKeyTest : public testing::Test {
  protected:
@@ -57,7 +57,7 @@ class RootKeyTest : public testing::Test {
     EXPECT_FALSE(why.contains('\n')) << why;
   }
 
-  const std::string key_ = "\x00\xff key of 32 bytes \x80 for a test"s;
+  const std::string key_ = "\x00\xff key of 32 bytes \x80 for my test"s;
   const std::string hex_ = to_hex(key_), base64_ = to_base64(key_);
   fs::path folder_;
 };

@@ -1,0 +1,198 @@
+// Slots and rate of a lane: a quarter of the slots is kept for requests, who waits is woken or told, exchanges keep their
+// distance.
+#include "operation/lane_limits.hpp"
+
+#include <gtest/gtest.h>
+
+namespace granary {
+
+namespace {
+
+using Entry = LaneLimits::Entry;
+
+// Sleeping takes no time: it moves the clock.
+class FakeClock final : public Clock {
+ public:
+  WallTime now() override { return WallTime(now_.time_since_epoch()); }
+  SteadyTime elapsed() override { return now_; }
+  Task<> sleep_until(SteadyTime when) override {
+    now_ = std::max(now_, when);
+    co_return;
+  }
+  void advance(microseconds by) { now_ += by; }
+
+ private:
+  SteadyTime now_{seconds(1'000)};
+};
+
+class LaneLimitsTest : public testing::Test {
+ protected:
+  LaneLimits limits(double rate, int concurrency) { return {context_.get_executor(), clock_, rate, concurrency}; }
+  // Runs what can run; who waits for a slot goes on waiting.
+  void settle() {
+    context_.poll();
+    context_.restart();
+  }
+  // Starts to enter; `entry` is set once it is decided.
+  void enter(LaneLimits& lane, Trigger trigger, std::optional<Entry>& entry, seconds wait = seconds(10)) {
+    asio::co_spawn(context_, lane.enter(trigger, clock_.elapsed() + wait), [&entry](std::exception_ptr error, Entry value) {
+      EXPECT_FALSE(error);
+      entry = value;
+    });
+    settle();
+  }
+  std::optional<Entry> enter(LaneLimits& lane, Trigger trigger) {
+    const auto entry = std::make_shared<std::optional<Entry>>();
+    entries_.push_back(entry);
+    enter(lane, trigger, *entry);
+    return *entry;
+  }
+  bool take_exchange(LaneLimits& lane, microseconds wait) {
+    bool taken = false;
+    asio::co_spawn(context_, lane.take_exchange(clock_.elapsed() + wait), [&](std::exception_ptr error, bool value) {
+      EXPECT_FALSE(error);
+      taken = value;
+    });
+    settle();
+    return taken;
+  }
+
+  asio::io_context context_{1};
+  FakeClock clock_;
+  std::vector<std::shared_ptr<std::optional<Entry>>> entries_;
+};
+
+TEST_F(LaneLimitsTest, AQuarterIsKeptForRequests) {
+  struct Row {
+    int slots, for_clock;
+  };
+  for (const Row& row : {Row{1, 1}, Row{2, 1}, Row{3, 2}, Row{4, 3}, Row{5, 3}, Row{8, 6}, Row{32, 24}, Row{100, 75}}) {
+    LaneLimits lane = limits(1e6, row.slots);
+    int granted = 0;
+    while (enter(lane, Trigger::clock) == Entry::granted && granted <= row.slots) ++granted;
+    EXPECT_EQ(granted, row.for_clock) << row.slots;
+    EXPECT_EQ(lane.room_for_clock(), 0);
+    for (int i = row.for_clock; i < row.slots; ++i) EXPECT_EQ(enter(lane, Trigger::request), Entry::granted) << row.slots;
+    EXPECT_EQ(enter(lane, Trigger::request), std::nullopt) << "it waits";
+    lane.stop();
+    settle();
+  }
+}
+
+TEST_F(LaneLimitsTest, RequestsMayTakeAllSlots) {
+  LaneLimits lane = limits(1e6, 4);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(enter(lane, Trigger::request), Entry::granted);
+  EXPECT_EQ(enter(lane, Trigger::clock), Entry::too_late) << "the clock does not queue";
+  EXPECT_EQ(lane.waiting(), 0U);
+}
+
+TEST_F(LaneLimitsTest, WhoWaitsIsWokenInOrder) {
+  LaneLimits lane = limits(1e6, 1);
+  ASSERT_EQ(enter(lane, Trigger::request), Entry::granted);
+  std::optional<Entry> first, second;
+  enter(lane, Trigger::request, first);
+  enter(lane, Trigger::request, second);
+  EXPECT_EQ(lane.waiting(), 2U);
+  lane.leave(Trigger::request);
+  settle();
+  EXPECT_EQ(first, Entry::granted);
+  EXPECT_EQ(second, std::nullopt);
+  EXPECT_EQ(enter(lane, Trigger::clock), Entry::too_late) << "people come first";
+  lane.leave(Trigger::request);
+  settle();
+  EXPECT_EQ(second, Entry::granted);
+  lane.leave(Trigger::request);
+  EXPECT_EQ(enter(lane, Trigger::clock), Entry::granted);
+}
+
+TEST_F(LaneLimitsTest, WhoWaitsTooLongIsToldSo) {
+  LaneLimits lane = limits(1e6, 1);
+  ASSERT_EQ(enter(lane, Trigger::request), Entry::granted);
+  std::optional<Entry> early, late;
+  enter(lane, Trigger::request, early, seconds(5));
+  enter(lane, Trigger::request, late, seconds(50));
+  clock_.advance(seconds(4));
+  lane.expire(clock_.elapsed());
+  settle();
+  EXPECT_EQ(early, std::nullopt);
+  clock_.advance(seconds(1));
+  lane.expire(clock_.elapsed());
+  settle();
+  EXPECT_EQ(early, Entry::too_late);
+  EXPECT_EQ(late, std::nullopt);
+  EXPECT_EQ(lane.waiting(), 1U);
+  // The slot goes to who still waits, not to who has left.
+  lane.leave(Trigger::request);
+  settle();
+  EXPECT_EQ(late, Entry::granted);
+}
+
+TEST_F(LaneLimitsTest, ASlotGivenBackIsOneSlot) {
+  LaneLimits lane = limits(1e6, 2);
+  for (int round = 0; round < 5; ++round) {
+    EXPECT_EQ(enter(lane, Trigger::clock), Entry::granted);
+    EXPECT_EQ(enter(lane, Trigger::clock), Entry::too_late);
+    EXPECT_EQ(enter(lane, Trigger::request), Entry::granted);
+    lane.leave(Trigger::clock);
+    lane.leave(Trigger::request);
+  }
+}
+
+TEST_F(LaneLimitsTest, StoppingGrantsNothing) {
+  LaneLimits lane = limits(1e6, 1);
+  ASSERT_EQ(enter(lane, Trigger::request), Entry::granted);
+  std::optional<Entry> waiting;
+  enter(lane, Trigger::request, waiting);
+  lane.stop();
+  settle();
+  EXPECT_EQ(waiting, Entry::stopping);
+  lane.leave(Trigger::request);
+  EXPECT_EQ(enter(lane, Trigger::request), Entry::stopping);
+  EXPECT_EQ(enter(lane, Trigger::clock), Entry::stopping);
+  EXPECT_EQ(lane.room_for_clock(), 0);
+}
+
+TEST_F(LaneLimitsTest, ExchangesKeepTheirDistance) {
+  LaneLimits lane = limits(10, 4);
+  const SteadyTime begin = clock_.elapsed();
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(take_exchange(lane, seconds(10)));
+    EXPECT_EQ(clock_.elapsed() - begin, milliseconds(100) * i) << i;
+  }
+  // What was not used is not saved up.
+  clock_.advance(seconds(60));
+  const SteadyTime later = clock_.elapsed();
+  EXPECT_TRUE(take_exchange(lane, seconds(10)));
+  EXPECT_EQ(clock_.elapsed(), later);
+  EXPECT_TRUE(take_exchange(lane, seconds(10)));
+  EXPECT_EQ(clock_.elapsed() - later, milliseconds(100));
+}
+
+TEST_F(LaneLimitsTest, AnExchangeAfterTheDeadlineIsNotTaken) {
+  LaneLimits lane = limits(1, 4);
+  const SteadyTime begin = clock_.elapsed();
+  EXPECT_TRUE(take_exchange(lane, seconds(0)));
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(take_exchange(lane, milliseconds(999)));
+  EXPECT_EQ(clock_.elapsed(), begin) << "and nobody waited for it";
+  EXPECT_TRUE(take_exchange(lane, milliseconds(1'000)));
+  EXPECT_EQ(clock_.elapsed() - begin, seconds(1));
+}
+
+TEST_F(LaneLimitsTest, TheClockStartsNoMoreThanTheRateAllows) {
+  LaneLimits slow = limits(2, 32);
+  EXPECT_EQ(slow.room_for_clock(), 2);
+  EXPECT_TRUE(take_exchange(slow, seconds(10)));
+  EXPECT_EQ(slow.room_for_clock(), 1);
+  LaneLimits slowest = limits(0.1, 32);
+  EXPECT_EQ(slowest.room_for_clock(), 1);
+  EXPECT_TRUE(take_exchange(slowest, seconds(10)));
+  EXPECT_EQ(slowest.room_for_clock(), 0);
+  clock_.advance(seconds(10));
+  EXPECT_EQ(slowest.room_for_clock(), 1);
+  LaneLimits fast = limits(1'000, 32);
+  EXPECT_EQ(fast.room_for_clock(), 24);
+}
+
+}  // namespace
+
+}  // namespace granary

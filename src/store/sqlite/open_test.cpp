@@ -1,0 +1,129 @@
+// Opening the store's file: looking writes nothing, a newer schema and a foreign file are refused untouched, and a store
+// that could not be made does not exist afterwards.
+#include "store/sqlite/open.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "base/embedded.hpp"
+#include "store/sqlite/writer.hpp"
+
+namespace granary::sqlite {
+
+namespace {
+
+class OpenTest : public testing::Test {
+ protected:
+  OpenTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "granary-open-XXXXXX").string();
+    EXPECT_TRUE(mkdtemp(name.data()));
+    folder_ = name;
+    file_ = (folder_ / "granary.db").string();
+  }
+  ~OpenTest() override { std::filesystem::remove_all(folder_); }
+
+  void make() const { prepare(file_, first_key, WallTime()); }
+  static RingRow first_key() { return {.version = 1, .wrapped = {"wrapped"}}; }
+  // Every file and what it holds; the shared memory beside a log is no data.
+  std::map<std::string, std::string> files() const {
+    std::map<std::string, std::string> out;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      if (entry.path().string().ends_with("-shm")) continue;
+      std::ifstream in(entry.path(), std::ios::binary);
+      out[entry.path().filename()] = std::string(std::istreambuf_iterator<char>(in), {});
+    }
+    return out;
+  }
+  void execute(const std::string& sql) const { open_for_writing(file_)->execute(sql); }
+
+  std::filesystem::path folder_;
+  std::string file_;
+};
+
+TEST_F(OpenTest, LookingAtNothingMakesNothing) {
+  EXPECT_TRUE(inspect(file_).empty());
+  EXPECT_TRUE(files().empty());
+  std::ofstream(file_).close();
+  EXPECT_TRUE(inspect(file_).empty());
+  EXPECT_EQ(files(), (std::map<std::string, std::string>{{"granary.db", ""}}));
+}
+
+TEST_F(OpenTest, LookingWritesNothing) {
+  make();
+  const auto before = files();
+  const auto ring = inspect(file_);
+  ASSERT_EQ(ring.size(), 1U);
+  EXPECT_EQ(ring[0].version, 1);
+  EXPECT_EQ(ring[0].wrapped.bytes, "wrapped");
+  EXPECT_EQ(files(), before);
+}
+
+TEST_F(OpenTest, LookingAtAStoreThatCrashedSeesItsLogAndWritesNothing) {
+  make();
+  {
+    // A writer that is still open leaves what it committed in the log; a copy is what a crash leaves behind.
+    const auto writer = open_for_writing(file_);
+    writer->execute("INSERT INTO ring_key VALUES (2, 'second', 0)");
+    const auto crashed = folder_ / "crashed";
+    std::filesystem::create_directory(crashed);
+    for (const char* end : {"", "-wal"}) std::filesystem::copy_file(file_ + end, (crashed / "granary.db").string() + end);
+  }
+  folder_ /= "crashed";
+  file_ = (folder_ / "granary.db").string();
+  const auto before = files();
+  ASSERT_GT(before.at("granary.db-wal").size(), 0U);
+  EXPECT_EQ(inspect(file_).size(), 2U);
+  EXPECT_EQ(files(), before);
+  folder_ = folder_.parent_path();
+}
+
+TEST_F(OpenTest, PreparingAgainChangesNothing) {
+  make();
+  bool asked = false;
+  prepare(
+      file_,
+      [&] {
+        asked = true;
+        return first_key();
+      },
+      WallTime());
+  EXPECT_FALSE(asked) << "a store has its first key once";
+  EXPECT_EQ(inspect(file_).size(), 1U);
+}
+
+TEST_F(OpenTest, ANewerSchemaIsRefusedUntouched) {
+  make();
+  execute("PRAGMA user_version=" + std::to_string(embedded::kSchema.size() + 1));
+  const auto before = files();
+  EXPECT_THROW(inspect(file_), StartRefused);
+  EXPECT_EQ(files(), before);
+}
+
+TEST_F(OpenTest, WhatIsNoStoreIsRefusedUntouched) {
+  execute("CREATE TABLE a (b); PRAGMA user_version=1; PRAGMA application_id=7");
+  auto before = files();
+  EXPECT_THROW(inspect(file_), StartRefused);
+  EXPECT_EQ(files(), before);
+  for (const std::string& content : {std::string("hello"), std::string(8'192, 'x'), "SQLite format 3" + std::string(100, '\0')}) {
+    std::ofstream(file_, std::ios::binary | std::ios::trunc) << content;
+    before = files();
+    EXPECT_THROW(inspect(file_), StartRefused) << content.substr(0, 20);
+    EXPECT_EQ(files(), before);
+  }
+}
+
+TEST_F(OpenTest, AStoreThatCouldNotBeMadeDoesNotExist) {
+  // The key is made in the same commit as the tables.
+  EXPECT_ANY_THROW(prepare(file_, []() -> RingRow { throw Failure(SQLITE_FULL, "full"); }, WallTime()));
+  EXPECT_TRUE(files().empty());
+  make();
+  EXPECT_EQ(inspect(file_).size(), 1U);
+  EXPECT_THROW(prepare("/nonexistent/granary.db", first_key, WallTime()), StartRefused);
+}
+
+}  // namespace
+
+}  // namespace granary::sqlite

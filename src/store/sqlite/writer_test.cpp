@@ -1,0 +1,139 @@
+// The writer: a write that fails leaves its neighbours in the group intact, what is acknowledged is in the file, and a
+// file that cannot be used harms nobody for longer than it lasts.
+#include "store/sqlite/writer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+namespace granary::sqlite {
+
+namespace {
+
+class WriterTest : public testing::Test {
+ protected:
+  WriterTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "granary-writer-XXXXXX").string();
+    EXPECT_TRUE(mkdtemp(name.data()));
+    folder_ = name;
+    file_ = (folder_ / "a.db").string();
+    open_for_writing(file_)->execute("CREATE TABLE t (n INTEGER PRIMARY KEY)");
+  }
+  ~WriterTest() override { std::filesystem::remove_all(folder_); }
+
+  // What the file says, by a connection of its own.
+  std::vector<std::int64_t> rows() {
+    Connection db(file_, OpenMode::read_only);
+    std::vector<std::int64_t> out;
+    auto found = db.prepare("SELECT n FROM t ORDER BY n");
+    while (found.step()) out.push_back(found.integer(0));
+    return out;
+  }
+  static void insert(Connection& db, std::int64_t number) { db.prepare("INSERT INTO t VALUES (?)").bind(number).run(); }
+
+  // Starts a write; counts how it ended.
+  template <class Write>
+  void start(Writer& writer, Write write) {
+    asio::co_spawn(
+        context_, [&writer, write]() -> Task<> { co_await writer.run(write); },
+        [this](std::exception_ptr error) { ++(error ? failed_ : done_); });
+  }
+
+  std::filesystem::path folder_;
+  std::string file_;
+  asio::io_context context_{1};
+  int done_ = 0, failed_ = 0;
+};
+
+using Numbers = std::vector<std::int64_t>;
+
+TEST_F(WriterTest, AFailingWriteLeavesItsNeighboursIntact) {
+  int commits = 0;
+  {
+    Writer writer(file_, [&](double) { ++commits; });
+    for (std::int64_t number = 0; number < 30; ++number)
+      start(writer, [number](Connection& db) {
+        insert(db, number);
+        if (number % 3 == 0) throw std::runtime_error("changed its mind");
+        if (number % 3 == 1) insert(db, number);  // a constraint fails
+      });
+    context_.run();
+  }
+  EXPECT_EQ(done_, 10);
+  EXPECT_EQ(failed_, 20);
+  Numbers expected;
+  for (std::int64_t number = 2; number < 30; number += 3) expected.push_back(number);
+  EXPECT_EQ(rows(), expected) << "nothing of what failed, all of what did not";
+  EXPECT_LT(commits, 30) << "what waits is written in one commit";
+}
+
+TEST_F(WriterTest, AFailureIsItsOwnersAlone) {
+  Writer writer(file_, {});
+  std::string what;
+  asio::co_spawn(
+      context_, [&]() -> Task<> { co_await writer.run([](Connection&) { throw std::logic_error("mine"); }); },
+      [&](std::exception_ptr error) {
+        try {
+          if (error) std::rethrow_exception(error);
+        } catch (const std::logic_error& failure) {
+          what = failure.what();
+        }
+      });
+  start(writer, [](Connection& db) { insert(db, 1); });
+  context_.run();
+  EXPECT_EQ(what, "mine");
+  EXPECT_EQ(done_, 1);
+  EXPECT_EQ(rows(), Numbers{1});
+}
+
+TEST_F(WriterTest, ResultsComeBackOnceTheyAreDurable) {
+  Writer writer(file_, {});
+  std::int64_t result = 0;
+  Numbers seen;
+  asio::co_spawn(
+      context_,
+      [&]() -> Task<> {
+        result = co_await writer.run([](Connection& db) {
+          insert(db, 7);
+          return db.changes();
+        });
+        seen = rows();
+      },
+      [](std::exception_ptr error) { EXPECT_FALSE(error); });
+  context_.run();
+  EXPECT_EQ(result, 1);
+  EXPECT_EQ(seen, Numbers{7});
+}
+
+TEST_F(WriterTest, AWriteThatEndsTheTransactionTakesTheGroupWithItAndNothingAfter) {
+  {
+    Writer writer(file_, {});
+    start(writer, [](Connection& db) {
+      insert(db, 1);
+      db.prepare("ROLLBACK").run();
+      throw std::runtime_error("as a full disk does");
+    });
+    context_.run();
+    context_.restart();
+    EXPECT_EQ(failed_, 1);
+    start(writer, [](Connection& db) { insert(db, 2); });
+    context_.run();
+  }
+  EXPECT_EQ(done_, 1);
+  EXPECT_EQ(rows(), Numbers{2});
+}
+
+TEST_F(WriterTest, WhatWaitsIsWrittenBeforeTheEnd) {
+  {
+    Writer writer(file_, {});
+    for (std::int64_t number = 0; number < 1'000; ++number) start(writer, [number](Connection& db) { insert(db, number); });
+    context_.poll();
+  }
+  context_.run();
+  EXPECT_EQ(done_, 1'000);
+  EXPECT_EQ(rows().size(), 1'000U);
+}
+
+}  // namespace
+
+}  // namespace granary::sqlite

@@ -1,0 +1,266 @@
+// The contract of every store, second part: what checks read and record, lanes as a whole, expiry.
+#include <algorithm>
+
+#include "store/store_fixture.hpp"
+
+namespace granary {
+
+namespace {
+
+class StoreChecksContract : public StoreContract {
+ protected:
+  static constexpr auto kDay = std::chrono::days(1);
+  const Lane lane_{"valley", ""};
+
+  std::vector<CredentialId> due(std::int64_t now, std::int64_t limit = 100, const Lane& lane = {"valley", ""}) {
+    return run(store_.list_due(lane, at(now), at(now) + kDay, limit));
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreChecksContract, kStoreKinds, name_of_kind);
+
+using Ids = std::vector<CredentialId>;
+
+TEST_P(StoreChecksContract, TheWholeStateComesBack) {
+  CheckState state = state_of(Status::missing_permission, 5, 77);
+  state.reason = Reason::organization_ambiguous;
+  state.last_checked = at(6);
+  state.pending = Pending::forbidden;
+  state.pending_since = instant(7, 123);
+  state.refusals = 2;
+  state.outages = 3;
+  state.outage_since = instant(8, 456);
+  state.failures = 4;
+  state.outcome_unknown = state.suspected = state.turned_by_check = true;
+  const CheckState back = load(add_with_state(state)).state;
+  EXPECT_EQ(back.status, state.status);
+  EXPECT_EQ(back.since, state.since);
+  EXPECT_EQ(back.reason, state.reason);
+  EXPECT_EQ(back.last_checked, state.last_checked);
+  EXPECT_EQ(back.next_check, state.next_check);
+  EXPECT_EQ(back.pending, state.pending);
+  EXPECT_EQ(back.pending_since->wall, at(7));
+  EXPECT_EQ(back.pending_since->steady, instant(7).steady);
+  EXPECT_EQ(back.pending_since->process, 123);
+  EXPECT_EQ(back.outage_since->process, 456);
+  EXPECT_EQ(std::tuple(back.refusals, back.outages, back.failures), std::tuple(2, 3, 4));
+  EXPECT_TRUE(back.outcome_unknown && back.suspected && back.turned_by_check);
+}
+
+TEST_P(StoreChecksContract, AnAnswerIsRecordedOnWhatWasLoaded) {
+  const CredentialId id = add_credential(owner_, add_user(owner_));
+  const StoredCredential loaded = load(id);
+  CheckRecord record = record_for(loaded);
+  record.fields = Sealed{"new fields"};
+  record.state = state_of(Status::ok, 9, 99);
+  record.clears_spending = true;
+  const Recorded recorded = run(store_.record_check(record));
+  EXPECT_TRUE(recorded.exists && recorded.fields_kept && recorded.state_kept);
+  const StoredCredential after = load(id);
+  EXPECT_EQ(after.fields.bytes, "new fields");
+  EXPECT_EQ(after.fields_key.bytes, "sealed key");
+  EXPECT_EQ(after.fields_version, loaded.fields_version + 1);
+  EXPECT_GT(after.state_version, loaded.state_version);
+  EXPECT_EQ(after.link_version, loaded.link_version);
+  EXPECT_EQ(after.state.status, Status::ok);
+}
+
+TEST_P(StoreChecksContract, FieldsReplacedMeanwhileAreALostRace) {
+  const CredentialId id = add_credential(owner_, add_user(owner_));
+  CheckRecord late = record_for(load(id)), first = record_for(load(id));
+  first.fields = Sealed{"first"};
+  ASSERT_TRUE(run(store_.record_check(first)).fields_kept);
+  late.fields = Sealed{"late"};
+  late.state = state_of(Status::unauthenticated);
+  late.events = EventsWrite{.day = 1, .segments = {{.day = 1, .number = 0, .count = 1, .data = {"x"}}}};
+  const Recorded recorded = run(store_.record_check(late));
+  EXPECT_TRUE(recorded.exists);
+  EXPECT_FALSE(recorded.fields_kept || recorded.state_kept);
+  EXPECT_EQ(load(id).fields.bytes, "first");
+  EXPECT_NE(load(id).state.status, Status::unauthenticated);
+  EXPECT_EQ(run(store_.count_events(id, 0)).total, 0);
+}
+
+TEST_P(StoreChecksContract, HealthThatMovedMeanwhileRefusesNoToken) {
+  const CredentialId id = add_credential(owner_, add_user(owner_));
+  CheckRecord late = record_for(load(id));
+  set_state(id, state_of(Status::temporarily_unavailable, 3));
+  late.fields = Sealed{"rotated"};
+  late.state = state_of(Status::ok, 4);
+  const Recorded recorded = run(store_.record_check(late));
+  EXPECT_TRUE(recorded.exists && recorded.fields_kept);
+  EXPECT_FALSE(recorded.state_kept);
+  EXPECT_EQ(load(id).fields.bytes, "rotated") << "a rotated token is never lost";
+  EXPECT_EQ(load(id).state.status, Status::temporarily_unavailable);
+}
+
+TEST_P(StoreChecksContract, UnlinkedMeanwhileTheTokenIsKeptAndNothingElse) {
+  const LeafUserId user = add_user(owner_);
+  const CredentialId id = add_credential(owner_, user);
+  add_events(id, 20'000, {5});
+  CheckRecord late = record_for(load(id));
+  ASSERT_TRUE(change(user, unlink()));
+  EXPECT_EQ(run(store_.count_events(id, 0)).total, 0) << "gone at once";
+  EXPECT_TRUE(load(id).events_key.empty()) << "and their key with them";
+  late.fields = Sealed{"rotated"};
+  late.state = state_of(Status::ok, 4, 50);
+  late.events = EventsWrite{.day = 20'000, .segments = {{.day = 20'000, .number = 0, .count = 1, .data = {"x"}}}};
+  const Recorded recorded = run(store_.record_check(late));
+  EXPECT_TRUE(recorded.fields_kept);
+  EXPECT_FALSE(recorded.state_kept);
+  EXPECT_EQ(load(id).leaf_user, std::nullopt);
+  EXPECT_EQ(load(id).fields.bytes, "rotated") << "linked again, it must still work";
+  EXPECT_EQ(load(id).state.next_check, std::nullopt);
+  EXPECT_EQ(run(store_.count_events(id, 0)).total, 0) << "an answer never brings anything back";
+  // Linked again in between, it is another link.
+  ASSERT_TRUE(change(user, link(id)));
+  late.fields_version = load(id).fields_version;
+  late.state_version = load(id).state_version;
+  EXPECT_FALSE(run(store_.record_check(late)).state_kept);
+}
+
+TEST_P(StoreChecksContract, DeletedMeanwhileNothingComesBack) {
+  const LeafUserId user = add_user(owner_);
+  const CredentialId id = add_credential(owner_, user);
+  CheckRecord late = record_for(load(id));
+  late.fields = Sealed{"rotated"};
+  ASSERT_TRUE(run(store_.delete_credential(owner_, user, "valley")));
+  EXPECT_FALSE(run(store_.record_check(late)).exists);
+  EXPECT_FALSE(exists(id));
+  EXPECT_FALSE(run(store_.begin_exchange(id, 1, "https://a.example", "digest")));
+  EXPECT_FALSE(run(store_.save_candidate(id, {"x"})));
+  EXPECT_FALSE(run(store_.mark_candidate_sent(id)));
+  run(store_.record_not_sent(id, Reason::rate_limited, at(1)));
+}
+
+TEST_P(StoreChecksContract, BeforeAnythingIsSentItIsNoted) {
+  const CredentialId id = add_credential(owner_, add_user(owner_));
+  const std::int64_t version = load(id).fields_version;
+  EXPECT_EQ(load(id).origin, "");
+  ASSERT_TRUE(run(store_.begin_exchange(id, version, "https://a.example", "digest")));
+  EXPECT_EQ(load(id).origin, "https://a.example");
+  EXPECT_EQ(load(id).spending, "digest");
+  ASSERT_TRUE(run(store_.begin_exchange(id, version, "https://a.example", "")));
+  EXPECT_EQ(load(id).spending, "digest") << "a request that spends nothing says nothing of the token";
+  CheckRecord record = record_for(load(id));
+  record.fields = Sealed{"replaced"};
+  ASSERT_TRUE(run(store_.record_check(record)).fields_kept);
+  EXPECT_EQ(load(id).spending, "digest");
+  EXPECT_FALSE(run(store_.begin_exchange(id, version, "https://b.example", "other")))
+      << "the fields were replaced: nothing may be sent";
+  EXPECT_EQ(load(id).origin, "https://a.example");
+  EXPECT_EQ(load(id).spending, "digest");
+  record = record_for(load(id));
+  record.clears_spending = true;
+  ASSERT_TRUE(run(store_.record_check(record)).fields_kept);
+  EXPECT_EQ(load(id).spending, "");
+}
+
+TEST_P(StoreChecksContract, CandidatesStandBesideTheStoredFields) {
+  const LeafUserId user = add_user(owner_);
+  const CredentialId id = add_credential(owner_, user);
+  EXPECT_FALSE(run(store_.mark_candidate_sent(id))) << "there is none";
+  ASSERT_TRUE(run(store_.save_candidate(id, {"candidate"})));
+  ASSERT_TRUE(load(id).candidate);
+  EXPECT_EQ(load(id).candidate->fields.bytes, "candidate");
+  EXPECT_FALSE(load(id).candidate->sent);
+  EXPECT_EQ(run(store_.find_revealed(owner_, user, "valley"))->fields.bytes, "sealed fields") << "GET never shows it";
+  ASSERT_TRUE(run(store_.mark_candidate_sent(id)));
+  EXPECT_TRUE(load(id).candidate->sent);
+  ASSERT_TRUE(run(store_.save_candidate(id, {"another"})));
+  EXPECT_FALSE(load(id).candidate->sent) << "another one was not sent yet";
+  CheckRecord record = record_for(load(id));
+  record.candidate = CandidateChange::remove;
+  record.fields = Sealed{"promoted"};
+  record.environment = "STAGE";
+  record.origin = "https://b.example";
+  ASSERT_TRUE(run(store_.record_check(record)).fields_kept);
+  const StoredCredential after = load(id);
+  EXPECT_FALSE(after.candidate);
+  EXPECT_EQ(after.fields.bytes, "promoted");
+  EXPECT_EQ(after.environment, "STAGE");
+  EXPECT_EQ(after.origin, "https://b.example");
+  ASSERT_TRUE(change(user, unlink()));
+  EXPECT_FALSE(run(store_.save_candidate(id, {"x"}))) << "unlinked is invisible";
+}
+
+TEST_P(StoreChecksContract, AfterACrashSentCandidatesAreDueAndOthersAreDropped) {
+  const CredentialId none = add_with_state(state_of(Status::ok, 0, 9'000)),
+                     unsent = add_with_state(state_of(Status::ok, 0, 9'000)),
+                     sent = add_with_state(state_of(Status::ok, 0, 9'000));
+  ASSERT_TRUE(run(store_.save_candidate(unsent, {"a"})));
+  ASSERT_TRUE(run(store_.save_candidate(sent, {"b"})));
+  ASSERT_TRUE(run(store_.mark_candidate_sent(sent)));
+  run(store_.recover_candidates(at(10)));
+  EXPECT_FALSE(load(unsent).candidate);
+  ASSERT_TRUE(load(sent).candidate);
+  EXPECT_EQ(due(10), Ids{sent});
+  EXPECT_EQ(load(none).state.next_check, at(9'000));
+}
+
+TEST_P(StoreChecksContract, DueAreThoseWhoseTimeHasComeSoonestFirst) {
+  const CredentialId c = add_with_state(state_of(Status::ok, 0, 30)),
+                     a = add_with_state(state_of(Status::unauthenticated, 0, 10)),
+                     b = add_with_state(state_of(Status::temporarily_unavailable, 0, 20));
+  add_with_state(state_of(Status::ok, 0, 31));
+  add_with_state(state_of(Status::unauthenticated, 0, std::nullopt));
+  const CredentialId sentera = add_with_state(state_of(Status::ok, 0, 0), "sentera");
+  const CredentialId stage = add_with_state(state_of(Status::ok, 0, 0), "valley", "STAGE");
+  EXPECT_EQ(due(9), Ids{});
+  EXPECT_EQ(due(30), (Ids{a, b, c}));
+  EXPECT_EQ(due(30, 2), (Ids{a, b}));
+  EXPECT_EQ(due(30, 100, {"sentera", ""}), Ids{sentera});
+  EXPECT_EQ(due(30, 100, {"valley", "STAGE"}), Ids{stage});
+  EXPECT_EQ(due(30, 100, {"agvance", ""}), Ids{});
+}
+
+TEST_P(StoreChecksContract, WhatLiesBeyondTheHorizonIsDueNow) {
+  const CredentialId far = add_with_state(state_of(Status::ok, 0, 86'401)),
+                     edge = add_with_state(state_of(Status::ok, 0, 86'400));
+  EXPECT_EQ(due(0), Ids{far});
+  EXPECT_EQ(due(1), Ids{}) << "now it is not that far";
+  Ids both = due(-1), expected = {far, edge};
+  std::ranges::sort(both);
+  std::ranges::sort(expected);
+  EXPECT_EQ(both, expected);
+}
+
+TEST_P(StoreChecksContract, UnlinkedAreNeverDue) {
+  const LeafUserId user = add_user(owner_);
+  const CredentialId id = add_credential(owner_, user);
+  EXPECT_EQ(due(0), Ids{id});
+  EXPECT_EQ(run(store_.find_probe(lane_)), id);
+  ASSERT_TRUE(change(user, unlink()));
+  run(store_.record_not_sent(id, Reason::rate_limited, at(0)));
+  run(store_.respread(lane_, at(0), seconds(1)));
+  run(store_.accept_new_origin("valley", at(0), seconds(1)));
+  run(store_.recover_candidates(at(0)));
+  EXPECT_EQ(due(1'000), Ids{});
+  EXPECT_EQ(run(store_.find_probe(lane_)), std::nullopt);
+}
+
+TEST_P(StoreChecksContract, ProbesTakeWhatWaitedLongest) {
+  EXPECT_EQ(run(store_.find_probe(lane_)), std::nullopt);
+  add_with_state(state_of(Status::ok, 0, 20));
+  const CredentialId first = add_with_state(state_of(Status::ok, 0, 10));
+  add_with_state(state_of(Status::unauthenticated, 0, std::nullopt));
+  add_with_state(state_of(Status::ok, 0, 1), "sentera");
+  EXPECT_EQ(run(store_.find_probe(lane_)), first);
+}
+
+TEST_P(StoreChecksContract, NotSentInTimeIsSaidAndDueAtOnce) {
+  const CredentialId id = add_with_state(state_of(Status::ok, 5, 900));
+  const std::int64_t version = load(id).state_version;
+  run(store_.record_not_sent(id, Reason::rate_limited, at(7)));
+  const CheckState state = load(id).state;
+  EXPECT_EQ(state.reason, Reason::rate_limited);
+  EXPECT_EQ(state.next_check, at(7));
+  EXPECT_EQ(state.status, Status::ok);
+  EXPECT_EQ(state.since, at(5));
+  EXPECT_EQ(state.last_checked, std::nullopt) << "nothing was asked";
+  EXPECT_GT(load(id).state_version, version);
+}
+
+}  // namespace
+
+}  // namespace granary

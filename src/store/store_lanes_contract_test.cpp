@@ -1,0 +1,303 @@
+// The contract of every store, third part: lanes as a whole, events and what expires.
+#include <algorithm>
+
+#include "store/store_fixture.hpp"
+
+namespace granary {
+
+namespace {
+
+class StoreLanesContract : public StoreContract {
+ protected:
+  const Lane lane_{"valley", ""};
+
+  CredentialId turned(Status status, std::int64_t since, bool by_check = true, const std::string& provider = "valley",
+                      const std::string& environment = "") {
+    CheckState state = state_of(status, since, 90'000);
+    state.reason = Reason::refused;
+    state.turned_by_check = by_check;
+    return add_with_state(state, provider, environment);
+  }
+  CredentialId pending(Status status, const Instant& since, Pending kind = Pending::refused) {
+    CheckState state = state_of(status, 0, 90'000);
+    state.pending = kind;
+    state.pending_since = since;
+    return add_with_state(state);
+  }
+  Status status(CredentialId id) { return load(id).state.status; }
+  std::vector<std::string> segments(CredentialId id, std::int32_t first_day, Direction direction, PageRequest page,
+                                    std::int64_t& skipped) {
+    std::vector<std::string> out;
+    for (const auto& row : run(store_.list_segments(id, first_day, direction, page, skipped))) out.push_back(row.data.bytes);
+    return out;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreLanesContract, kStoreKinds, name_of_kind);
+
+using Rows = std::vector<std::string>;
+
+TEST_P(StoreLanesContract, BreakersSurvive) {
+  EXPECT_TRUE(run(store_.load_breakers()).empty());
+  run(store_.save_breaker({"valley", ""}, {.open = true, .opened_at = at(5), .successes = 3}));
+  run(store_.save_breaker({"agvance", "STAGE"}, {.open = true, .opened_at = at(6)}));
+  run(store_.save_breaker({"valley", ""}, {.open = true, .opened_at = at(5), .successes = 4}));
+  auto breakers = run(store_.load_breakers());
+  ASSERT_EQ(breakers.size(), 2U);
+  EXPECT_EQ(breakers[lane_].successes, 4);
+  EXPECT_EQ(breakers[lane_].opened_at, at(5));
+  EXPECT_TRUE(breakers[lane_].open);
+  run(store_.save_breaker({"valley", ""}, {}));
+  breakers = run(store_.load_breakers());
+  EXPECT_FALSE(breakers.contains(lane_));
+  EXPECT_TRUE(breakers.contains({"agvance", "STAGE"}));
+}
+
+TEST_P(StoreLanesContract, OpeningTakesBackWhatChecksTurnedWithinTheWindow) {
+  const CredentialId refused = turned(Status::unauthenticated, 100), forbidden = turned(Status::missing_permission, 500);
+  const CredentialId kept[] = {turned(Status::unauthenticated, 99),
+                               turned(Status::unauthenticated, 500, false),
+                               turned(Status::missing_permission, 500, false),
+                               turned(Status::ok, 500),
+                               turned(Status::unauthenticated, 500, true, "sentera"),
+                               turned(Status::unauthenticated, 500, true, "valley", "STAGE")};
+  std::vector<StoredCredential> before;
+  for (const CredentialId id : kept) before.push_back(load(id));
+  run(store_.take_back(lane_, at(100), at(600)));
+  for (const CredentialId id : {refused, forbidden}) {
+    const CheckState state = load(id).state;
+    EXPECT_EQ(state.status, Status::temporarily_unavailable);
+    EXPECT_EQ(state.reason, Reason::provider_refuses_many);
+    EXPECT_EQ(state.since, at(600));
+    EXPECT_TRUE(state.suspected);
+    EXPECT_TRUE(state.next_check);
+  }
+  for (const StoredCredential& old : before) {
+    EXPECT_EQ(status(old.id), old.state.status);
+    EXPECT_EQ(load(old.id).state.since, old.state.since);
+    EXPECT_EQ(load(old.id).state_version, old.state_version);
+  }
+}
+
+TEST_P(StoreLanesContract, WhileOpenTheRefusedAreSuspectedAfterAWhile) {
+  // First refused by second 100, counted by both clocks.
+  struct Row {
+    const char* what;
+    CredentialId id;
+    bool suspected;
+  };
+  const Instant wall_only{.wall = at(100), .steady = SteadyTime(seconds(101)), .process = 7};
+  const Instant steady_only{.wall = at(101), .steady = SteadyTime(seconds(100)), .process = 7};
+  const Row rows[] = {
+      {"refused", pending(Status::ok, instant(100)), true},
+      {"forbidden", pending(Status::ok, instant(0), Pending::forbidden), true},
+      {"before the restart", pending(Status::ok, {.wall = at(100), .steady = SteadyTime(seconds(9'999)), .process = 8}), true},
+      {"too young", pending(Status::ok, instant(101)), false},
+      {"too young by elapsed time", pending(Status::ok, wall_only), false},
+      {"too young by wall time", pending(Status::ok, steady_only), false},
+      {"UNAUTHENTICATED", pending(Status::unauthenticated, instant(0)), false},
+      {"MISSING_PERMISSION", pending(Status::missing_permission, instant(0)), false},
+      {"nothing pending", add_with_state(state_of(Status::ok)), false},
+  };
+  EXPECT_EQ(run(store_.suspect_refused(lane_, instant(100), at(1'000))), 3);
+  for (const Row& row : rows) {
+    const CheckState state = load(row.id).state;
+    EXPECT_EQ(state.suspected, row.suspected) << row.what;
+    EXPECT_EQ(state.reason == Reason::provider_refuses_many, row.suspected) << row.what;
+    if (row.suspected) EXPECT_EQ(state.status, Status::temporarily_unavailable) << row.what;
+    if (row.suspected) EXPECT_EQ(state.since, at(1'000)) << row.what;
+  }
+  EXPECT_EQ(run(store_.suspect_refused(lane_, instant(100), at(1'001))), 0);
+  EXPECT_EQ(run(store_.suspect_refused({"sentera", ""}, instant(100), at(1'001))), 0);
+}
+
+TEST_P(StoreLanesContract, AfterClosingAllAreDueWithinTheSpreadAndStartAnew) {
+  std::vector<CredentialId> ids;
+  for (int i = 0; i < 450; ++i) ids.push_back(pending(Status::ok, instant(0)));  // more than one batch
+  const CredentialId used_up = add_with_state(state_of(Status::unauthenticated, 0, std::nullopt));
+  const CredentialId other = add_with_state(state_of(Status::ok, 0, 90'000), "sentera");
+  run(store_.respread(lane_, at(1'000), std::chrono::minutes(10)));
+  std::int64_t early = 0;
+  for (const CredentialId id : ids) {
+    const CheckState state = load(id).state;
+    ASSERT_TRUE(state.next_check);
+    EXPECT_GE(*state.next_check, at(1'000));
+    EXPECT_LE(*state.next_check, at(1'600));
+    early += *state.next_check < at(1'300);
+    EXPECT_EQ(state.pending, Pending::none);
+    EXPECT_FALSE(state.pending_since);
+  }
+  EXPECT_GT(early, 100) << "spread, not a herd";
+  EXPECT_LT(early, 350);
+  EXPECT_EQ(load(used_up).state.next_check, std::nullopt) << "a password without tries left stays so";
+  EXPECT_EQ(load(other).state.next_check, at(90'000));
+}
+
+TEST_P(StoreLanesContract, WithoutAddressNothingSaysOk) {
+  std::vector<CredentialId> ids;
+  for (int i = 0; i < 250; ++i) ids.push_back(add_with_state(state_of(Status::ok, 0, 90'000)));
+  const CredentialId refused = add_with_state(state_of(Status::unauthenticated, 0, 90'000));
+  const CredentialId other = add_with_state(state_of(Status::ok, 0, 90'000), "sentera");
+  run(store_.mark_not_configured(lane_, at(100)));
+  for (const CredentialId id : ids) {
+    const CheckState state = load(id).state;
+    ASSERT_EQ(state.status, Status::temporarily_unavailable);
+    EXPECT_EQ(state.reason, Reason::not_configured);
+    EXPECT_EQ(state.since, at(100));
+    EXPECT_EQ(state.next_check, std::nullopt);
+  }
+  EXPECT_EQ(status(refused), Status::unauthenticated) << "that is known all the same";
+  EXPECT_EQ(status(other), Status::ok);
+  // Again at the next start: nothing moves.
+  run(store_.mark_not_configured(lane_, at(200)));
+  EXPECT_EQ(load(ids.front()).state.since, at(100));
+
+  run(store_.resume_configured(lane_, at(300), seconds(60)));
+  for (const CredentialId id : ids) {
+    const auto next = load(id).state.next_check;
+    ASSERT_TRUE(next);
+    EXPECT_GE(*next, at(300));
+    EXPECT_LE(*next, at(360));
+  }
+  EXPECT_EQ(load(refused).state.next_check, at(90'000));
+}
+
+TEST_P(StoreLanesContract, ResumingWakesOnlyWhatWaitedForTheAddress) {
+  const CredentialId used_up = add_with_state(state_of(Status::unauthenticated, 0, std::nullopt));
+  const CredentialId waiting = add_with_state(state_of(Status::ok, 0, 10));
+  run(store_.resume_configured(lane_, at(300), seconds(60)));
+  EXPECT_EQ(load(used_up).state.next_check, std::nullopt);
+  EXPECT_EQ(load(waiting).state.next_check, at(10));
+}
+
+TEST_P(StoreLanesContract, AnAcceptedOriginIsForgottenAndAskedAgain) {
+  const CredentialId bound = add_with_state(state_of(Status::ok, 0, 90'000)),
+                     unbound = add_with_state(state_of(Status::ok, 0, 90'000)),
+                     other = add_with_state(state_of(Status::ok, 0, 90'000), "sentera");
+  for (const CredentialId id : {bound, other}) ASSERT_TRUE(run(store_.begin_exchange(id, 1, "https://a.example", "")));
+  EXPECT_EQ(run(store_.accept_new_origin("valley", at(10), seconds(60))), 1);
+  EXPECT_EQ(load(bound).origin, "");
+  EXPECT_LE(*load(bound).state.next_check, at(70));
+  EXPECT_EQ(load(unbound).state.next_check, at(90'000));
+  EXPECT_EQ(load(other).origin, "https://a.example");
+}
+
+TEST_P(StoreLanesContract, CountsWhatIsLinked) {
+  const LeafUserId user = add_user(owner_);
+  add_credential(owner_, user);
+  add_with_state(state_of(Status::ok));
+  add_with_state(state_of(Status::ok));
+  add_with_state(state_of(Status::ok), "sentera");
+  ASSERT_TRUE(change(user, unlink()));
+  std::vector<std::string> lines;
+  for (const auto& count : run(store_.count_by_status()))
+    lines.push_back(count.provider + " " + std::string(name_of(count.status)) + " " + std::to_string(count.count));
+  std::ranges::sort(lines);
+  EXPECT_EQ(lines, (Rows{"sentera OK 1", "valley OK 2"}));
+}
+
+TEST_P(StoreLanesContract, SegmentsArePagedInBothDirections) {
+  const CredentialId id = add_credential(owner_, add_user(owner_));
+  add_events(id, 10, {3, 2});
+  add_events(id, 11, {4});
+  add_events(add_credential(owner_, add_user(owner_)), 11, {7});
+  struct Row {
+    std::int32_t first_day;
+    Direction direction;
+    PageRequest page;
+    Rows segments;
+    std::int64_t skipped;
+  };
+  using enum Direction;
+  const Row rows[] = {
+      {0, ascending, {0, 20}, {"10/0", "10/1", "11/0"}, 0},
+      {0, descending, {0, 20}, {"11/0", "10/1", "10/0"}, 0},
+      {0, ascending, {0, 3}, {"10/0"}, 0},
+      {0, ascending, {0, 4}, {"10/0", "10/1"}, 0},
+      {0, ascending, {1, 3}, {"10/1", "11/0"}, 3},
+      {0, ascending, {1, 4}, {"10/1", "11/0"}, 3},
+      {0, descending, {0, 4}, {"11/0"}, 0},
+      {0, descending, {1, 4}, {"10/1", "10/0"}, 4},
+      {0, descending, {2, 4}, {"10/0"}, 6},
+      {0, descending, {3, 4}, {}, 9},
+      {0, ascending, {9, 100}, {}, 9},
+      {11, ascending, {0, 20}, {"11/0"}, 0},
+      {12, descending, {0, 20}, {}, 0},
+  };
+  for (const Row& row : rows) {
+    std::int64_t skipped = -1;
+    EXPECT_EQ(segments(id, row.first_day, row.direction, row.page, skipped), row.segments)
+        << row.page.page << "/" << row.page.size;
+    EXPECT_EQ(skipped, row.skipped) << row.page.page << "/" << row.page.size;
+  }
+  EXPECT_EQ(run(store_.count_events(id, 10)).total, 9);
+  EXPECT_EQ(run(store_.count_events(id, 10)).on_first_day, 5);
+  EXPECT_EQ(run(store_.count_events(id, 11)).total, 4);
+  EXPECT_EQ(run(store_.count_events(id, 9)).on_first_day, 0);
+  EXPECT_EQ(run(store_.find_last_segment(id, 10))->number, 1);
+  EXPECT_EQ(run(store_.find_last_segment(id, 10))->count, 2);
+  EXPECT_FALSE(run(store_.find_last_segment(id, 9)));
+}
+
+TEST_P(StoreLanesContract, ContentsAreKeptOnceForEachCredential) {
+  const CredentialId id = add_credential(owner_, add_user(owner_)), other = add_credential(owner_, add_user(owner_));
+  EXPECT_EQ(run(store_.next_content_number(id)), 1);
+  CheckRecord record = record_for(load(id));
+  record.events = EventsWrite{
+      .day = 10, .contents = {{.number = 1, .digest = "d1", .data = {"c1"}}, {.number = 2, .digest = "d2", .data = {"c2"}}}};
+  ASSERT_TRUE(run(store_.record_check(record)).state_kept);
+  EXPECT_EQ(run(store_.find_content(id, "d2")), 2);
+  EXPECT_EQ(run(store_.find_content(id, "d3")), std::nullopt);
+  EXPECT_EQ(run(store_.find_content(other, "d1")), std::nullopt) << "nothing is shared between credentials";
+  EXPECT_EQ(run(store_.next_content_number(id)), 3);
+  EXPECT_EQ(run(store_.read_content(id, 1))->data.bytes, "c1");
+  EXPECT_FALSE(run(store_.read_content(id, 3)));
+  EXPECT_FALSE(run(store_.read_content(other, 1)));
+  // Used once more on day 30, the first outlives the second.
+  record = record_for(load(id));
+  record.events = EventsWrite{.day = 30, .used_contents = {1}};
+  ASSERT_TRUE(run(store_.record_check(record)).state_kept);
+  run(store_.expire_events(11, 100));
+  EXPECT_TRUE(run(store_.read_content(id, 1)));
+  EXPECT_FALSE(run(store_.read_content(id, 2)));
+  EXPECT_EQ(run(store_.find_content(id, "d2")), std::nullopt);
+}
+
+TEST_P(StoreLanesContract, OldDaysExpireWithTheirKeysALimitAtATime) {
+  const CredentialId id = add_credential(owner_, add_user(owner_));
+  for (const std::int32_t day : {10, 11, 12}) {
+    add_events(id, day, {1, 1, 1});
+    run(store_.ensure_day_key(day, {"key"}));
+  }
+  EXPECT_EQ(run(store_.expire_events(10, 100)), 0);
+  EXPECT_EQ(run(store_.expire_events(12, 4)), 4);
+  EXPECT_FALSE(run(store_.find_day_key(10))) << "the keys go first: what is left cannot be opened";
+  EXPECT_FALSE(run(store_.find_day_key(11)));
+  EXPECT_TRUE(run(store_.find_day_key(12)));
+  EXPECT_EQ(run(store_.expire_events(12, 4)), 2);
+  EXPECT_EQ(run(store_.expire_events(12, 4)), 0);
+  EXPECT_EQ(run(store_.count_events(id, 0)).total, 3);
+}
+
+TEST_P(StoreLanesContract, UnlinkedCredentialsExpireALimitAtATime) {
+  std::vector<CredentialId> ids;
+  for (const std::int64_t unlinked_at : {100, 200, 300}) {
+    const LeafUserId user = add_user(owner_);
+    ids.push_back(add_credential(owner_, user));
+    ASSERT_TRUE(change(user, unlink(), unlinked_at));
+  }
+  const LeafUserId user = add_user(owner_);
+  const CredentialId linked = add_credential(owner_, user), again = ids[1];
+  ASSERT_TRUE(change(user, {.link = {}, .unlink = {"valley"}}, 1));
+  ASSERT_TRUE(change(user, link(linked), 2));
+  EXPECT_EQ(run(store_.expire_unlinked(at(100), 100)), 0);
+  EXPECT_EQ(run(store_.expire_unlinked(at(301), 2)), 2);
+  EXPECT_EQ(run(store_.expire_unlinked(at(301), 2)), 1);
+  EXPECT_EQ(run(store_.expire_unlinked(at(99'999), 2)), 0);
+  EXPECT_FALSE(exists(again));
+  EXPECT_TRUE(exists(linked)) << "linked again in time";
+}
+
+}  // namespace
+
+}  // namespace granary
