@@ -264,8 +264,8 @@ std::string show(const Config& config) {
       out += "\n";
     };
     if (settings.base_url) line("base_url", *settings.base_url);
-    if (settings.rate) line("rate", Json(*settings.rate).dump());
-    if (settings.concurrency) line("concurrency", std::to_string(*settings.concurrency));
+    if (settings.rate) out += "rate = " + Json(*settings.rate).dump() + "\n";
+    if (settings.concurrency) out += "concurrency = " + std::to_string(*settings.concurrency) + "\n";
     if (settings.interval) line("interval", format_duration(*settings.interval));
     for (const auto& [environment, values] : settings.environments)
       if (values.base_url) line(("environments." + environment + ".base_url").c_str(), *values.base_url);
