@@ -26,11 +26,8 @@ void apply_ok(CheckState& state, const Answer& answer, const CheckPolicy& policy
   state.outage_since.reset();
   state.outcome_unknown = state.suspected = state.turned_by_check = false;
   WallTime next = spread_next(now.wall, policy.interval, random);
-  if (answer.token_lifetime) {
-    const microseconds lifetime = *answer.token_lifetime;
-    const microseconds margin = std::min(std::max(lifetime / 10, microseconds(seconds(60))), lifetime / 2);
-    next = std::min(next, now.wall + lifetime - margin);
-  }
+  if (answer.token_lifetime) next = std::min(next, refresh_time(now.wall, *answer.token_lifetime));
+  if (answer.refresh_at) next = std::min(next, *answer.refresh_at);
   state.next_check = next;
 }
 
@@ -55,7 +52,12 @@ void apply_breaker(CheckState& state, const CheckPolicy& policy, const Instant& 
   state.reason = Reason::provider_refuses_many;
 }
 
-void schedule_confirmation(CheckState& state, const CheckPolicy& policy, const Instant& now) {
+void schedule_confirmation(CheckState& state, const CheckPolicy& policy, const Instant& now, Random& random) {
+  if (policy.breaker_open) {
+    // Nothing is confirmed now: another credential is probed before this one is asked again.
+    state.next_check = spread_next(now.wall, policy.interval, random);
+    return;
+  }
   // Counted from the first of the two; one that came too early for it does not push it back.
   const auto waited = std::chrono::duration_cast<milliseconds>(time_between(*state.pending_since, now));
   state.next_check = plus(now.wall, std::max(policy.confirm_after - waited, milliseconds(0)));
@@ -66,7 +68,7 @@ void schedule_refused(CheckState& state, const CheckPolicy& policy, WallTime now
   state.next_check = used_up ? std::nullopt : std::optional(plus(now, kRefusedRetry));
 }
 
-void apply_refused(CheckState& state, const CheckPolicy& policy, const Instant& now) {
+void apply_refused(CheckState& state, const CheckPolicy& policy, const Instant& now, Random& random) {
   ++state.refusals;
   state.failures = 0;
   const Reason refused = state.outcome_unknown ? Reason::refresh_outcome_unknown : Reason::refused;
@@ -85,7 +87,7 @@ void apply_refused(CheckState& state, const CheckPolicy& policy, const Instant& 
     return;
   }
   state.reason = Reason::refused_once;
-  schedule_confirmation(state, policy, now);
+  schedule_confirmation(state, policy, now, random);
   apply_breaker(state, policy, now);
 }
 
@@ -101,7 +103,7 @@ void apply_forbidden(CheckState& state, const Answer& answer, const CheckPolicy&
     return;
   }
   state.reason = Reason::refused_once;
-  schedule_confirmation(state, policy, now);
+  schedule_confirmation(state, policy, now, random);
   apply_breaker(state, policy, now);
 }
 
@@ -142,7 +144,7 @@ CheckState after_check(CheckState state, const Answer& answer, const CheckPolicy
   state.last_checked = now.wall;
   switch (answer.kind) {
     case AnswerKind::ok: apply_ok(state, answer, policy, now, random); break;
-    case AnswerKind::refused: apply_refused(state, policy, now); break;
+    case AnswerKind::refused: apply_refused(state, policy, now, random); break;
     case AnswerKind::forbidden: apply_forbidden(state, answer, policy, now, random); break;
     case AnswerKind::unavailable: apply_unavailable(state, answer, policy, now, random); break;
   }
@@ -174,6 +176,11 @@ CheckState after_connect(CheckState state, const Answer& answer, const CheckPoli
       break;
   }
   return state;
+}
+
+WallTime refresh_time(WallTime now, seconds lifetime) {
+  const microseconds whole = lifetime;
+  return now + whole - std::min(std::max(whole / 10, microseconds(seconds(60))), whole / 2);
 }
 
 WallTime spread_next(WallTime now, milliseconds interval, Random& random) {

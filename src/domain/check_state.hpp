@@ -19,6 +19,7 @@ struct Answer {
   Reason reason = Reason::unexpected_answer;  // says nothing when ok
   std::optional<seconds> retry_after;
   std::optional<seconds> token_lifetime;  // of an access token that was given, when the provider says it
+  std::optional<WallTime> refresh_at;     // of an access token that still works: when it should be replaced
 };
 
 // What the provider is shown: wrong passwords lock accounts, so they are tried a limited number of times.
@@ -72,6 +73,9 @@ inline constexpr seconds kRetryAfterMax{std::chrono::hours(1)};
 CheckState after_check(CheckState state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random);
 // The first answer after POST, or after PUT replaced the fields: believed at once.
 CheckState after_connect(CheckState state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random);
+
+// When an access token given now should be replaced, so that what GET returns works.
+WallTime refresh_time(WallTime now, seconds lifetime);
 
 // Somewhere in the last tenth of the interval, so that checks never form a herd and none is late.
 WallTime spread_next(WallTime now, milliseconds interval, Random& random);

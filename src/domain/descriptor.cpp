@@ -45,8 +45,11 @@ Result<RequestField> parse_field(const Json& json) {
   field.name = json.find_string("name").value_or("");
   if (!is_name(field.name)) return bad("request: each field needs a name of letters and digits");
   const std::string where = "request." + field.name;
-  if (const Json* required = json.find("required")) field.required = required->boolean().value_or(false);
-  if (const Json* secret = json.find("secret")) field.secret = secret->boolean().value_or(false);
+  for (const auto& [member, flag] : {std::pair{"required", &field.required}, std::pair{"secret", &field.secret}}) {
+    const Json* given = json.find(member);
+    if (given && !given->is_bool()) return bad(where + "." + member + " must be true or false");
+    if (given) *flag = *given->boolean();
+  }
   auto allowed = strings(json.find("enum"), where + ".enum");
   if (!allowed) return std::unexpected(allowed.error());
   field.allowed = std::move(*allowed);
@@ -139,8 +142,10 @@ Result<Provider> parse_descriptor(const Json& json) {
   if (provider.name.empty()) return bad("name is missing");
   provider.user_key = json.find_string("user_key").value_or("");
   if (!is_name(provider.user_key)) return bad("user_key must be letters and digits");
-  if (const Json* position = json.find("user_position"))
-    provider.user_position = static_cast<int>(position->integer().value_or(0));
+  if (const Json* position = json.find("user_position")) {
+    if (!position->integer()) return bad("user_position must be a number");
+    provider.user_position = static_cast<int>(*position->integer());
+  }
   provider.summary = json.find_string("summary").value_or("");
 
   const Json* request = json.find("request");

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "base/encoding.hpp"
+#include "base/plaintext.hpp"
 
 namespace granary::http {
 
@@ -269,7 +270,13 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
     }
     curl_slist* list = curl_slist_append(nullptr, "Expect:");
     list = curl_slist_append(list, "User-Agent: granary/" GRANARY_VERSION);
-    for (const auto& [name, value] : request.headers) list = curl_slist_append(list, (name + ": " + value).c_str());
+    for (const auto& [name, value] : request.headers) {
+      std::string line = name + ": " + value;
+      // A value may come from a provider's answer: none can begin a line of its own.
+      std::erase_if(line, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+      list = curl_slist_append(list, line.c_str());
+      wipe(line);
+    }
     transfer.headers.reset(list);
     set(easy, CURLOPT_HTTPHEADER, list);
     set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(left.count()));

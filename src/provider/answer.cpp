@@ -44,6 +44,7 @@ std::optional<seconds> read_retry_after(const http::Exchange& answer, WallTime n
   if (text.empty()) return std::nullopt;
   std::int64_t count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error == std::errc::result_out_of_range && end == text.data() + text.size()) return kRetryAfterMax;
   if (error == std::errc() && end == text.data() + text.size())
     return seconds(std::clamp<std::int64_t>(count, 0, kRetryAfterMax.count()));
   if (const auto date = parse_http_date(text)) return std::max(std::chrono::ceil<seconds>(*date - now), seconds(0));

@@ -21,7 +21,7 @@ inline constexpr std::size_t kTokenBytesMax = 64 * 1024;
 
 // Fields that are ours: never shown, sealed with the rest.
 inline constexpr std::string_view kPreviousRefreshToken = "_previousRefreshToken";
-inline constexpr std::string_view kAccessTokenExpires = "_accessTokenExpires";  // microseconds since 1970
+inline constexpr std::string_view kAccessTokenRefreshAt = "_accessTokenRefreshAt";  // microseconds since 1970
 
 struct FieldUpdate {
   std::string name;

@@ -43,13 +43,17 @@ class Oauth2Refresh final : public Flow {
   }
 
  private:
+  // nullopt where the provider never said how long the token lives.
+  std::optional<WallTime> refresh_at() const {
+    const std::string_view text = value(kAccessTokenRefreshAt);
+    std::int64_t micros = 0;
+    if (text.empty() || std::from_chars(text.data(), text.data() + text.size(), micros).ec != std::errc()) return std::nullopt;
+    return from_micros(micros);
+  }
+
   bool has_fresh_access_token() const {
     if (input_.fields.value(parameters_.access_token_field).empty()) return false;
-    const std::string_view text = input_.fields.value(kAccessTokenExpires);
-    if (text.empty()) return true;
-    std::int64_t micros = 0;
-    std::from_chars(text.data(), text.data() + text.size(), micros);
-    return from_micros(micros) > input_.now + seconds(60);
+    return !refresh_at() || *refresh_at() > input_.now;
   }
 
   // The newest value: what this flow was given in the meantime stands above what was stored.
@@ -134,8 +138,10 @@ class Oauth2Refresh final : public Flow {
       updates_.push_back({parameters_.refresh_token_field, Plaintext(sent_token_)});
     }
     lifetime_ = read_lifetime(json.find("expires_in"));
-    if (lifetime_) updates_.push_back({std::string(kAccessTokenExpires), Plaintext(std::to_string(to_micros(now + *lifetime_)))});
-    else updates_.push_back({std::string(kAccessTokenExpires), std::nullopt});
+    if (lifetime_)
+      updates_.push_back(
+          {std::string(kAccessTokenRefreshAt), Plaintext(std::to_string(to_micros(refresh_time(now, *lifetime_))))});
+    else updates_.push_back({std::string(kAccessTokenRefreshAt), std::nullopt});
   }
 
   // A number, or one in a string, as some servers write it.
@@ -155,6 +161,7 @@ class Oauth2Refresh final : public Flow {
     if (is_success(answer)) {
       Verdict ok;
       ok.answer.kind = AnswerKind::ok;
+      if (!has_refreshed_) ok.answer.refresh_at = refresh_at();
       return finish(std::move(ok));
     }
     if (answer.status == 401 && !has_refreshed_)

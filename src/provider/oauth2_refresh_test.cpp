@@ -104,7 +104,7 @@ TEST_F(Oauth2RefreshTest, ARotatedTokenReplacesTheOld) {
   EXPECT_EQ(update("accessToken"), "a");
   EXPECT_EQ(update("refreshToken"), "new");
   EXPECT_EQ(update(kPreviousRefreshToken), "old+token/=");
-  EXPECT_EQ(update(kAccessTokenExpires), std::to_string(to_micros(now_ + seconds(3'600))));
+  EXPECT_EQ(update(kAccessTokenRefreshAt), std::to_string(to_micros(now_ + seconds(3'600 - 360)))) << "a tenth before its end";
   EXPECT_EQ(verdict().answer.token_lifetime, seconds(3'600));
 }
 
@@ -138,7 +138,7 @@ TEST_F(Oauth2RefreshTest, LifetimesThatMeanSomething) {
         run({answer(200, "{'access_token':'a','expires_in':" + std::string(row.expires_in) + "}")}).answer.token_lifetime;
     EXPECT_EQ(lifetime.has_value(), row.lifetime.has_value()) << row.expires_in;
     if (lifetime && row.lifetime) EXPECT_EQ(lifetime->count(), *row.lifetime);
-    if (!row.lifetime) EXPECT_EQ(update(kAccessTokenExpires), "(removed)") << "an end that is not known any more";
+    if (!row.lifetime) EXPECT_EQ(update(kAccessTokenRefreshAt), "(removed)") << "an end that is not known any more";
   }
 }
 
@@ -192,7 +192,7 @@ TEST_F(Oauth2ProbeTest, AFreshAccessTokenIsProbedAndNothingIsSpent) {
 }
 
 TEST_F(Oauth2ProbeTest, AnEndedAccessTokenIsRefreshedFirst) {
-  set_field(kAccessTokenExpires, std::to_string(to_micros(now_)));
+  set_field(kAccessTokenRefreshAt, std::to_string(to_micros(now_)));
   begin();
   EXPECT_EQ(send().one_use_token, "old+token/=");
   feed(answer(200, "{'access_token':'fresh'}"));
@@ -200,6 +200,16 @@ TEST_F(Oauth2ProbeTest, AnEndedAccessTokenIsRefreshedFirst) {
   feed(answer(200));
   EXPECT_EQ(line_of(verdict().answer), "ok");
   EXPECT_EQ(update("accessToken"), "fresh");
+}
+
+// A token that still works when it is probed must not end before the next check.
+TEST_F(Oauth2ProbeTest, AProbeSaysWhenTheTokenMustBeReplaced) {
+  const WallTime refresh_at = now_ + seconds(1800);
+  set_field(kAccessTokenRefreshAt, std::to_string(to_micros(refresh_at)));
+  begin();
+  EXPECT_EQ(send().one_use_token, "");
+  feed(answer(200));
+  EXPECT_EQ(verdict().answer.refresh_at, refresh_at);
 }
 
 TEST_F(Oauth2ProbeTest, WhatProbesMean) {

@@ -131,7 +131,7 @@ class Store {
   virtual Task<bool> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
                                     std::string_view token_digest) = 0;
   virtual Task<Recorded> record_check(const CheckRecord& record) = 0;
-  // A check that could not be sent in time: the reason, and due at once.
+  // A check that could not be sent in time: the reason, and due at once, but for a refused login, which keeps its place.
   virtual Task<> record_not_sent(CredentialId id, Reason reason, WallTime now) = 0;
   // PUT: keeps the new fields beside the stored ones. False when the row is gone.
   virtual Task<bool> save_candidate(CredentialId id, const Sealed& fields) = 0;

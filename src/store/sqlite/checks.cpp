@@ -174,9 +174,9 @@ Task<Recorded> SqliteStore::record_check(const CheckRecord& record) {
 Task<> SqliteStore::record_not_sent(CredentialId id, Reason reason, WallTime now) {
   co_await writer_.run([&](Connection& db) {
     db.prepare(
-          "UPDATE credential SET reason = ?, next_check = ?, state_version = state_version + 1 WHERE id = ? AND leaf_user_id IS "
-          "NOT NULL")
-        .bind(static_cast<std::int64_t>(reason), now, id)
+          "UPDATE credential SET reason = ?, next_check = CASE WHEN status = ? THEN next_check ELSE ? END,"
+          " state_version = state_version + 1 WHERE id = ? AND leaf_user_id IS NOT NULL")
+        .bind(static_cast<std::int64_t>(reason), static_cast<std::int64_t>(Status::unauthenticated), now, id)
         .run();
   });
 }
