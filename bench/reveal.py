@@ -90,6 +90,7 @@ def main():
     arguments.add_argument("--seconds", type=int, default=5)
     given = arguments.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="granary-bench-"))
+    (folder / "granary").mkdir()
     server = Granary(folder / "granary", {})
     server.prepare()
     server.start()

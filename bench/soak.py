@@ -54,6 +54,7 @@ def main():
     origin = f"http://127.0.0.1:{port}"
     providers = {name: {"base_url": f"{origin}/{name}"} for name in NAMES if name != "agvance"}
     providers["agvance"] = {"environments": {"STAGE": {"base_url": f"{origin}/agvance"}, "PRODUCTION": {"base_url": f"{origin}/agvance"}}}
+    (folder / "granary").mkdir()
     config = {"checks": {"interval": "10s"}, "egress": {"allow": ["127.0.0.1/32"]}, "providers": providers}
     server = Granary(folder / "granary", config)
     server.prepare()
