@@ -57,6 +57,25 @@ int run_serve(const config::Config& config) {
   return 0;
 }
 
+// Runs a context on a thread of its own for as long as it lives.
+class RunningContext {
+ public:
+  explicit RunningContext(asio::io_context& context)
+      : context_(context), guard_(asio::make_work_guard(context)), thread_([&context] { context.run(); }) {}
+  ~RunningContext() {
+    context_.stop();
+    thread_.join();
+    context_.restart();
+  }
+  RunningContext(const RunningContext&) = delete;
+  RunningContext& operator=(const RunningContext&) = delete;
+
+ private:
+  asio::io_context& context_;
+  asio::executor_work_guard<Executor> guard_;
+  std::thread thread_;
+};
+
 // One line of standard input.
 void read_password(Json& request) {
   std::string line;
@@ -89,18 +108,12 @@ int run_on_data(const config::Config& config, cli::Arguments arguments) {
       }
       // One thread is enough for one command: the checks' context and the worker's are the same to it.
       Worker& worker = *product->workers.front();
-      std::thread checks([&] {
-        const auto guard = asio::make_work_guard(product->checks_context);
-        product->checks_context.run();
-      });
+      const RunningContext checks(product->checks_context);
       answer = run_to_end(worker.context, cli::run_command(worker.parts, request));
-      product->checks_context.stop();
-      checks.join();
-      product->checks_context.restart();
     }
     const Json* rows = answer->find("rows");
     const Json* total = answer->find("total");
-    if (whole.is_null()) whole = *answer;
+    if (whole.is_null() || !rows) whole = *answer;
     else
       for (const Json& row : *rows->array())
         for (auto& member : *whole.object())
@@ -120,6 +133,7 @@ void keep_memory_small() {
 int run(cli::Arguments arguments) {
   keep_memory_private();
   keep_memory_small();
+  sqlite::configure_library();
   const config::Config config = config::load(arguments.flags, arguments.config_file);
   switch (arguments.command) {
     case cli::Command::serve: return run_serve(config);

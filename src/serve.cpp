@@ -25,6 +25,8 @@ Task<http::Response> answer_metrics(Product& product, http::Request& request) {
   if (request.path != "/metrics")
     co_return http::Response{.status = 404, .content_type = "text/plain", .body = "only /metrics is here\n"};
   auto& worker = *product.workers.front();
+  for (const Provider& provider : product.catalog.all())
+    for (const Status status : kAllStatuses) product.metrics.set_credentials(provider.short_name(), name_of(status), 0);
   for (const auto& count : co_await worker.store.count_by_status())
     product.metrics.set_credentials(count.provider, name_of(count.status), static_cast<double>(count.count));
   product.metrics.set_queue("writes", static_cast<double>(product.writer->queue_length()));
@@ -102,6 +104,8 @@ class Server {
 
   // Ends the exchanges that still run: their checks are recorded as unanswered, and everything comes to its end.
   void cut_off() {
+    for (std::size_t i = 0; i < listeners_.size(); ++i)
+      asio::post(product_.workers[i]->context, [this, i] { listeners_[i]->cut_off(); });
     asio::post(product_.checks_context, [this] { product_.transport.stop(); });
   }
 

@@ -47,12 +47,13 @@ std::string_view take_segment(std::string_view& path) {
 
 // Fills the call's path arguments when the path is one of the pattern's.
 bool matches(std::string_view pattern, std::string_view path, const Catalog& catalog, Call& call) {
+  std::string_view user;
   while (!pattern.empty() && !path.empty()) {
     if (pattern.front() != '/' || path.front() != '/') return false;
     const std::string_view expected = take_segment(pattern), segment = take_segment(path);
     if (expected == "{leafUserId}") {
       if (segment.empty()) return false;
-      call.user = LeafUserId::parse(segment);
+      user = segment;
     } else if (expected == "{provider}") {
       call.provider = catalog.find_slug(segment);
       if (!call.provider) return false;
@@ -60,7 +61,9 @@ bool matches(std::string_view pattern, std::string_view path, const Catalog& cat
       return false;
     }
   }
-  return pattern.empty() && path.empty();
+  if (!pattern.empty() || !path.empty()) return false;
+  if (!user.empty()) call.user = LeafUserId::parse(user);
+  return true;
 }
 
 struct Match {

@@ -186,13 +186,25 @@ std::string Json::dump() const {
   return out;
 }
 
+namespace {
+
+// Which bytes stand in a JSON string as they are.
+constexpr auto kIsPlain = [] {
+  std::array<bool, 256> plain{};
+  for (std::size_t c = 0x20; c < plain.size(); ++c) plain[c] = c != '"' && c != '\\';
+  return plain;
+}();
+
+}  // namespace
+
 void append_json_string(std::string& out, std::string_view text) {
   constexpr std::string_view kHexDigits = "0123456789abcdef";
   out += '"';
   std::size_t plain = 0;  // start of the run that needs no escape
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') continue;
+    if (kIsPlain[static_cast<unsigned char>(c)]) [[likely]]
+      continue;
     out.append(text, plain, i - plain);
     plain = i + 1;
     switch (c) {

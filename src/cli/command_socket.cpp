@@ -11,6 +11,7 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <cstring>
+#include <set>
 
 #include "base/error.hpp"
 #include "base/plaintext.hpp"
@@ -63,6 +64,7 @@ struct CommandSocket::State : std::enable_shared_from_this<State> {
   Acceptor acceptor;
   SocketPath path;
   Run run;
+  std::set<Socket*> reading;  // sessions without a whole command: a stop ends them
 
   void spawn(Task<> task) {
     asio::co_spawn(context, std::move(task), [self = shared_from_this()](std::exception_ptr) {});
@@ -78,8 +80,10 @@ struct CommandSocket::State : std::enable_shared_from_this<State> {
 
   Task<> serve(Socket socket) {
     std::string line;
+    reading.insert(&socket);
     const auto [error, size] =
         co_await asio::async_read_until(socket, asio::dynamic_buffer(line, kCommandBytesMax), '\n', kQuiet);
+    reading.erase(&socket);
     if (error) co_return;
     auto request = Json::parse(std::string_view(line).substr(0, size));
     wipe(line);
@@ -113,6 +117,7 @@ CommandSocket::~CommandSocket() { unlink(state_->path.text().c_str()); }
 void CommandSocket::stop() {
   error_code ignored;
   state_->acceptor.close(ignored);
+  for (Socket* socket : state_->reading) socket->close(ignored);
 }
 
 std::optional<Json> ask_server(const std::string& folder, const Json& request) {

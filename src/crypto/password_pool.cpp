@@ -11,15 +11,21 @@ auto PasswordPool::run(Work work) -> Task<std::optional<std::invoke_result_t<Wor
   }
   const Executor executor = co_await asio::this_coro::executor;
   std::optional<Value> value;
+  std::exception_ptr failed;
   co_await asio::async_initiate<const asio::use_awaitable_t<Executor>&, void()>(
       [&](auto handler) {
         asio::post(pool_, [&, guard = asio::make_work_guard(executor), executor, handler = std::move(handler)]() mutable {
-          value.emplace(work());
+          try {
+            value.emplace(work());
+          } catch (...) {
+            failed = std::current_exception();  // thrown where it is waited for
+          }
           asio::post(executor, std::move(handler));
         });
       },
       use_task);
   waiting_.fetch_sub(1);
+  if (failed) std::rethrow_exception(failed);
   co_return std::move(value);
 }
 

@@ -41,13 +41,18 @@ unsigned char* out(std::string& bytes) { return reinterpret_cast<unsigned char*>
 // What one thread fetched: contexts are reused, so nothing is looked up by name in an operation.
 struct Toolbox {
   Cipher gcm{EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr)};
-  CipherContext cipher{EVP_CIPHER_CTX_new()};
+  // One for each direction: changing direction or cipher would set a context up anew.
+  CipherContext sealing{EVP_CIPHER_CTX_new()}, opening{EVP_CIPHER_CTX_new()};
   Hash sha256{EVP_MD_fetch(nullptr, "SHA256", nullptr)};
   HashContext hash{EVP_MD_CTX_new()};
   Mac hmac{EVP_MAC_fetch(nullptr, "HMAC", nullptr)};
   MacContext mac{hmac ? EVP_MAC_CTX_new(hmac.get()) : nullptr};
 
-  Toolbox() { require(gcm && cipher && sha256 && hash && mac, "an algorithm is missing"); }
+  Toolbox() {
+    require(gcm && sealing && opening && sha256 && hash && mac, "an algorithm is missing");
+    require(EVP_EncryptInit_ex2(sealing.get(), gcm.get(), nullptr, nullptr, nullptr) == 1, "GCM context");
+    require(EVP_DecryptInit_ex2(opening.get(), gcm.get(), nullptr, nullptr, nullptr) == 1, "GCM context");
+  }
 };
 
 Toolbox& toolbox() {
@@ -69,10 +74,10 @@ std::string seal(std::string_view key, std::string_view plain, std::string_view 
   auto& tools = toolbox();
   std::string sealed(kNonceBytes + plain.size() + kTagBytes, '\0');
   random.fill(sealed.data(), kNonceBytes);
-  auto* context = tools.cipher.get();
+  auto* context = tools.sealing.get();
   unsigned char* cipher = out(sealed) + kNonceBytes;
   int size = 0;
-  require(EVP_EncryptInit_ex2(context, tools.gcm.get(), in(key), out(sealed), nullptr) == 1, "GCM init");
+  require(EVP_EncryptInit_ex2(context, nullptr, in(key), out(sealed), nullptr) == 1, "GCM init");
   require(EVP_EncryptUpdate(context, nullptr, &size, in(associated), static_cast<int>(associated.size())) == 1, "GCM aad");
   require(EVP_EncryptUpdate(context, cipher, &size, in(plain), static_cast<int>(plain.size())) == 1, "GCM update");
   require(EVP_EncryptFinal_ex(context, cipher + size, &size) == 1, "GCM final");
@@ -89,9 +94,9 @@ std::optional<Plaintext> open(std::string_view key, std::string_view sealed, std
   std::array<unsigned char, kTagBytes> tag{};
   std::copy_n(in(sealed) + kNonceBytes + size, kTagBytes, tag.data());
   std::string plain(size, '\0');
-  auto* context = tools.cipher.get();
+  auto* context = tools.opening.get();
   int written = 0;
-  require(EVP_DecryptInit_ex2(context, tools.gcm.get(), in(key), in(sealed), nullptr) == 1, "GCM init");
+  require(EVP_DecryptInit_ex2(context, nullptr, in(key), in(sealed), nullptr) == 1, "GCM init");
   require(EVP_DecryptUpdate(context, nullptr, &written, in(associated), static_cast<int>(associated.size())) == 1, "GCM aad");
   require(EVP_DecryptUpdate(context, out(plain), &written, in(cipher), static_cast<int>(size)) == 1, "GCM update");
   require(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, kTagBytes, tag.data()) == 1, "GCM tag");

@@ -36,7 +36,7 @@ class Breaker {
   Breaker(BreakerPolicy policy, milliseconds interval, BreakerState state)
       : policy_(policy), interval_(interval), state_(state) {}
 
-  const BreakerState& state() const { return state_; }
+  BreakerState state() const { return state_; }
   bool is_open() const { return state_.open; }
   // Where the window begins now.
   WallTime window_start(WallTime now) const;

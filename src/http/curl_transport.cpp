@@ -203,9 +203,9 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
     is_watching = true;
     sockets.async_wait(Descriptor::wait_read, [weak = weak_from_this()](error_code error) {
       const auto self = weak.lock();
-      if (error || !self) return;
+      if (!self) return;
       self->is_watching = false;
-      self->drain();
+      if (!error) self->drain();
       if (!self->transfers.empty()) self->watch();
     });
   }

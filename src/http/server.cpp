@@ -194,6 +194,10 @@ void Listener::start() {
   state_->spawn(state_->tick_loop());
 }
 
+void Listener::cut_off() {
+  for (auto& connection : state_->connections) connection.close();
+}
+
 void Listener::stop() {
   state_->stopping = true;
   error_code ignored;

@@ -62,6 +62,8 @@ class Listener {
   void start();
   // Takes no new connection, closes those without a whole request, lets the others end. The context then runs out of work.
   void stop();
+  // Closes every connection, whatever it is at.
+  void cut_off();
 
  private:
   struct State;

@@ -132,7 +132,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
   Step step = flow->start();
   while (auto* send = std::get_if<Send>(&step)) {
     const bool is_first = exchanges.empty();
-    if (!co_await limits.take_exchange(deadline)) {
+    if (!co_await limits.take_exchange(deadline, is_first ? ExchangePlace::first : ExchangePlace::later)) {
       if (is_first) {
         asked.outcome = checker.stopping ? AskOutcome::stopping : AskOutcome::not_sent;
         co_return asked;
@@ -144,7 +144,6 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
       asked.outcome = AskOutcome::gone;
       co_return asked;
     }
-    asked.spent_token = asked.spent_token || !send->one_use_token.empty();
     send->request.deadline = deadline;
     http::Exchange answer = co_await checker.transport.exchange(std::move(send->request));
     const WallTime now = checker.clock.now();

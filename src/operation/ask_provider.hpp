@@ -18,7 +18,6 @@ struct Asked {
   AskOutcome outcome = AskOutcome::answered;
   Verdict verdict;
   std::vector<Event> events;  // redacted
-  bool spent_token = false;   // a one-use token was noted as spent
 };
 
 // Which fields are shown: the stored ones, or those of a PUT.

@@ -42,6 +42,8 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
                                             .trigger = trigger});
     if (asked.outcome == AskOutcome::gone) co_return CandidateEnd::gone;
     if (asked.outcome == AskOutcome::stopping) co_return CandidateEnd::unavailable;
+    // One that a crash interrupted may have been accepted already: it waits for a try that is sent.
+    if (asked.outcome == AskOutcome::not_sent && credential.candidate) co_return CandidateEnd::unavailable;
     if (asked.outcome == AskOutcome::not_sent) asked.verdict.answer.reason = Reason::rate_limited;
   } else {
     asked.verdict.answer.reason = Reason::not_configured;
@@ -82,8 +84,7 @@ Task<bool> settle_candidate(Checker& checker, const StoredCredential& credential
   const auto packed = checker.sealer.open_candidate(scope, credential.fields_key, credential.candidate->fields);
   const auto fields = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
   if (fields && credential.candidate->sent) {
-    co_await try_candidate(checker, credential, *fields, Trigger::clock);
-    co_return true;
+    co_return co_await try_candidate(checker, credential, *fields, Trigger::request) != CandidateEnd::refused;
   }
   co_await record_answer(
       checker, {.credential = credential, .next_state = [](CheckState state) { return state; }, .removes_candidate = true});

@@ -11,7 +11,8 @@ enum class CandidateEnd { promoted, refused, unavailable, gone };
 // Tries the fields by the table of behaviour.md, "PUT". The caller has the credential's turn and has saved the candidate.
 Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, const Fields& candidate, Trigger trigger);
 
-// After a crash: one that was sent is tried once more, one that was not is dropped. True when the provider was asked.
+// After a crash: one that was sent is tried once more, one that was not is dropped. False when the stored
+// fields are the ones to check now.
 Task<bool> settle_candidate(Checker& checker, const StoredCredential& credential);
 
 // Which lane the fields belong to; null when none is known.

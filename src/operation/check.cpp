@@ -27,7 +27,10 @@ bool is_origin_changed(const Checker& checker, const StoredCredential& credentia
 CheckState after_local_obstacle(CheckState state, Reason reason, std::optional<WallTime> next_check, WallTime now) {
   state.reason = reason;
   // What the provider refused stays refused, with the tries that it has left.
-  if (state.status == Status::unauthenticated || state.status == Status::missing_permission) return state;
+  if (state.status == Status::unauthenticated || state.status == Status::missing_permission) {
+    if (state.next_check && *state.next_check <= now) state.next_check = next_check;
+    return state;
+  }
   if (state.status != Status::temporarily_unavailable) state.since = now;
   state.status = Status::temporarily_unavailable;
   state.next_check = next_check;
@@ -43,6 +46,13 @@ Task<CheckEnd> record_obstacle(Checker& checker, StoredCredential credential, Re
   co_return end.kind == RecordedEnd::Kind::recorded ? CheckEnd::recorded : CheckEnd::gone;
 }
 
+// What the opening of a breaker does to the stored credentials; tried again by tend_breakers until the store has it.
+Task<> store_opening(Checker& checker, LaneState& lane) {
+  co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
+  co_await checker.store.take_back(lane.lane, *lane.take_back_since, checker.clock.now());
+  lane.take_back_since.reset();
+}
+
 // Tells the breaker what a check found, and does what it then asks for.
 Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& credential, const CheckState& before,
                     const Answer& answer) {
@@ -52,11 +62,10 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
   const WallTime opened_at = lane.breaker.state().opened_at;
   const bool is_first = is_refusal && before.status == Status::ok && before.pending == Pending::none && !before.outcome_unknown;
   if (lane.breaker.record_check(credential.id, now, is_first) == Breaker::Change::opened) {
-    const WallTime since = lane.breaker.window_start(now);
+    lane.take_back_since = lane.breaker.window_start(now);
     checker.log.error("the breaker opened: this provider refuses many logins at once, so none is called UNAUTHENTICATED",
                       {{"provider", lane.lane.provider}, {"environment", lane.lane.environment}});
-    co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
-    co_await checker.store.take_back(lane.lane, since, now);
+    co_await store_opening(checker, lane);
     co_return;
   }
   if (!was_open) co_return;
@@ -150,6 +159,7 @@ Task<CheckEnd> check_now(Checker& checker, CredentialId id) {
 }
 
 Task<> close_breaker(Checker& checker, LaneState& lane) {
+  lane.take_back_since.reset();
   lane.breaker.close();
   checker.log.warning("the breaker closed: this provider's logins are checked again",
                       {{"provider", lane.lane.provider}, {"environment", lane.lane.environment}});
@@ -161,6 +171,7 @@ Task<> tend_breakers(Checker& checker) {
   const auto wait = std::chrono::duration_cast<microseconds>(checker.settings.outage_after);
   for (auto& [key, lane] : checker.lanes) {
     if (!lane.breaker.is_open()) continue;
+    if (lane.take_back_since) co_await store_opening(checker, lane);
     const Instant now = checker.now();
     const Instant before{.wall = now.wall - wait, .steady = now.steady - wait, .process = now.process};
     co_await checker.store.suspect_refused(lane.lane, before, now.wall);

@@ -39,7 +39,8 @@ struct LaneState {
   milliseconds interval;
   LaneLimits limits;
   Breaker breaker;
-  std::optional<WallTime> last_success;  // since the start
+  std::optional<WallTime> last_success;     // since the start
+  std::optional<WallTime> take_back_since;  // the breaker opened, and the store has not been told yet
 };
 
 // One at a time for each credential; who comes meanwhile waits for the end.

@@ -44,13 +44,13 @@ void LaneLimits::leave(Trigger trigger) {
   next->woken.fire();
 }
 
-Task<bool> LaneLimits::take_exchange(SteadyTime deadline) {
+Task<bool> LaneLimits::take_exchange(SteadyTime deadline, ExchangePlace place) {
   const SteadyTime now = clock_.elapsed();
   const SteadyTime at = std::max(now, next_exchange_);
   if (at > deadline) co_return false;
   next_exchange_ = at + gap_;
   if (at > now) co_await clock_.sleep_until(at);
-  co_return true;
+  co_return !(stopping_ && place == ExchangePlace::first);
 }
 
 int LaneLimits::room_for_clock() const {

@@ -10,6 +10,7 @@
 namespace granary {
 
 enum class Trigger { clock, request };
+enum class ExchangePlace { first, later };  // within one check
 
 class LaneLimits {
  public:
@@ -21,7 +22,8 @@ class LaneLimits {
   Task<Entry> enter(Trigger trigger, SteadyTime deadline);
   void leave(Trigger trigger);
   // Waits until the next exchange may be sent; false when that is after the deadline (then none was taken).
-  Task<bool> take_exchange(SteadyTime deadline);
+  // After stop() no check sends its first one; what has begun goes on.
+  Task<bool> take_exchange(SteadyTime deadline, ExchangePlace place = ExchangePlace::first);
   // How many checks the clock may start now.
   int room_for_clock() const;
   std::size_t waiting() const { return waiting_.size(); }

@@ -5,6 +5,7 @@ namespace granary {
 namespace {
 
 constexpr int kTriesMax = 8;
+constexpr seconds kStorePause{1};
 
 // Only what the descriptor shows can be withdrawn, so the copy of the fields is made at most once.
 std::optional<Fields> without(const Fields& fields, const std::vector<std::string>& withdrawn) {
@@ -73,10 +74,24 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
       if (recording.removes_candidate) record.candidate = CandidateChange::remove;
     }
     record.state = end.after;
-    if (!recording.events.empty()) record.events = co_await seal_events(checker, credential, recording.events);
-
     const bool replaces_fields = record.fields.has_value();
-    const Recorded recorded = co_await checker.store.record_check(record);
+    Recorded recorded;
+    bool is_store_failing = false;
+    try {
+      if (!recording.events.empty()) record.events = co_await seal_events(checker, credential, recording.events);
+      recorded = co_await checker.store.record_check(record);
+    } catch (const StoreUnavailable& failure) {
+      // What the provider gave exists nowhere else: it is held here, with the credential's turn, until the store takes it.
+      if (!replaces_fields || checker.stopping) throw;
+      is_store_failing = true;
+      checker.log.error("what a provider gave cannot be stored now; it is held and tried again",
+                        {{"credential", credential.id.text()}, {"provider", credential.provider}, {"error", failure.what()}});
+    }
+    if (is_store_failing) {
+      co_await checker.clock.sleep_until(checker.clock.elapsed() + kStorePause);
+      --tries;
+      continue;
+    }
     if (!recorded.exists) {
       end.kind = RecordedEnd::Kind::gone;
       co_return end;

@@ -38,9 +38,9 @@ Task<> Scheduler::run() {
       }
       co_await tend_breakers(checker_);
       if (now >= next_expiry_) co_await expire();
-    } catch (const StoreUnavailable& failure) {
+    } catch (const std::exception& failure) {
       paused_until_ = now + kPauseAfterFailure;
-      checker_.log.error("the scheduler cannot use the store; it tries again", {{"error", failure.what()}});
+      checker_.log.error("the scheduler could not go on; it tries again", {{"error", failure.what()}});
     }
     co_await checker_.clock.sleep_until(now + (is_busy ? kBusyTick : kTick));
   }

@@ -114,8 +114,9 @@ Task<> SqliteStore::resume_configured(const Lane& lane, WallTime now, millisecon
     db.prepare(
           "UPDATE credential SET next_check = ? + abs(random() % ?), state_version = state_version + 1"
           " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ? AND reason = ?"
-          " AND next_check IS NULL")
-        .bind(now, micros_of(spread), lane.provider, lane.environment, after, end, number_of(Reason::not_configured))
+          " AND next_check IS NULL AND status <> ?")
+        .bind(now, micros_of(spread), lane.provider, lane.environment, after, end, number_of(Reason::not_configured),
+              number_of(Status::unauthenticated))
         .run();
     return end;
   });
@@ -123,11 +124,11 @@ Task<> SqliteStore::resume_configured(const Lane& lane, WallTime now, millisecon
 
 Task<std::int64_t> SqliteStore::accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) {
   co_return co_await writer_.run([&](Connection& db) {
+    // A password whose tries are used up is not tried again for a new address.
     db.prepare(
-          "UPDATE credential SET origin = '', next_check = CASE WHEN leaf_user_id IS NULL THEN NULL ELSE ? + abs(random() % ?) "
-          "END,"
-          " state_version = state_version + 1 WHERE provider = ? AND origin <> ''")
-        .bind(now, micros_of(spread), provider)
+          "UPDATE credential SET origin = '', state_version = state_version + 1, next_check = CASE WHEN leaf_user_id IS NULL OR"
+          " (status = ? AND next_check IS NULL) THEN NULL ELSE ? + abs(random() % ?) END WHERE provider = ? AND origin <> ''")
+        .bind(number_of(Status::unauthenticated), now, micros_of(spread), provider)
         .run();
     return db.changes();
   });

@@ -4,6 +4,11 @@
 
 namespace granary::sqlite {
 
+void configure_library() {
+  // Counting every allocation takes a lock that all threads share; nobody reads the count.
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 std::unique_ptr<Connection> open_for_writing(const std::string& path) {
   auto connection = std::make_unique<Connection>(path, OpenMode::read_write);
   connection->execute(

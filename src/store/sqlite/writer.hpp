@@ -62,6 +62,9 @@ class Writer {
   std::thread thread_;
 };
 
+// Once, before the first connection of the process.
+void configure_library();
+
 // Opens the writer's connection: WAL, synchronous FULL.
 std::unique_ptr<Connection> open_for_writing(const std::string& path);
 
