@@ -221,7 +221,7 @@ class Session {
     if (response.is_secret) wipe(out_);
     if (begin_ == end_) begin_ = end_ = 0;
     if (written && request.defect != Defect::none) co_await linger();
-    co_return written&& keep_alive;
+    co_return (written && keep_alive);
   }
 
   // Closing while the client still sends would destroy the response on its way: take in the rest for a moment.

@@ -106,8 +106,7 @@ Task<bool> note_before_sending(Checker& checker, const Asking& asking, const Sen
   if (!binds && send.one_use_token.empty()) co_return true;
   const std::string digest = send.one_use_token.empty()
                                  ? std::string()
-                                 : checker.sealer.token_digest({credential.owner, credential.provider, credential.id},
-                                                               credential.fields_key, send.one_use_token);
+                                 : checker.sealer.token_digest(scope_of(credential), credential.fields_key, send.one_use_token);
   co_return co_await checker.store.begin_exchange(credential.id, credential.fields_version, origin, digest);
 }
 

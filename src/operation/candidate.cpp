@@ -7,8 +7,8 @@ namespace granary {
 namespace {
 
 std::optional<Fields> open_stored(Checker& checker, const StoredCredential& credential) {
-  const auto packed = checker.sealer.open_fields({credential.owner, credential.provider, credential.id}, credential.fields_key,
-                                                 credential.fields_version, credential.fields);
+  const auto packed =
+      checker.sealer.open_fields(scope_of(credential), credential.fields_key, credential.fields_version, credential.fields);
   return packed ? Fields::unpack(packed->reveal()) : std::nullopt;
 }
 
@@ -80,7 +80,7 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
 }
 
 Task<bool> settle_candidate(Checker& checker, const StoredCredential& credential) {
-  const SealScope scope{.owner = credential.owner, .provider = credential.provider, .credential = credential.id};
+  const SealScope scope = scope_of(credential);
   const auto packed = checker.sealer.open_candidate(scope, credential.fields_key, credential.candidate->fields);
   const auto fields = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
   if (fields && credential.candidate->sent) {

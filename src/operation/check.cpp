@@ -122,7 +122,7 @@ Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
     const WallTime next = spread_next(checker.clock.now(), lane->interval, checker.random);
     co_return co_await record_obstacle(checker, std::move(*credential), Reason::origin_changed, next);
   }
-  const SealScope scope{.owner = credential->owner, .provider = credential->provider, .credential = credential->id};
+  const SealScope scope = scope_of(*credential);
   const auto packed = checker.sealer.open_fields(scope, credential->fields_key, credential->fields_version, credential->fields);
   const auto fields = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
   if (!fields) {

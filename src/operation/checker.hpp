@@ -110,6 +110,11 @@ struct Checker {
   LaneState* find_lane(const std::string& provider, const std::string& environment);
 };
 
+// What a credential's seals are bound to. It refers to the credential.
+inline SealScope scope_of(const StoredCredential& credential) {
+  return {.owner = credential.owner, .provider = credential.provider, .credential = credential.id};
+}
+
 // Reads every provider's parameters and makes the lanes. The error's detail names provider and parameter.
 Result<void> prepare_lanes(Checker& checker, const std::map<Lane, BreakerState>& breakers);
 

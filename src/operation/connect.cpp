@@ -53,7 +53,7 @@ Task<Result<void>> connect_here(Checker& checker, OwnerId owner, LeafUserId user
   credential.provider = provider.short_name();
   credential.environment = lane ? lane->lane.environment : std::string();
   credential.created = now;
-  const SealScope scope{.owner = owner, .provider = credential.provider, .credential = credential.id};
+  const SealScope scope = scope_of(credential);
   credential.fields_key = checker.sealer.new_fields_key(scope, checker.random);
   credential.fields =
       checker.sealer.seal_fields(scope, credential.fields_key, credential.fields_version, fields.pack(), checker.random);
@@ -78,7 +78,7 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
   const Turns::Hold turn(checker.turns, summary->id);
   auto credential = co_await checker.store.find_credential(summary->id);
   if (!credential || credential->leaf_user != user) co_return fail(ErrorCode::not_found);
-  const SealScope scope{.owner = owner, .provider = credential->provider, .credential = credential->id};
+  const SealScope scope = scope_of(*credential);
   if (!checker.sealer.opens_fields_key(scope, credential->fields_key)) {
     // A damaged row: what it sealed is lost already, so it gets a new key for what comes.
     credential->fields_key = checker.sealer.new_fields_key(scope, checker.random);

@@ -14,7 +14,7 @@ Task<bool> expire_some(Checker& checker) {
   const WallTime now = checker.clock.now();
   const std::int64_t events = co_await checker.store.expire_events(day_of(now) - kEventDays, kBatch);
   const std::int64_t unlinked = co_await checker.store.expire_unlinked(now - kUnlinkedKept, kBatch);
-  co_return events < kBatch&& unlinked < kBatch;
+  co_return (events < kBatch && unlinked < kBatch);
 }
 
 }  // namespace granary

@@ -29,8 +29,4 @@ struct Parts {
   TokenVerifier& tokens;
 };
 
-inline SealScope scope_of(const StoredCredential& credential) {
-  return {.owner = credential.owner, .provider = credential.provider, .credential = credential.id};
-}
-
 }  // namespace granary

@@ -28,14 +28,14 @@ std::optional<Fields> fields_to_store(Checker& checker, const Recording& recordi
     return fields;
   }
   const auto& c = recording.credential;
-  const auto packed = checker.sealer.open_fields({c.owner, c.provider, c.id}, c.fields_key, c.fields_version, c.fields);
+  const auto packed = checker.sealer.open_fields(scope_of(c), c.fields_key, c.fields_version, c.fields);
   const auto stored = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
   return stored ? without(*stored, recording.withdrawn) : std::nullopt;
 }
 
 // Seals the fields for the version they will have. A key that does not open any more (a damaged row) gives way to a new one.
 void seal_into(Checker& checker, const StoredCredential& credential, const Fields& fields, CheckRecord& record) {
-  const SealScope scope{.owner = credential.owner, .provider = credential.provider, .credential = credential.id};
+  const SealScope scope = scope_of(credential);
   Sealed key = credential.fields_key;
   if (!checker.sealer.opens_fields_key(scope, key)) {
     key = checker.sealer.new_fields_key(scope, checker.random);

@@ -38,7 +38,7 @@ Task<OpenSegment> find_open_segment(Checker& checker, const StoredCredential& cr
 }  // namespace
 
 Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credential, const std::vector<Event>& events) {
-  const SealScope scope{.owner = credential.owner, .provider = credential.provider, .credential = credential.id};
+  const SealScope scope = scope_of(credential);
   EventsWrite write;
   write.day = day_of(checker.clock.now());
   Sealed events_key = credential.events_key;
