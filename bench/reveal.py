@@ -125,7 +125,7 @@ def main():
     given = arguments.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="granary-bench-"))
     (folder / "granary").mkdir()
-    server = Granary(folder / "granary", {})
+    server = Granary(folder / "granary", {}, ["--threads", "1"])  # as nginx has one worker
     server.prepare()
     server.start()
     nginx = None

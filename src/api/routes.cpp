@@ -47,9 +47,14 @@ std::string_view take_segment(std::string_view& path) {
 
 // Fills the call's path arguments when the path is one of the pattern's.
 bool matches(std::string_view pattern, std::string_view path, const Catalog& catalog, Call& call) {
+  // What comes before the first argument, in one comparison.
+  const std::string_view fixed = pattern.substr(0, pattern.find('{'));
+  if (!path.starts_with(fixed)) return false;
+  if (fixed.size() == pattern.size()) return path.size() == pattern.size();
+  pattern.remove_prefix(fixed.size() - 1);
+  path.remove_prefix(fixed.size() - 1);
   std::string_view user;
   while (!pattern.empty() && !path.empty()) {
-    if (pattern.front() != '/' || path.front() != '/') return false;
     const std::string_view expected = take_segment(pattern), segment = take_segment(path);
     if (expected == "{leafUserId}") {
       if (segment.empty()) return false;
@@ -62,7 +67,7 @@ bool matches(std::string_view pattern, std::string_view path, const Catalog& cat
     }
   }
   if (!pattern.empty() || !path.empty()) return false;
-  if (!user.empty()) call.user = LeafUserId::parse(user);
+  call.user = LeafUserId::parse(user);
   return true;
 }
 
@@ -73,16 +78,11 @@ struct Match {
 
 Match find_route(std::string_view method, std::string_view path, const Catalog& catalog, Call& call) {
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  Match match;
-  for (const Route& route : kRoutes) {
-    if (!matches(route.pattern, path, catalog, call)) continue;
-    match.path_known = true;
-    if (route.method == (method == "HEAD" ? "GET" : method)) {
-      match.route = &route;
-      return match;
-    }
-  }
-  return match;
+  if (method == "HEAD") method = "GET";
+  for (const Route& route : kRoutes)
+    if (route.method == method && matches(route.pattern, path, catalog, call)) return {.route = &route, .path_known = true};
+  const auto knows = [&](const Route& route) { return matches(route.pattern, path, catalog, call); };
+  return {.path_known = std::ranges::any_of(kRoutes, knows)};
 }
 
 std::string allowed_methods(std::string_view path, const Catalog& catalog, Call& call) {
@@ -130,35 +130,33 @@ class Handler {
   Handler(Parts& parts, const Catalog& catalog, LoginLimit& logins, Log& log, Metrics& metrics)
       : parts_(parts), catalog_(catalog), logins_(logins), log_(log), counter_(metrics) {}
 
+  // The request boundary: the one place where what broke becomes an answer.
   Task<http::Response> operator()(http::Request& request) {
     Call call{.parts = parts_, .logins = logins_, .request = request, .owner = {}};
     std::string_view route = "none";
-    http::Response response = co_await respond(call, route);
-    response.fixed_headers = kFixedHeaders;
-    counter_.count(route, static_cast<unsigned>(response.status));
-    co_return response;
-  }
-
- private:
-  // The request boundary: the one place where what broke becomes an answer.
-  Task<http::Response> respond(Call& call, std::string_view& route) {
     Error error{.code = ErrorCode::internal};
+    std::optional<http::Response> response;
     try {
       auto result = co_await answer(call, catalog_, route);
-      if (result) co_return std::move(*result);
-      error = std::move(result.error());
+      if (result) response = std::move(*result);
+      else error = std::move(result.error());
     } catch (const StoreUnavailable& failure) {
       log_.error("the store cannot be used", {{"error", failure.what()}});
       error.code = ErrorCode::store_unavailable;
     } catch (const std::exception& failure) {
       log_.error("a request failed", {{"route", route}, {"error", failure.what()}});
     }
-    http::Response response = problem(error, call.request.path);
-    if (error.code == ErrorCode::method_not_allowed)
-      response.headers.emplace_back("Allow", allowed_methods(call.request.path, catalog_, call));
-    co_return response;
+    if (!response) {
+      response = problem(error, request.path);
+      if (error.code == ErrorCode::method_not_allowed)
+        response->headers.emplace_back("Allow", allowed_methods(request.path, catalog_, call));
+    }
+    response->fixed_headers = kFixedHeaders;
+    counter_.count(route, static_cast<unsigned>(response->status));
+    co_return std::move(*response);
   }
 
+ private:
   Parts& parts_;
   const Catalog& catalog_;
   LoginLimit& logins_;

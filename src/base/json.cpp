@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include "base/encoding.hpp"
 
@@ -195,18 +196,35 @@ constexpr auto kIsPlain = [] {
   return plain;
 }();
 
+// The same of eight bytes at once (each line finds the bytes that are not).
+bool all_plain(const char* bytes) {
+  constexpr std::uint64_t kEach = 0x0101010101010101, kHigh = kEach * 0x80;
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, sizeof word);
+  const std::uint64_t quote = word ^ (kEach * '"'), backslash = word ^ (kEach * '\\');
+  const std::uint64_t odd = ((word - kEach * 0x20) & ~word) | ((quote - kEach) & ~quote) | ((backslash - kEach) & ~backslash);
+  return (odd & kHigh) == 0;
+}
+
+// How many bytes at the front stand as they are.
+std::size_t plain_prefix(std::string_view text) {
+  std::size_t size = 0;
+  while (text.size() - size >= 8 && all_plain(text.data() + size)) size += 8;
+  while (size < text.size() && kIsPlain[static_cast<unsigned char>(text[size])]) ++size;
+  return size;
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
   constexpr std::string_view kHexDigits = "0123456789abcdef";
   out += '"';
-  std::size_t plain = 0;  // start of the run that needs no escape
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (kIsPlain[static_cast<unsigned char>(c)]) [[likely]]
-      continue;
-    out.append(text, plain, i - plain);
-    plain = i + 1;
+  while (true) {
+    const std::size_t plain = plain_prefix(text);
+    out.append(text, 0, plain);
+    if (plain == text.size()) break;
+    const char c = text[plain];
+    text.remove_prefix(plain + 1);
     switch (c) {
       case '"': out += "\\\""; break;
       case '\\': out += "\\\\"; break;
@@ -221,7 +239,6 @@ void append_json_string(std::string& out, std::string_view text) {
         out += kHexDigits[static_cast<unsigned char>(c) & 15];
     }
   }
-  out.append(text, plain, text.size() - plain);
   out += '"';
 }
 

@@ -43,15 +43,19 @@ struct Toolbox {
   Cipher gcm{EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr)};
   // One for each direction: changing direction or cipher would set a context up anew.
   CipherContext sealing{EVP_CIPHER_CTX_new()}, opening{EVP_CIPHER_CTX_new()};
+  // Has `usual_key` set up already.
+  CipherContext opening_usual{EVP_CIPHER_CTX_new()};
+  Plaintext usual_key;
   Hash sha256{EVP_MD_fetch(nullptr, "SHA256", nullptr)};
   HashContext hash{EVP_MD_CTX_new()};
   Mac hmac{EVP_MAC_fetch(nullptr, "HMAC", nullptr)};
   MacContext mac{hmac ? EVP_MAC_CTX_new(hmac.get()) : nullptr};
 
   Toolbox() {
-    require(gcm && sealing && opening && sha256 && hash && mac, "an algorithm is missing");
+    require(gcm && sealing && opening && opening_usual && sha256 && hash && mac, "an algorithm is missing");
     require(EVP_EncryptInit_ex2(sealing.get(), gcm.get(), nullptr, nullptr, nullptr) == 1, "GCM context");
-    require(EVP_DecryptInit_ex2(opening.get(), gcm.get(), nullptr, nullptr, nullptr) == 1, "GCM context");
+    for (auto* context : {opening.get(), opening_usual.get()})
+      require(EVP_DecryptInit_ex2(context, gcm.get(), nullptr, nullptr, nullptr) == 1, "GCM context");
   }
 };
 
@@ -85,26 +89,46 @@ std::string seal(std::string_view key, std::string_view plain, std::string_view 
   return sealed;
 }
 
-std::optional<Plaintext> open(std::string_view key, std::string_view sealed, std::string_view associated) {
-  check(key.size() == kKeyBytes, "AEAD key length");
+namespace {
+
+// `key` is null when `context` has it already.
+std::optional<Plaintext> open_in(EVP_CIPHER_CTX* context, const unsigned char* key, std::string_view sealed,
+                                 std::string_view associated) {
   if (sealed.size() < kNonceBytes + kTagBytes) return std::nullopt;
-  auto& tools = toolbox();
   const std::size_t size = sealed.size() - kNonceBytes - kTagBytes;
   const std::string_view cipher = sealed.substr(kNonceBytes, size);
   std::array<unsigned char, kTagBytes> tag{};
   std::copy_n(in(sealed) + kNonceBytes + size, kTagBytes, tag.data());
+  const std::array<OSSL_PARAM, 2> parameters = {
+      OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag.data(), tag.size()), OSSL_PARAM_construct_end()};
   std::string plain(size, '\0');
-  auto* context = tools.opening.get();
   int written = 0;
-  require(EVP_DecryptInit_ex2(context, nullptr, in(key), in(sealed), nullptr) == 1, "GCM init");
+  require(EVP_DecryptInit_ex2(context, nullptr, key, in(sealed), parameters.data()) == 1, "GCM init");
   require(EVP_DecryptUpdate(context, nullptr, &written, in(associated), static_cast<int>(associated.size())) == 1, "GCM aad");
   require(EVP_DecryptUpdate(context, out(plain), &written, in(cipher), static_cast<int>(size)) == 1, "GCM update");
-  require(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, kTagBytes, tag.data()) == 1, "GCM tag");
   if (EVP_DecryptFinal_ex(context, out(plain) + written, &written) != 1) {
     wipe(plain);
     return std::nullopt;
   }
   return Plaintext(std::move(plain));
+}
+
+}  // namespace
+
+std::optional<Plaintext> open(std::string_view key, std::string_view sealed, std::string_view associated) {
+  check(key.size() == kKeyBytes, "AEAD key length");
+  return open_in(toolbox().opening.get(), in(key), sealed, associated);
+}
+
+std::optional<Plaintext> open_with_usual_key(std::string_view key, std::string_view sealed, std::string_view associated) {
+  check(key.size() == kKeyBytes, "AEAD key length");
+  auto& tools = toolbox();
+  auto* context = tools.opening_usual.get();
+  if (!equal_constant_time(tools.usual_key.reveal(), key)) {
+    require(EVP_DecryptInit_ex2(context, nullptr, in(key), nullptr, nullptr) == 1, "GCM key");
+    tools.usual_key = Plaintext(std::string(key));
+  }
+  return open_in(context, nullptr, sealed, associated);
 }
 
 std::string encrypt_cbc(std::string_view key, std::string_view initialization_vector, std::string_view plain) {

@@ -73,7 +73,9 @@ Plaintext Fields::pack() const {
 }
 
 std::optional<Fields> Fields::unpack(std::string_view packed) {
+  constexpr std::size_t kUsualCount = 8;
   Fields fields;
+  fields.fields_.reserve(kUsualCount);
   while (!packed.empty()) {
     std::string_view name, value;
     if (!take(packed, name) || !take(packed, value)) return std::nullopt;

@@ -2,20 +2,19 @@
 
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/status.hpp>
 #include <charconv>
 
-#include "base/encoding.hpp"
 #include "base/plaintext.hpp"
 #include "http/misbehave.hpp"
+#include "http/request_parser.hpp"
 
 namespace granary::http {
 
 namespace {
 
 namespace beast_http = boost::beast::http;
-using Parser = beast_http::request_parser<beast_http::string_body>;
 using boost::system::error_code;
 
 constexpr auto kQuiet = asio::as_tuple(use_task);  // errors as values: a closed connection is no exception
@@ -24,8 +23,6 @@ std::string_view reason_phrase(int status) {
   const auto text = beast_http::obsolete_reason(static_cast<beast_http::status>(status));
   return {text.data(), text.size()};
 }
-
-std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
 // The Date header's value; made once a second by each thread.
 const std::string& http_date() {
@@ -75,50 +72,28 @@ void write_head_and_body(std::string& out, const Response& response, std::string
   if (has_body && method != "HEAD") out += response.body;
 }
 
-// http://host/path?query as a proxy would send it, or /path?query.
-void split_target(std::string_view target, Request& request) {
-  if (target.starts_with("http://") || target.starts_with("https://")) {
-    const auto slash = target.find('/', target.find("://") + 3);
-    target = slash == std::string_view::npos ? "/" : target.substr(slash);
+// A connection keeps its buffers for the next request, but not what one large body or page needed.
+void keep_small(std::string& buffer) {
+  constexpr std::size_t kKept = 16 * 1024;
+  if (buffer.capacity() > kKept) buffer = std::string();
+}
+
+void clear(Request& request) {
+  request.defect = Defect::none;
+  for (std::string* text :
+       {&request.method, &request.path, &request.query, &request.authorization, &request.content_type, &request.body}) {
+    text->clear();
+    keep_small(*text);
   }
-  const auto mark = target.find('?');
-  request.path = target.substr(0, mark);
-  request.query = mark == std::string_view::npos ? "" : target.substr(mark + 1);
-}
-
-void take_head(const Parser& parser, Request& request) {
-  const auto& head = parser.get();
-  request.method = view(head.method_string());
-  split_target(view(head.target()), request);
-  request.authorization = view(head[beast_http::field::authorization]);
-  request.content_type = view(head[beast_http::field::content_type]);
-  for (const auto& field : head)
-    if (field.name() == beast_http::field::unknown)
-      request.other_headers.emplace_back(view(field.name_string()), view(field.value()));
-}
-
-// A client of HTTP/1.0 knows no interim answer (RFC 9110, section 10.1.1).
-bool asks_to_continue(const Parser& parser) {
-  return parser.is_header_done() && parser.get().version() >= 11 &&
-         equal_ignoring_case(view(parser.get()[beast_http::field::expect]), "100-continue");
-}
-
-// RFC 9112 forms that the parser lets through and that two readers could understand in two ways.
-bool is_ambiguous(const Parser& parser) {
-  const auto& head = parser.get();
-  const bool both = head.count(beast_http::field::transfer_encoding) > 0 && head.count(beast_http::field::content_length) > 0;
-  const auto coding = head[beast_http::field::transfer_encoding];
-  const bool odd_coding = !coding.empty() && !equal_ignoring_case(view(coding), "chunked");
-  const bool host_missing = head.version() >= 11 && head.count(beast_http::field::host) != 1;
-  return both || odd_coding || host_missing || head.count(beast_http::field::content_length) > 1 ||
-         head.count(beast_http::field::transfer_encoding) > 1 || head.count(beast_http::field::authorization) > 1;
+  request.other_headers.clear();
 }
 
 template <class Stream>
 class Session {
  public:
-  Session(Stream& stream, std::string peer, SessionContext context)
-      : stream_(stream), peer_(std::move(peer)), context_(context) {}
+  Session(Stream& stream, std::string peer, SessionContext context) : stream_(stream), context_(context) {
+    request_.peer = std::move(peer);
+  }
 
   Task<> run() {
     bool going = true;
@@ -127,37 +102,44 @@ class Session {
 
   Task<> refuse(const Response& response) {
     write_head_and_body(out_, response, "GET", false);
-    co_await write();
+    if (write_some() && sent_ < out_.size()) co_await write_rest();
   }
 
  private:
   void set_deadline(std::chrono::seconds wait) { context_.connection.deadline = std::chrono::steady_clock::now() + wait; }
 
-  // False at the end of the connection.
-  Task<bool> fill() {
+  // Where the next bytes go.
+  asio::mutable_buffer room() {
     if (buffer_.size() - end_ < kReadBytes) {
       buffer_.erase(0, begin_);
       end_ -= begin_;
       begin_ = 0;
       buffer_.resize(end_ + kReadBytes);
     }
-    const auto [error, size] =
-        co_await stream_.async_read_some(asio::buffer(buffer_.data() + end_, buffer_.size() - end_), kQuiet);
-    end_ += size;
-    co_return !error && size > 0;
+    return {buffer_.data() + end_, buffer_.size() - end_};
   }
 
-  Task<bool> write() {
+  // Sends what the socket takes at once: nearly always the whole response, and there is nothing to wait for.
+  // False when the connection has failed.
+  bool write_some() {
+    sent_ = 0;
+    if constexpr (std::is_same_v<Stream, Socket>) {
+      error_code error;
+      sent_ = stream_.send(asio::buffer(out_), 0, error);
+      return !error || error == asio::error::would_block;
+    }
+    return true;
+  }
+
+  Task<bool> write_rest() {
     set_deadline(kWriteTimeout);
-    const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(out_), kQuiet);
+    const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(out_) + sent_, kQuiet);
     co_return !error;
   }
 
   // Reads one request. False when the connection ended before it was whole.
   Task<bool> read(Request& request, bool& keep_alive) {
-    Parser parser;
-    parser.header_limit(kHeadBytesMax);
-    parser.body_limit(kBodyBytesMax);
+    RequestParser parser(request);
     std::size_t head_bytes = 0;
     bool continued = false, begun = begin_ < end_;
     set_deadline(begun ? kHeadTimeout : kIdleTimeout);
@@ -171,9 +153,8 @@ class Session {
         begin_ += taken;
         if (was_head) head_bytes += taken;
         if (was_head && (parser.is_header_done() || error == beast_http::error::body_limit)) {
-          take_head(parser, request);
           set_deadline(kBodyTimeout);
-          if (is_ambiguous(parser)) request.defect = Defect::malformed;
+          if (parser.is_ambiguous()) request.defect = Defect::malformed;
         }
         if (error == beast_http::error::need_more || (!error && taken == 0)) break;
         if (error && request.defect == Defect::none)
@@ -186,23 +167,24 @@ class Session {
         request.defect = Defect::malformed;
         co_return true;
       }
-      if (asks_to_continue(parser) && !std::exchange(continued, true)) {
+      if (parser.asks_to_continue() && !std::exchange(continued, true)) {
         out_ = "HTTP/1.1 100 Continue\r\n\r\n";
-        if (!co_await write()) co_return false;
+        if (!write_some() || (sent_ < out_.size() && !co_await write_rest())) co_return false;
         set_deadline(kBodyTimeout);
       }
-      if (!co_await fill()) co_return false;
+      const auto [error, size] = co_await stream_.async_read_some(room(), kQuiet);
+      if (error || size == 0) co_return false;
+      end_ += size;
       if (!std::exchange(begun, true)) set_deadline(kHeadTimeout);
     }
-    request.body = std::move(parser.get().body());
     keep_alive = parser.keep_alive();
     co_return true;
   }
 
   // False when the connection is to be closed.
   Task<bool> serve_one() {
-    Request request;
-    request.peer = peer_;
+    Request& request = request_;
+    clear(request);
     bool keep_alive = false;
     context_.connection.is_reading = true;
     if (!co_await read(request, keep_alive)) co_return false;
@@ -212,14 +194,20 @@ class Session {
     keep_alive = keep_alive && request.defect == Defect::none && !context_.stopping;
     write_head_and_body(out_, response, request.method, keep_alive);
     if (response.is_secret) wipe(response.body);
+    const bool had_body = !request.body.empty();
     wipe(request.body);
     if (response.delivery != Delivery::whole) {
       co_await misbehave(stream_, response.delivery, out_, context_.connection);
       co_return false;
     }
-    const bool written = co_await write();
+    const bool written = write_some() && (sent_ == out_.size() || co_await write_rest());
     if (response.is_secret) wipe(out_);
-    if (begin_ == end_) begin_ = end_ = 0;
+    keep_small(out_);
+    if (begin_ == end_) {
+      if (had_body) wipe(buffer_.data(), end_);  // it may have held a login
+      begin_ = end_ = 0;
+      keep_small(buffer_);
+    }
     if (written && request.defect != Defect::none) co_await linger();
     co_return (written && keep_alive);
   }
@@ -240,11 +228,12 @@ class Session {
   static constexpr std::size_t kReadBytes = 4096;
 
   Stream& stream_;
-  std::string peer_;
   SessionContext context_;
+  Request request_;  // kept from one to the next, for its strings' memory
   std::string buffer_;
   std::size_t begin_ = 0, end_ = 0;  // unread bytes of buffer_
   std::string out_;
+  std::size_t sent_ = 0;  // bytes of out_
 };
 
 template <class Stream>
@@ -258,6 +247,8 @@ Task<> serve_stream(Stream& stream, std::string peer, bool over_limit, SessionCo
 
 Task<> serve_connection(Socket& socket, std::string peer, bool over_limit, SessionContext context) {
   context.connection.deadline = std::chrono::steady_clock::now() + kHeadTimeout;
+  error_code ignored;
+  socket.non_blocking(true, ignored);
   if (!context.options.tls) {
     co_await serve_stream(socket, std::move(peer), over_limit, context);
     co_return;

@@ -80,7 +80,7 @@ std::optional<Plaintext> Sealer::unwrap(std::string_view associated, const Seale
   std::memcpy(&version, wrapped.bytes.data(), kVersionBytes);
   const auto found = ring_.find(version);
   if (found == ring_.end()) return std::nullopt;
-  return crypto::open(found->second.reveal(), std::string_view(wrapped.bytes).substr(kVersionBytes), associated);
+  return crypto::open_with_usual_key(found->second.reveal(), std::string_view(wrapped.bytes).substr(kVersionBytes), associated);
 }
 
 Sealed Sealer::new_fields_key(const SealScope& scope, Random& random) const {

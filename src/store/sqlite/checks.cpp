@@ -88,7 +88,7 @@ CheckState read_state(const Statement& row, int first) {
 }
 
 Task<std::optional<StoredCredential>> SqliteStore::find_credential(CredentialId id) {
-  auto row = reader_.prepare(
+  auto row = reader_.fresh().prepare(
       "SELECT id, owner_id, leaf_user_id, provider, environment, created, fields_version, state_version, link_version, fields,"
       " fields_key, events_key, origin, spending, candidate, candidate_sent, status, since, reason, last_checked, next_check,"
       " pending, pending_wall, pending_steady, pending_process, refusals, outages, outage_wall, outage_steady, outage_process,"
@@ -120,17 +120,17 @@ Task<std::vector<CredentialId>> SqliteStore::list_due(const Lane& lane, WallTime
     rows.bind(lane.provider, lane.environment, bound, limit);
     while (rows.step()) ids.push_back(rows.id<CredentialId>(0));
   };
-  collect(reader_.prepare(
+  collect(reader_.fresh().prepare(
               "SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check <= ? ORDER BY next_check LIMIT ?"),
           now);
   // Beyond any wait possible: the clock was ahead when these were written.
-  collect(reader_.prepare("SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check > ? LIMIT ?"),
+  collect(reader_.fresh().prepare("SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check > ? LIMIT ?"),
           horizon);
   co_return ids;
 }
 
 Task<std::optional<CredentialId>> SqliteStore::find_probe(const Lane& lane) {
-  auto row = reader_.prepare(
+  auto row = reader_.fresh().prepare(
       "SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check IS NOT NULL ORDER BY"
       " next_check LIMIT 1");
   co_return row.bind(lane.provider, lane.environment).step() ? std::optional(row.id<CredentialId>(0)) : std::nullopt;

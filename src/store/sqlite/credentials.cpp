@@ -75,14 +75,15 @@ Task<Result<void>> SqliteStore::add_credential(const StoredCredential& credentia
 }
 
 Task<std::optional<RevealedRow>> SqliteStore::find_revealed(OwnerId owner, LeafUserId user, std::string_view provider) {
-  auto row = reader_.prepare(
+  reader_.share_snapshot(co_await asio::this_coro::executor);
+  auto row = reader_.fresh().prepare(
       "SELECT id, provider, status, created, fields_version, fields, fields_key FROM credential"
       " WHERE leaf_user_id = ? AND provider = ? AND owner_id = ?");
   co_return row.bind(user, provider, owner).step() ? std::optional(read_revealed(row)) : std::nullopt;
 }
 
 Task<std::vector<RevealedRow>> SqliteStore::list_revealed(OwnerId owner, LeafUserId user) {
-  auto rows = reader_.prepare(
+  auto rows = reader_.fresh().prepare(
       "SELECT id, provider, status, created, fields_version, fields, fields_key FROM credential"
       " WHERE leaf_user_id = ? AND owner_id = ?");
   rows.bind(user, owner);
@@ -92,7 +93,7 @@ Task<std::vector<RevealedRow>> SqliteStore::list_revealed(OwnerId owner, LeafUse
 }
 
 Task<std::optional<CredentialSummary>> SqliteStore::find_summary(OwnerId owner, LeafUserId user, std::string_view provider) {
-  auto row = reader_.prepare(
+  auto row = reader_.fresh().prepare(
       "SELECT id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check FROM credential"
       " WHERE leaf_user_id = ? AND provider = ? AND owner_id = ?");
   co_return row.bind(user, provider, owner).step() ? std::optional(read_summary(row)) : std::nullopt;
@@ -114,14 +115,14 @@ Task<Page<CredentialSummary>> SqliteStore::list_summaries(std::optional<OwnerId>
   };
   Page<CredentialSummary> result;
   {
-    auto count = reader_.prepare_text("SELECT count(*)" + where);
+    auto count = reader_.fresh().prepare_text("SELECT count(*)" + where);
     bind_filter(count);
     count.step();
     result.total = count.integer(0);
   }
-  auto rows =
-      reader_.prepare_text("SELECT id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check" +
-                           where + " ORDER BY since DESC, id LIMIT ? OFFSET ?");
+  auto rows = reader_.fresh().prepare_text(
+      "SELECT id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check" + where +
+      " ORDER BY since DESC, id LIMIT ? OFFSET ?");
   bind_filter(rows);
   rows.bind(page.size, page.offset());
   while (rows.step()) result.items.push_back(read_summary(rows));

@@ -18,7 +18,7 @@ SegmentRow read_segment(const Statement& row) {
 }  // namespace
 
 Task<std::optional<SegmentRow>> SqliteStore::find_last_segment(CredentialId id, std::int32_t day) {
-  auto row = reader_.prepare(
+  auto row = reader_.fresh().prepare(
       "SELECT day, number, count, data FROM event_segment WHERE credential = (SELECT row FROM credential WHERE id = ?) AND day = "
       "?"
       " ORDER BY number DESC LIMIT 1");
@@ -27,20 +27,20 @@ Task<std::optional<SegmentRow>> SqliteStore::find_last_segment(CredentialId id, 
 
 Task<std::optional<std::int32_t>> SqliteStore::find_content(CredentialId id, std::string_view digest) {
   const Sealed blob = as_blob(digest);
-  auto row = reader_.prepare(
+  auto row = reader_.fresh().prepare(
       "SELECT number FROM event_content WHERE credential = (SELECT row FROM credential WHERE id = ?) AND digest = ?");
   co_return row.bind(id, blob).step() ? std::optional(static_cast<std::int32_t>(row.integer(0))) : std::nullopt;
 }
 
 Task<std::int32_t> SqliteStore::next_content_number(CredentialId id) {
-  auto row = reader_.prepare(
+  auto row = reader_.fresh().prepare(
       "SELECT coalesce(max(number), 0) + 1 FROM event_content WHERE credential = (SELECT row FROM credential WHERE id = ?)");
   row.bind(id).step();
   co_return static_cast<std::int32_t>(row.integer(0));
 }
 
 Task<EventCounts> SqliteStore::count_events(CredentialId id, std::int32_t first_day) {
-  auto row = reader_.prepare(
+  auto row = reader_.fresh().prepare(
       "SELECT coalesce(sum(count), 0), coalesce(sum(CASE WHEN day = ?2 THEN count END), 0) FROM event_segment"
       " WHERE credential = (SELECT row FROM credential WHERE id = ?1) AND day >= ?2");
   row.bind(id, first_day).step();
@@ -55,7 +55,7 @@ Task<std::vector<SegmentRow>> SqliteStore::list_segments(CredentialId id, std::i
                                                        : "SELECT day, number, count, data FROM event_segment WHERE credential = "
                                                          "(SELECT row FROM credential WHERE id = ?) AND day >= ?"
                                                          " ORDER BY day, number";
-  auto rows = reader_.prepare(sql);
+  auto rows = reader_.fresh().prepare(sql);
   rows.bind(id, first_day);
   std::vector<SegmentRow> segments;
   std::int64_t passed = 0;
@@ -70,7 +70,7 @@ Task<std::vector<SegmentRow>> SqliteStore::list_segments(CredentialId id, std::i
 }
 
 Task<std::optional<ContentRow>> SqliteStore::read_content(CredentialId id, std::int32_t number) {
-  auto row = reader_.prepare(
+  auto row = reader_.fresh().prepare(
       "SELECT number, data FROM event_content WHERE credential = (SELECT row FROM credential WHERE id = ?) AND number = ?");
   if (!row.bind(id, number).step()) co_return std::nullopt;
   co_return ContentRow{.number = static_cast<std::int32_t>(row.integer(0)), .data = {row.blob(1)}};

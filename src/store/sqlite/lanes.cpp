@@ -37,7 +37,7 @@ std::int64_t batch_end(Connection& db, const Lane& lane, std::int64_t after) {
 
 Task<std::map<Lane, BreakerState>> SqliteStore::load_breakers() {
   std::map<Lane, BreakerState> breakers;
-  auto rows = reader_.prepare("SELECT provider, environment, opened_at, successes FROM breaker");
+  auto rows = reader_.fresh().prepare("SELECT provider, environment, opened_at, successes FROM breaker");
   while (rows.step())
     breakers[{rows.text(0), rows.text(1)}] = {
         .open = true, .opened_at = rows.time(2), .successes = static_cast<std::int32_t>(rows.integer(3))};
@@ -136,7 +136,7 @@ Task<std::int64_t> SqliteStore::accept_new_origin(std::string_view provider, Wal
 
 Task<std::vector<StatusCount>> SqliteStore::count_by_status() {
   std::vector<StatusCount> counts;
-  auto rows = reader_.prepare(
+  auto rows = reader_.fresh().prepare(
       "SELECT provider, status, count(*) FROM credential WHERE leaf_user_id IS NOT NULL GROUP BY provider, status");
   while (rows.step())
     counts.push_back({.provider = rows.text(0), .status = static_cast<Status>(rows.integer(1)), .count = rows.integer(2)});

@@ -2,7 +2,7 @@
 // thread. The methods stand in several files, by noun: settings_and_owners, users, links, credentials, checks, lanes, events.
 #pragma once
 
-#include "store/sqlite/writer.hpp"
+#include "store/sqlite/reader.hpp"
 #include "store/store.hpp"
 
 namespace granary::sqlite {
@@ -71,7 +71,7 @@ class SqliteStore final : public Store {
   Task<std::int64_t> expire_unlinked(WallTime before, std::int64_t limit) override;
 
  private:
-  Connection reader_;
+  Reader reader_;
   Writer& writer_;
 };
 

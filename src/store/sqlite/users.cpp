@@ -164,7 +164,9 @@ Task<bool> SqliteStore::delete_user(OwnerId owner, LeafUserId id) {
   });
 }
 
-Task<std::optional<LeafUser>> SqliteStore::find_user(OwnerId owner, LeafUserId id) { co_return load_user(reader_, owner, id); }
+Task<std::optional<LeafUser>> SqliteStore::find_user(OwnerId owner, LeafUserId id) {
+  co_return load_user(reader_.fresh(), owner, id);
+}
 
 Task<Page<LeafUser>> SqliteStore::list_users(OwnerId owner, const UserFilter& filter, const std::vector<UserSort>& sort,
                                              PageRequest page) {
@@ -188,12 +190,12 @@ Task<Page<LeafUser>> SqliteStore::list_users(OwnerId owner, const UserFilter& fi
 
   Page<LeafUser> result;
   {
-    auto count = reader_.prepare_text("SELECT count(*)" + where);
+    auto count = reader_.fresh().prepare_text("SELECT count(*)" + where);
     bind_filter(count);
     count.step();
     result.total = count.integer(0);
   }
-  auto rows = reader_.prepare_text(std::string("SELECT ") + kUserColumns + where + order + " LIMIT ? OFFSET ?");
+  auto rows = reader_.fresh().prepare_text(std::string("SELECT ") + kUserColumns + where + order + " LIMIT ? OFFSET ?");
   bind_filter(rows);
   rows.bind(page.size, page.offset());
   while (rows.step()) result.items.push_back(read_user(rows));

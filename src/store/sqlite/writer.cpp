@@ -80,6 +80,7 @@ void Writer::loop() {
     }
     const auto begin = std::chrono::steady_clock::now();
     write_group(group);
+    commits_.fetch_add(1, std::memory_order_release);
     if (on_commit_) on_commit_(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     for (Job& job : group) job.done(job.error);
     group.clear();

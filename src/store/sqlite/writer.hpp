@@ -2,6 +2,7 @@
 // commits and checkpoints.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -38,6 +39,8 @@ class Writer {
     }
   }
   std::size_t queue_length();
+  // How many groups were written. Moves before any of a group is acknowledged; readable from every thread.
+  std::uint64_t commits() const { return commits_.load(std::memory_order_acquire); }
 
  private:
   using Work = std::move_only_function<void(Connection&)>;
@@ -59,6 +62,7 @@ class Writer {
   std::condition_variable changed_;
   std::deque<Job> queue_;
   bool stopping_ = false;
+  std::atomic<std::uint64_t> commits_ = 0;
   std::thread thread_;
 };
 
