@@ -94,20 +94,26 @@ Verdict out_of_time() {
   return verdict;
 }
 
+// Longer than any call and the commit of its answer; after that a claim whose process died is free.
+Claim claim_for(const Checker& checker) {
+  constexpr seconds kCommit{30};
+  return {.process = checker.process, .lasts = checker.settings.timeout + kCommit};
+}
+
 // Durably, before anything is sent: to whom the credential is bound, and what is about to be spent.
-Task<bool> note_before_sending(Checker& checker, const Asking& asking, const Send& send, bool is_first) {
+Task<Begun> note_before_sending(Checker& checker, const Asking& asking, const Send& send, bool is_first) {
   const StoredCredential& credential = asking.credential;
   if (asking.shown == ShownFields::candidate) {
-    if (!is_first && send.one_use_token.empty()) co_return true;
-    co_return co_await checker.store.mark_candidate_sent(credential.id);
+    if (!is_first && send.one_use_token.empty()) co_return Begun::yes;
+    co_return co_await checker.store.mark_candidate_sent(credential.id, claim_for(checker));
   }
   const std::string origin = asking.lane.base_url->origin();
   const bool binds = is_first && credential.origin != origin;
-  if (!binds && send.one_use_token.empty()) co_return true;
+  if (!binds && send.one_use_token.empty()) co_return Begun::yes;
   const std::string digest = send.one_use_token.empty()
                                  ? std::string()
                                  : checker.sealer.token_digest(scope_of(credential), credential.fields_key, send.one_use_token);
-  co_return co_await checker.store.begin_exchange(credential.id, credential.fields_version, origin, digest);
+  co_return co_await checker.store.begin_exchange(credential.id, credential.fields_version, origin, digest, claim_for(checker));
 }
 
 }  // namespace
@@ -139,8 +145,8 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
       step = out_of_time();
       break;
     }
-    if (!co_await note_before_sending(checker, asking, *send, is_first)) {
-      asked.outcome = AskOutcome::gone;
+    if (const Begun begun = co_await note_before_sending(checker, asking, *send, is_first); begun != Begun::yes) {
+      asked.outcome = begun == Begun::gone ? AskOutcome::gone : AskOutcome::claimed;
       co_return asked;
     }
     send->request.deadline = deadline;

@@ -12,6 +12,7 @@ enum class AskOutcome {
   not_sent,  // no slot, or no exchange allowed, within the time: nothing happened
   stopping,  // the server stops: nothing happened
   gone,      // the row is gone or its fields were replaced before anything was sent
+  claimed,   // another process is asking: its answer will count
 };
 
 struct Asked {

@@ -42,9 +42,10 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
                                             .trigger = trigger});
     if (asked.outcome == AskOutcome::gone) co_return CandidateEnd::gone;
     if (asked.outcome == AskOutcome::stopping) co_return CandidateEnd::unavailable;
+    const bool is_unsent = asked.outcome == AskOutcome::not_sent || asked.outcome == AskOutcome::claimed;
     // One that a crash interrupted may have been accepted already: it waits for a try that is sent.
-    if (asked.outcome == AskOutcome::not_sent && credential.candidate) co_return CandidateEnd::unavailable;
-    if (asked.outcome == AskOutcome::not_sent) asked.verdict.answer.reason = Reason::rate_limited;
+    if (is_unsent && credential.candidate) co_return CandidateEnd::unavailable;
+    if (is_unsent) asked.verdict.answer.reason = Reason::rate_limited;
   } else {
     asked.verdict.answer.reason = Reason::not_configured;
   }

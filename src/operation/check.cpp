@@ -136,7 +136,8 @@ Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
   switch (asked.outcome) {
     case AskOutcome::answered: break;
     case AskOutcome::gone: co_return co_await checker.store.find_credential(id) ? CheckEnd::recorded : CheckEnd::gone;
-    case AskOutcome::stopping: co_return CheckEnd::not_sent;
+    case AskOutcome::stopping:
+    case AskOutcome::claimed: co_return CheckEnd::not_sent;
     case AskOutcome::not_sent:
       if (trigger == Trigger::request) co_await checker.store.record_not_sent(id, Reason::rate_limited, checker.clock.now());
       co_return CheckEnd::not_sent;

@@ -20,7 +20,7 @@ Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, S
   Asked asked =
       co_await ask_provider(checker, {.credential = credential, .lane = lane, .fields = fields, .trigger = Trigger::request});
   const Instant now = checker.now();
-  if (asked.outcome == AskOutcome::stopping) co_return RecordedEnd::Kind::recorded;
+  if (asked.outcome == AskOutcome::stopping || asked.outcome == AskOutcome::claimed) co_return RecordedEnd::Kind::recorded;
   if (asked.outcome == AskOutcome::gone) co_return RecordedEnd::Kind::gone;
   NextState next_state;
   if (asked.outcome == AskOutcome::not_sent) {

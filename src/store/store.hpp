@@ -83,6 +83,19 @@ struct StatusCount {
   std::int64_t count;
 };
 
+// The right to spend what may be spent once: one process has it, for as long as a call and its commit can take. A store
+// that a single process opens keeps it by that alone; one that several share writes it into the row, by its own clock.
+struct Claim {
+  std::int64_t process = 0;
+  milliseconds lasts{};
+};
+
+enum class Begun {
+  yes,
+  gone,     // the row is gone or its fields were replaced: nothing may be sent
+  claimed,  // another process may be spending it at this moment: nothing may be sent now
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -126,16 +139,18 @@ class Store {
   virtual Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, WallTime horizon, std::int64_t limit) = 0;
   // The linked credential of a lane that has waited longest, for probing while the breaker is open.
   virtual Task<std::optional<CredentialId>> find_probe(const Lane& lane) = 0;
-  // Before anything is sent: binds the origin and notes which one-use token is about to be spent (empty: none).
-  // False when the row is gone or its fields were replaced: then nothing may be sent.
-  virtual Task<bool> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
-                                    std::string_view token_digest) = 0;
+  // Before anything is sent: binds the origin and, where a one-use token is about to be spent (a digest is given), claims
+  // the row and notes which one.
+  virtual Task<Begun> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
+                                     std::string_view token_digest, const Claim& claim) = 0;
+  // Ends the claim where it clears the spending note or the candidate.
   virtual Task<Recorded> record_check(const CheckRecord& record) = 0;
   // A check that could not be sent in time: the reason, and due at once, but for a refused login, which keeps its place.
   virtual Task<> record_not_sent(CredentialId id, Reason reason, WallTime now) = 0;
   // PUT: keeps the new fields beside the stored ones. False when the row is gone.
   virtual Task<bool> save_candidate(CredentialId id, const Sealed& fields) = 0;
-  virtual Task<bool> mark_candidate_sent(CredentialId id) = 0;
+  // Claims the row too: a candidate's token is spent like a stored one.
+  virtual Task<Begun> mark_candidate_sent(CredentialId id, const Claim& claim) = 0;
   // At start: candidates that were never sent are dropped; the credentials of the others are due at once.
   virtual Task<> recover_candidates(WallTime now) = 0;
 

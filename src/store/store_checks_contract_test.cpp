@@ -127,9 +127,9 @@ TEST_P(StoreChecksContract, DeletedMeanwhileNothingComesBack) {
   ASSERT_TRUE(run(store_.delete_credential(owner_, user, "valley")));
   EXPECT_FALSE(run(store_.record_check(late)).exists);
   EXPECT_FALSE(exists(id));
-  EXPECT_FALSE(run(store_.begin_exchange(id, 1, "https://a.example", "digest")));
+  EXPECT_EQ(run(store_.begin_exchange(id, 1, "https://a.example", "digest", claim_)), Begun::gone);
   EXPECT_FALSE(run(store_.save_candidate(id, {"x"})));
-  EXPECT_FALSE(run(store_.mark_candidate_sent(id)));
+  EXPECT_EQ(run(store_.mark_candidate_sent(id, claim_)), Begun::gone);
   run(store_.record_not_sent(id, Reason::rate_limited, at(1)));
 }
 
@@ -137,16 +137,16 @@ TEST_P(StoreChecksContract, BeforeAnythingIsSentItIsNoted) {
   const CredentialId id = add_credential(owner_, add_user(owner_));
   const std::int64_t version = load(id).fields_version;
   EXPECT_EQ(load(id).origin, "");
-  ASSERT_TRUE(run(store_.begin_exchange(id, version, "https://a.example", "digest")));
+  ASSERT_EQ(run(store_.begin_exchange(id, version, "https://a.example", "digest", claim_)), Begun::yes);
   EXPECT_EQ(load(id).origin, "https://a.example");
   EXPECT_EQ(load(id).spending, "digest");
-  ASSERT_TRUE(run(store_.begin_exchange(id, version, "https://a.example", "")));
+  ASSERT_EQ(run(store_.begin_exchange(id, version, "https://a.example", "", claim_)), Begun::yes);
   EXPECT_EQ(load(id).spending, "digest") << "a request that spends nothing says nothing of the token";
   CheckRecord record = record_for(load(id));
   record.fields = Sealed{"replaced"};
   ASSERT_TRUE(run(store_.record_check(record)).fields_kept);
   EXPECT_EQ(load(id).spending, "digest");
-  EXPECT_FALSE(run(store_.begin_exchange(id, version, "https://b.example", "other")))
+  EXPECT_EQ(run(store_.begin_exchange(id, version, "https://b.example", "other", claim_)), Begun::gone)
       << "the fields were replaced: nothing may be sent";
   EXPECT_EQ(load(id).origin, "https://a.example");
   EXPECT_EQ(load(id).spending, "digest");
@@ -159,13 +159,13 @@ TEST_P(StoreChecksContract, BeforeAnythingIsSentItIsNoted) {
 TEST_P(StoreChecksContract, CandidatesStandBesideTheStoredFields) {
   const LeafUserId user = add_user(owner_);
   const CredentialId id = add_credential(owner_, user);
-  EXPECT_FALSE(run(store_.mark_candidate_sent(id))) << "there is none";
+  EXPECT_EQ(run(store_.mark_candidate_sent(id, claim_)), Begun::gone) << "there is none";
   ASSERT_TRUE(run(store_.save_candidate(id, {"candidate"})));
   ASSERT_TRUE(load(id).candidate);
   EXPECT_EQ(load(id).candidate->fields.bytes, "candidate");
   EXPECT_FALSE(load(id).candidate->sent);
   EXPECT_EQ(run(store_.find_revealed(owner_, user, "valley"))->fields.bytes, "sealed fields") << "GET never shows it";
-  ASSERT_TRUE(run(store_.mark_candidate_sent(id)));
+  ASSERT_EQ(run(store_.mark_candidate_sent(id, claim_)), Begun::yes);
   EXPECT_TRUE(load(id).candidate->sent);
   ASSERT_TRUE(run(store_.save_candidate(id, {"another"})));
   EXPECT_FALSE(load(id).candidate->sent) << "another one was not sent yet";
@@ -190,7 +190,7 @@ TEST_P(StoreChecksContract, AfterACrashSentCandidatesAreDueAndOthersAreDropped) 
                      sent = add_with_state(state_of(Status::ok, 0, 9'000));
   ASSERT_TRUE(run(store_.save_candidate(unsent, {"a"})));
   ASSERT_TRUE(run(store_.save_candidate(sent, {"b"})));
-  ASSERT_TRUE(run(store_.mark_candidate_sent(sent)));
+  ASSERT_EQ(run(store_.mark_candidate_sent(sent, claim_)), Begun::yes);
   run(store_.recover_candidates(at(10)));
   EXPECT_FALSE(load(unsent).candidate);
   ASSERT_TRUE(load(sent).candidate);

@@ -136,14 +136,15 @@ Task<std::optional<CredentialId>> SqliteStore::find_probe(const Lane& lane) {
   co_return row.bind(lane.provider, lane.environment).step() ? std::optional(row.id<CredentialId>(0)) : std::nullopt;
 }
 
-Task<bool> SqliteStore::begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
-                                       std::string_view token_digest) {
+// One process at a time opens the folder (base/data_folder): that is the claim on every row in it.
+Task<Begun> SqliteStore::begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
+                                        std::string_view token_digest, const Claim&) {
   const std::optional<Sealed> digest = token_digest.empty() ? std::nullopt : std::optional(as_blob(token_digest));
   co_return co_await writer_.run([&](Connection& db) {
     db.prepare("UPDATE credential SET origin = ?, spending = coalesce(?, spending) WHERE id = ? AND fields_version = ?")
         .bind(origin, digest, id, fields_version)
         .run();
-    return db.changes() > 0;
+    return db.changes() > 0 ? Begun::yes : Begun::gone;
   });
 }
 
@@ -190,10 +191,10 @@ Task<bool> SqliteStore::save_candidate(CredentialId id, const Sealed& fields) {
   });
 }
 
-Task<bool> SqliteStore::mark_candidate_sent(CredentialId id) {
+Task<Begun> SqliteStore::mark_candidate_sent(CredentialId id, const Claim&) {
   co_return co_await writer_.run([&](Connection& db) {
     db.prepare("UPDATE credential SET candidate_sent = 1 WHERE id = ? AND candidate IS NOT NULL").bind(id).run();
-    return db.changes() > 0;
+    return db.changes() > 0 ? Begun::yes : Begun::gone;
   });
 }
 
