@@ -26,11 +26,12 @@ LAYERS = {
     "api": {"domain", "http", "operation"},
     "cli": {"config", "domain", "http", "operation"},
     "sandbox": {"domain", "crypto", "http"},
+    "simulation": {"domain", "crypto", "http", "sealing", "store", "provider", "operation", "scheduler"},
 }
 
 # operation/ headers that name store, sealing and provider: for operation/*.cpp, main, the scheduler's loop and tests.
 INTERNAL_HEADERS = {"parts.hpp", "checker.hpp", "ask_provider.hpp", "recording.hpp", "candidate.hpp"}
-MAY_USE_INTERNAL = {"operation", "scheduler", ""}
+MAY_USE_INTERNAL = {"operation", "scheduler", "simulation", ""}
 
 # A simulation runs this code on its own clock, store and provider: nothing here may wait or look at time by itself.
 SIMULATED = {"domain", "provider", "sealing", "operation", "scheduler"}

@@ -146,8 +146,9 @@ class StoreContract : public testing::TestWithParam<StoreKind> {
 
 // Implemented beside each store.
 std::unique_ptr<StoreHolder> make_sqlite_store();
+std::unique_ptr<StoreHolder> make_memory_store();
 
-inline const auto kStoreKinds = testing::Values(StoreKind{"sqlite", make_sqlite_store});
+inline const auto kStoreKinds = testing::Values(StoreKind{"sqlite", make_sqlite_store}, StoreKind{"memory", make_memory_store});
 inline std::string name_of_kind(const testing::TestParamInfo<StoreKind>& info) { return info.param.name; }
 
 }  // namespace granary

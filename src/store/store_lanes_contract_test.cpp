@@ -174,7 +174,8 @@ TEST_P(StoreLanesContract, AnAcceptedOriginIsForgottenAndAskedAgain) {
   const CredentialId bound = add_with_state(state_of(Status::ok, 0, 90'000)),
                      unbound = add_with_state(state_of(Status::ok, 0, 90'000)),
                      other = add_with_state(state_of(Status::ok, 0, 90'000), "sentera");
-  for (const CredentialId id : {bound, other}) ASSERT_EQ(run(store_.begin_exchange(id, 1, "https://a.example", "", claim_)), Begun::yes);
+  for (const CredentialId id : {bound, other})
+    ASSERT_EQ(run(store_.begin_exchange(id, 1, "https://a.example", "", claim_)), Begun::yes);
   EXPECT_EQ(run(store_.accept_new_origin("valley", at(10), seconds(60))), 1);
   EXPECT_EQ(load(bound).origin, "");
   EXPECT_LE(*load(bound).state.next_check, at(70));

@@ -1,0 +1,42 @@
+// Faults that the simulation plants in the code it runs, one at a time, to prove that it would find them. Each is asked for
+// in one place. Only the simulation's build has them: in the product the answer is a constant no.
+#pragma once
+
+namespace granary {
+
+enum class Fault {
+  none,
+  // In the code of the product.
+  token_sent_before_it_is_noted,
+  spending_never_noted,
+  confirmed_at_once,
+  elapsed_time_not_looked_at,
+  outage_counts_as_refusal,
+  two_checks_at_once,
+  answer_dropped_while_store_fails,
+  lost_answer_forgotten,
+  new_token_not_stored,
+  lost_race_taken_for_a_refusal,
+  events_left_out,
+  no_next_check_after_an_outage,
+  refused_candidate_stored,
+  recorded_on_what_was_loaded,
+  // In the simulation's store.
+  fields_version_not_compared,
+  link_not_compared,
+  deleted_row_written_back,
+  acknowledged_before_it_is_kept,
+  claim_not_looked_at,
+  claim_shorter_than_the_call,
+  second_credential_accepted,
+  count,
+};
+
+#ifdef GRANARY_PLANTED_FAULTS
+inline thread_local Fault planted_fault = Fault::none;
+inline bool is_planted(Fault fault) { return planted_fault == fault; }
+#else
+constexpr bool is_planted(Fault) { return false; }
+#endif
+
+}  // namespace granary

@@ -1,0 +1,286 @@
+// What checks read and record in the simulation's store, and lanes as a whole.
+#include <algorithm>
+
+#include "simulation/memory_store.hpp"
+
+namespace granary::simulation {
+
+namespace {
+
+constexpr std::int64_t kBatch = 200;
+
+bool is_in(const CredentialEntry& entry, const Lane& lane) {
+  return entry.row.provider == lane.provider && entry.row.environment == lane.environment;
+}
+
+void set_status(CheckState& state, Status status, Reason reason, WallTime now) {
+  state.status = status;
+  state.reason = reason;
+  state.since = now;
+}
+
+void save_events(CredentialEntry& entry, const EventsWrite& events) {
+  if (events.events_key) entry.row.events_key = *events.events_key;
+  for (const SegmentWrite& segment : events.segments)
+    entry.segments[{segment.day, segment.number}] = {
+        .day = segment.day, .number = segment.number, .count = segment.count, .data = segment.data};
+  for (const ContentWrite& content : events.contents)
+    entry.contents[content.number] = {.digest = content.digest, .last_day = events.day, .data = content.data};
+  for (const std::int32_t number : events.used_contents)
+    entry.contents[number].last_day = std::max(entry.contents[number].last_day, events.day);
+}
+
+void save_fields(CredentialEntry& entry, const CheckRecord& record) {
+  StoredCredential& row = entry.row;
+  if (record.fields) {
+    row.fields = *record.fields;
+    ++row.fields_version;
+  }
+  if (record.fields_key) row.fields_key = *record.fields_key;
+  if (record.environment) row.environment = *record.environment;
+  if (record.origin) row.origin = *record.origin;
+  if (record.clears_spending) row.spending.clear();
+  if (record.candidate == CandidateChange::remove) row.candidate.reset();
+  if (record.clears_spending || record.candidate == CandidateChange::remove) entry.claimed_by.reset();
+}
+
+}  // namespace
+
+bool MemoryStore::claim(CredentialEntry& entry, const Claim& claim) {
+  if (!db_.now) return true;
+  const SteadyTime now = db_.now();
+  const bool is_free = !entry.claimed_by || *entry.claimed_by == claim.process || entry.claimed_until <= now;
+  if (!is_free && !is_planted(Fault::claim_not_looked_at)) return false;
+  entry.claimed_by = claim.process;
+  entry.claimed_until = now + (is_planted(Fault::claim_shorter_than_the_call) ? milliseconds(500) : claim.lasts);
+  return true;
+}
+
+WallTime MemoryStore::spread(WallTime now, milliseconds width) {
+  db_.spread_seed = db_.spread_seed * 6364136223846793005ULL + 1442695040888963407ULL;
+  const auto micros = std::max<std::int64_t>(width.count() * 1000, 1);
+  return now + microseconds(static_cast<std::int64_t>((db_.spread_seed >> 16) % static_cast<std::uint64_t>(micros)));
+}
+
+// Checks.
+
+Task<std::optional<StoredCredential>> MemoryStore::find_credential(CredentialId id) {
+  co_await before_read();
+  const CredentialEntry* entry = db_.find(id);
+  co_return entry ? std::optional(entry->row) : std::nullopt;
+}
+
+Task<std::vector<CredentialId>> MemoryStore::list_due(const Lane& lane, WallTime now, WallTime horizon, std::int64_t limit) {
+  std::vector<std::pair<WallTime, CredentialId>> due;
+  std::vector<CredentialId> ids;
+  for (const auto& [id, entry] : db_.credentials) {
+    if (!is_in(entry, lane) || !entry.row.state.next_check) continue;
+    if (*entry.row.state.next_check <= now) due.emplace_back(*entry.row.state.next_check, id);
+    else if (*entry.row.state.next_check > horizon) ids.push_back(id);
+  }
+  std::ranges::sort(due);
+  if (due.size() > static_cast<std::size_t>(limit)) due.resize(static_cast<std::size_t>(limit));
+  ids.insert(ids.begin(), due.size(), CredentialId());
+  std::ranges::transform(due, ids.begin(), &std::pair<WallTime, CredentialId>::second);
+  co_return ids;
+}
+
+Task<std::optional<CredentialId>> MemoryStore::find_probe(const Lane& lane) {
+  std::optional<std::pair<WallTime, CredentialId>> first;
+  for (const auto& [id, entry] : db_.credentials)
+    if (is_in(entry, lane) && entry.row.state.next_check) {
+      const std::pair candidate(*entry.row.state.next_check, id);
+      if (!first || candidate < *first) first = candidate;
+    }
+  co_return first ? std::optional(first->second) : std::nullopt;
+}
+
+Task<Begun> MemoryStore::begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
+                                        std::string_view token_digest, const Claim& claim_given) {
+  co_return co_await write(
+      [this, id, fields_version, origin = std::string(origin), digest = std::string(token_digest), claim_given] {
+        CredentialEntry* entry = db_.find(id);
+        if (!entry || entry->row.fields_version != fields_version) return Begun::gone;
+        if (!digest.empty() && !claim(*entry, claim_given)) return Begun::claimed;
+        entry->row.origin = origin;
+        if (!digest.empty()) entry->row.spending = digest;
+        return Begun::yes;
+      });
+}
+
+Task<Recorded> MemoryStore::record_check(const CheckRecord& given) {
+  co_return co_await write([this, record = given] {
+    Recorded recorded;
+    CredentialEntry* entry = db_.find(record.id);
+    if (!entry && is_planted(Fault::deleted_row_written_back) && record.fields) {
+      CredentialEntry back;
+      back.row.id = record.id;
+      entry = &db_.credentials.emplace(record.id, std::move(back)).first->second;
+    }
+    if (!entry) return recorded;
+    const CredentialEntry before = *entry;
+    recorded.exists = true;
+    recorded.fields_kept = entry->row.fields_version == record.fields_version || is_planted(Fault::fields_version_not_compared);
+    if (recorded.fields_kept) {
+      save_fields(*entry, record);
+      const bool same_link = entry->row.link_version == record.link_version || is_planted(Fault::link_not_compared);
+      recorded.state_kept = same_link && entry->row.state_version == record.state_version;
+    }
+    if (recorded.state_kept) {
+      if (record.state) {
+        entry->row.state = *record.state;
+        ++entry->row.state_version;
+      }
+      if (record.events) save_events(*entry, *record.events);
+    }
+    if (db_.observer) db_.observer->recorded(before, record, recorded, *entry, process_);
+    return recorded;
+  });
+}
+
+Task<> MemoryStore::record_not_sent(CredentialId id, Reason reason, WallTime now) {
+  co_await write([this, id, reason, now] {
+    CredentialEntry* entry = db_.find(id);
+    if (!entry || !entry->row.leaf_user) return;
+    entry->row.state.reason = reason;
+    if (entry->row.state.status != Status::unauthenticated) entry->row.state.next_check = now;
+    ++entry->row.state_version;
+  });
+}
+
+Task<bool> MemoryStore::save_candidate(CredentialId id, const Sealed& fields) {
+  co_return co_await write([this, id, fields] {
+    CredentialEntry* entry = db_.find(id);
+    if (!entry || !entry->row.leaf_user) return false;
+    entry->row.candidate = Candidate{.fields = fields};
+    if (db_.observer) db_.observer->candidate_saved(*entry);
+    return true;
+  });
+}
+
+Task<Begun> MemoryStore::mark_candidate_sent(CredentialId id, const Claim& claim_given) {
+  co_return co_await write([this, id, claim_given] {
+    CredentialEntry* entry = db_.find(id);
+    if (!entry || !entry->row.candidate) return Begun::gone;
+    if (!claim(*entry, claim_given)) return Begun::claimed;
+    entry->row.candidate->sent = true;
+    return Begun::yes;
+  });
+}
+
+Task<> MemoryStore::recover_candidates(WallTime now) {
+  co_await write([this, now] {
+    for (auto& [id, entry] : db_.credentials) {
+      if (entry.row.candidate && !entry.row.candidate->sent) entry.row.candidate.reset();
+      if (entry.row.candidate && entry.row.leaf_user) entry.row.state.next_check = now;
+    }
+  });
+}
+
+// Lanes as a whole.
+
+Task<std::map<Lane, BreakerState>> MemoryStore::load_breakers() { co_return db_.breakers; }
+
+Task<> MemoryStore::save_breaker(const Lane& lane, const BreakerState& state) {
+  co_await write([&] {
+    if (state.open) db_.breakers[lane] = state;
+    else db_.breakers.erase(lane);
+  });
+}
+
+Task<> MemoryStore::take_back(const Lane& lane, WallTime since, WallTime now) {
+  co_await write([&] {
+    for (auto& [id, entry] : db_.credentials) {
+      CheckState& state = entry.row.state;
+      const bool is_bad = state.status == Status::unauthenticated || state.status == Status::missing_permission;
+      if (!is_in(entry, lane) || !entry.row.leaf_user || !is_bad || !state.turned_by_check || state.since < since) continue;
+      set_status(state, Status::temporarily_unavailable, Reason::provider_refuses_many, now);
+      state.suspected = true;
+      state.turned_by_check = false;
+      state.refusals = 0;
+      state.next_check = now;
+      ++entry.row.state_version;
+    }
+  });
+}
+
+Task<std::int64_t> MemoryStore::suspect_refused(const Lane& lane, const Instant& before, WallTime now) {
+  co_return co_await write([&] {
+    std::int64_t changed = 0;
+    for (auto& [id, entry] : db_.credentials) {
+      CheckState& state = entry.row.state;
+      if (!is_in(entry, lane) || !entry.row.leaf_user || state.status != Status::ok || state.pending == Pending::none) continue;
+      const Instant& since = *state.pending_since;
+      const bool is_old = since.wall <= before.wall && (since.process != before.process || since.steady <= before.steady);
+      if (!is_old || changed == kBatch) continue;
+      set_status(state, Status::temporarily_unavailable, Reason::provider_refuses_many, now);
+      state.suspected = true;
+      ++entry.row.state_version;
+      ++changed;
+    }
+    return changed;
+  });
+}
+
+Task<> MemoryStore::respread(const Lane& lane, WallTime now, milliseconds width) {
+  co_await write([&] {
+    for (auto& [id, entry] : db_.credentials) {
+      if (!is_in(entry, lane) || !entry.row.leaf_user || !entry.row.state.next_check) continue;
+      entry.row.state.next_check = spread(now, width);
+      entry.row.state.pending = Pending::none;
+      entry.row.state.pending_since.reset();
+      ++entry.row.state_version;
+    }
+  });
+}
+
+Task<> MemoryStore::mark_not_configured(const Lane& lane, WallTime now) {
+  co_await write([&] {
+    for (auto& [id, entry] : db_.credentials) {
+      if (!is_in(entry, lane) || !entry.row.leaf_user || entry.row.state.status != Status::ok) continue;
+      set_status(entry.row.state, Status::temporarily_unavailable, Reason::not_configured, now);
+      entry.row.state.next_check.reset();
+      ++entry.row.state_version;
+    }
+  });
+}
+
+Task<> MemoryStore::resume_configured(const Lane& lane, WallTime now, milliseconds width) {
+  co_await write([&] {
+    for (auto& [id, entry] : db_.credentials) {
+      CheckState& state = entry.row.state;
+      if (!is_in(entry, lane) || !entry.row.leaf_user || state.reason != Reason::not_configured || state.next_check ||
+          state.status == Status::unauthenticated)
+        continue;
+      state.next_check = spread(now, width);
+      ++entry.row.state_version;
+    }
+  });
+}
+
+Task<std::int64_t> MemoryStore::accept_new_origin(std::string_view provider, WallTime now, milliseconds width) {
+  co_return co_await write([&] {
+    std::int64_t changed = 0;
+    for (auto& [id, entry] : db_.credentials) {
+      CheckState& state = entry.row.state;
+      if (entry.row.provider != provider || entry.row.origin.empty()) continue;
+      entry.row.origin.clear();
+      const bool is_used_up = state.status == Status::unauthenticated && !state.next_check;
+      state.next_check = !entry.row.leaf_user || is_used_up ? std::nullopt : std::optional(spread(now, width));
+      ++entry.row.state_version;
+      ++changed;
+    }
+    return changed;
+  });
+}
+
+Task<std::vector<StatusCount>> MemoryStore::count_by_status() {
+  std::map<std::pair<std::string, Status>, std::int64_t> counts;
+  for (const auto& [id, entry] : db_.credentials)
+    if (entry.row.leaf_user) ++counts[{entry.row.provider, entry.row.state.status}];
+  std::vector<StatusCount> out;
+  for (const auto& [key, count] : counts) out.push_back({.provider = key.first, .status = key.second, .count = count});
+  co_return out;
+}
+
+}  // namespace granary::simulation

@@ -1,0 +1,123 @@
+// The simulation's store: one node's door to the shared database. The same contract suite as the product's stores holds
+// for it; the product never links it.
+#pragma once
+
+#include "domain/planted.hpp"
+#include "simulation/database.hpp"
+
+namespace granary::simulation {
+
+// What a node's calls meet on their way: waits and failures. A failure after a write has been made loses only its answer.
+class StoreWeather {
+ public:
+  virtual ~StoreWeather() = default;
+  virtual Task<> before_read() = 0;
+  virtual Task<> before_write() = 0;
+  virtual Task<> after_write() = 0;
+};
+
+class MemoryStore final : public Store {
+ public:
+  // `weather` may be null: then every call is made at once. `process` is told to the observer.
+  MemoryStore(Database& database, StoreWeather* weather, std::int64_t process)
+      : db_(database), weather_(weather), process_(process) {}
+
+  Task<std::optional<std::string>> find_setting(std::string_view name) override;
+  Task<> save_setting(std::string_view name, std::string_view value) override;
+  Task<std::optional<Sealed>> find_day_key(std::int32_t day) override;
+  Task<Sealed> ensure_day_key(std::int32_t day, const Sealed& wrapped) override;
+
+  Task<Result<void>> add_owner(const Owner& owner) override;
+  Task<std::optional<Owner>> find_owner(std::string_view email) override;
+  Task<std::optional<Owner>> find_owner(OwnerId id) override;
+  Task<Result<void>> set_password(std::string_view email, std::string_view password_hash) override;
+
+  Task<Result<void>> add_user(const LeafUser& user, const LinkChange& links) override;
+  Task<Result<LeafUser>> change_user(OwnerId owner, LeafUserId id, const LeafUserChange& change, const LinkChange& links,
+                                     WallTime now) override;
+  Task<bool> delete_user(OwnerId owner, LeafUserId id) override;
+  Task<std::optional<LeafUser>> find_user(OwnerId owner, LeafUserId id) override;
+  Task<Page<LeafUser>> list_users(OwnerId owner, const UserFilter& filter, const std::vector<UserSort>& sort,
+                                  PageRequest page) override;
+
+  Task<Result<void>> add_credential(const StoredCredential& credential) override;
+  Task<std::optional<RevealedRow>> find_revealed(OwnerId owner, LeafUserId user, std::string_view provider) override;
+  Task<std::vector<RevealedRow>> list_revealed(OwnerId owner, LeafUserId user) override;
+  Task<std::optional<CredentialSummary>> find_summary(OwnerId owner, LeafUserId user, std::string_view provider) override;
+  Task<Page<CredentialSummary>> list_summaries(std::optional<OwnerId> owner, const CredentialFilter& filter,
+                                               PageRequest page) override;
+  Task<bool> delete_credential(OwnerId owner, LeafUserId user, std::string_view provider) override;
+
+  Task<std::optional<StoredCredential>> find_credential(CredentialId id) override;
+  Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, WallTime horizon, std::int64_t limit) override;
+  Task<std::optional<CredentialId>> find_probe(const Lane& lane) override;
+  Task<Begun> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin, std::string_view token_digest,
+                             const Claim& claim) override;
+  Task<Recorded> record_check(const CheckRecord& record) override;
+  Task<> record_not_sent(CredentialId id, Reason reason, WallTime now) override;
+  Task<bool> save_candidate(CredentialId id, const Sealed& fields) override;
+  Task<Begun> mark_candidate_sent(CredentialId id, const Claim& claim) override;
+  Task<> recover_candidates(WallTime now) override;
+
+  Task<std::map<Lane, BreakerState>> load_breakers() override;
+  Task<> save_breaker(const Lane& lane, const BreakerState& state) override;
+  Task<> take_back(const Lane& lane, WallTime since, WallTime now) override;
+  Task<std::int64_t> suspect_refused(const Lane& lane, const Instant& before, WallTime now) override;
+  Task<> respread(const Lane& lane, WallTime now, milliseconds spread) override;
+  Task<> mark_not_configured(const Lane& lane, WallTime now) override;
+  Task<> resume_configured(const Lane& lane, WallTime now, milliseconds spread) override;
+  Task<std::int64_t> accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) override;
+  Task<std::vector<StatusCount>> count_by_status() override;
+
+  Task<std::optional<SegmentRow>> find_last_segment(CredentialId id, std::int32_t day) override;
+  Task<std::optional<std::int32_t>> find_content(CredentialId id, std::string_view digest) override;
+  Task<std::int32_t> next_content_number(CredentialId id) override;
+  Task<EventCounts> count_events(CredentialId id, std::int32_t first_day) override;
+  Task<std::vector<SegmentRow>> list_segments(CredentialId id, std::int32_t first_day, Direction direction, PageRequest page,
+                                              std::int64_t& skipped) override;
+  Task<std::optional<ContentRow>> read_content(CredentialId id, std::int32_t number) override;
+
+  Task<std::int64_t> expire_events(std::int32_t before_day, std::int64_t limit) override;
+  Task<std::int64_t> expire_unlinked(WallTime before, std::int64_t limit) override;
+
+ private:
+  Task<> before_read();
+  // Makes a change in one step; what it throws is left undone by itself.
+  template <class Change>
+  auto write(Change change) -> Task<std::invoke_result_t<Change>>;
+  bool claim(CredentialEntry& entry, const Claim& claim);
+  void remove(CredentialId id);
+  WallTime spread(WallTime now, milliseconds width);
+  Result<void> change_links(OwnerId owner, LeafUserId user, const LinkChange& links, WallTime now);
+
+  Database& db_;
+  StoreWeather* weather_;
+  std::int64_t process_;
+};
+
+template <class Change>
+auto MemoryStore::write(Change change) -> Task<std::invoke_result_t<Change>> {
+  if (weather_) co_await weather_->before_write();
+  if (weather_ && is_planted(Fault::acknowledged_before_it_is_kept)) {
+    // Acknowledged first: a crash within the next moment loses it.
+    asio::co_spawn(
+        co_await asio::this_coro::executor,
+        [](StoreWeather& weather, Change late) -> Task<> {
+          for (int i = 0; i < 4; ++i) co_await weather.after_write();
+          late();
+        }(*weather_, change),
+        [](std::exception_ptr) {});
+    if constexpr (std::is_same_v<std::invoke_result_t<Change>, Recorded>)
+      co_return Recorded{.exists = true, .fields_kept = true, .state_kept = true};
+  }
+  if constexpr (std::is_void_v<std::invoke_result_t<Change>>) {
+    change();
+    if (weather_) co_await weather_->after_write();
+  } else {
+    auto result = change();
+    if (weather_) co_await weather_->after_write();
+    co_return result;
+  }
+}
+
+}  // namespace granary::simulation
