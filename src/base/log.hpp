@@ -15,7 +15,7 @@ class logger;
 
 namespace granary {
 
-enum class LogLevel { debug, info, warning, error };
+enum class LogLevel { debug, info, warning, error, none };  // none: nothing is written
 
 struct LogField {
   std::string_view name;

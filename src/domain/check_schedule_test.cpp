@@ -187,17 +187,23 @@ TEST_F(CheckSchedule, AForbiddenLoginIsCheckedEveryInterval) {
   }
 }
 
-TEST_F(CheckSchedule, WhatLiesBeyondAnyWaitIsDueNow) {
-  const milliseconds interval{std::chrono::hours(6)};
+TEST_F(CheckSchedule, NothingWaitsLongerThanItsRule) {
   struct Row {
-    std::int64_t next;
-    bool due;
+    milliseconds interval, confirm_after, refused, other;
   };
-  const Row rows[] = {{-1, true},      {0, true},      {1, false},          {6 * 3'600, false},
-                      {86'400, false}, {86'401, true}, {86'400 * 365, true}};
-  for (const Row& row : rows) EXPECT_EQ(is_due(wall(row.next), wall(0), interval), row.due) << row.next;
-  EXPECT_FALSE(is_due(wall(86'400 * 3), wall(0), std::chrono::days(3)));
-  EXPECT_TRUE(is_due(wall(86'400 * 3 + 1), wall(0), std::chrono::days(3)));
+  using std::chrono::days;
+  using std::chrono::hours;
+  const Row rows[] = {
+      {hours(6), seconds(60), days(1), hours(6)},
+      {seconds(10), seconds(60), days(1), hours(1)},  // a Retry-After is believed up to an hour
+      {seconds(10), hours(2), days(1), hours(2)},
+      {days(3), seconds(60), days(3), days(3)},
+  };
+  for (const Row& row : rows) {
+    const LongestWait wait = longest_wait({.interval = row.interval, .confirm_after = row.confirm_after});
+    EXPECT_EQ(wait.refused, row.refused);
+    EXPECT_EQ(wait.other, row.other);
+  }
 }
 
 // Whatever comes, the next check is neither in the past nor later than any rule allows.
@@ -214,7 +220,8 @@ TEST_F(CheckSchedule, NoRuleWaitsLongerThanTheLongestWait) {
       state = check(state, given, now);
       if (!state.next_check) continue;
       EXPECT_GE(*state.next_check, wall(now));
-      EXPECT_LE(*state.next_check, wall(now) + longest_wait(interval));
+      const LongestWait wait = longest_wait(policy_);
+      EXPECT_LE(*state.next_check, wall(now) + (state.status == Status::unauthenticated ? wait.refused : wait.other));
     }
   }
 }

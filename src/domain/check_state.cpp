@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "domain/planted.hpp"
+
 namespace granary {
 
 namespace {
@@ -33,7 +35,9 @@ void apply_ok(CheckState& state, const Answer& answer, const CheckPolicy& policy
 
 // Refused or forbidden: true once the second one of its kind has come late enough.
 bool is_confirmed(CheckState& state, Pending kind, const CheckPolicy& policy, const Instant& now) {
-  if (state.pending != kind || !state.pending_since) {
+  if (is_planted(Fault::confirmed_at_once)) return true;
+  // From a first one that lies ahead, since the clock was set back, nothing could be counted for as long: it counts anew.
+  if (state.pending != kind || !state.pending_since || state.pending_since->wall > now.wall) {
     state.pending = kind;
     state.pending_since = now;
     return false;
@@ -115,7 +119,7 @@ milliseconds backoff(std::int32_t failures, milliseconds interval, Random& rando
 }
 
 void apply_unavailable(CheckState& state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random) {
-  if (state.outages++ == 0 || !state.outage_since) state.outage_since = now;
+  if (state.outages++ == 0 || !state.outage_since || state.outage_since->wall > now.wall) state.outage_since = now;
   state.reason = answer.reason;
   if (state.status == Status::ok && state.outages >= kOutagesForUnavailable &&
       time_between(*state.outage_since, now) >= policy.outage_after)
@@ -129,6 +133,7 @@ void apply_unavailable(CheckState& state, const Answer& answer, const CheckPolic
     const seconds hold = std::clamp(*answer.retry_after, seconds(0), kRetryAfterMax);
     state.next_check = std::max(*state.next_check, now.wall + hold);
   }
+  if (is_planted(Fault::no_next_check_after_an_outage)) state.next_check.reset();
   ++state.failures;
 }
 
@@ -136,7 +141,7 @@ void apply_unavailable(CheckState& state, const Answer& answer, const CheckPolic
 
 microseconds time_between(const Instant& begin, const Instant& end) {
   microseconds span = end.wall - begin.wall;
-  if (begin.process == end.process) span = std::min(span, end.steady - begin.steady);
+  if (begin.boot == end.boot && !is_planted(Fault::elapsed_time_not_looked_at)) span = std::min(span, end.steady - begin.steady);
   return std::max(span, microseconds(0));
 }
 
@@ -146,7 +151,10 @@ CheckState after_check(CheckState state, const Answer& answer, const CheckPolicy
     case AnswerKind::ok: apply_ok(state, answer, policy, now, random); break;
     case AnswerKind::refused: apply_refused(state, policy, now, random); break;
     case AnswerKind::forbidden: apply_forbidden(state, answer, policy, now, random); break;
-    case AnswerKind::unavailable: apply_unavailable(state, answer, policy, now, random); break;
+    case AnswerKind::unavailable:
+      if (is_planted(Fault::outage_counts_as_refusal)) apply_refused(state, policy, now, random);
+      else apply_unavailable(state, answer, policy, now, random);
+      break;
   }
   return state;
 }
@@ -188,10 +196,9 @@ WallTime spread_next(WallTime now, milliseconds interval, Random& random) {
   return plus(now, interval - milliseconds(static_cast<std::int64_t>(random.below(tenth))));
 }
 
-milliseconds longest_wait(milliseconds interval) { return std::max(interval, kRefusedRetry); }
-
-bool is_due(WallTime next_check, WallTime now, milliseconds interval) {
-  return next_check <= now || next_check > plus(now, longest_wait(interval));
+LongestWait longest_wait(const CheckPolicy& policy) {
+  const milliseconds other = std::max({policy.interval, policy.confirm_after, milliseconds(kRetryAfterMax)});
+  return {.refused = std::max(other, kRefusedRetry), .other = other};
 }
 
 }  // namespace granary

@@ -25,11 +25,11 @@ struct Answer {
 // What the provider is shown: wrong passwords lock accounts, so they are tried a limited number of times.
 enum class LoginKind : std::uint8_t { password, refresh_token };
 
-// A moment by both clocks. Elapsed time counts within one process only.
+// A moment by both clocks. Elapsed time counts within one boot of the machine only.
 struct Instant {
   WallTime wall;
   SteadyTime steady;
-  std::int64_t process = 0;  // random at each start
+  std::int64_t boot = 0;
 };
 
 // The smaller of wall time and elapsed time (a clock that jumps confirms nothing); never negative.
@@ -80,9 +80,11 @@ WallTime refresh_time(WallTime now, seconds lifetime);
 // Somewhere in the last tenth of the interval, so that checks never form a herd and none is late.
 WallTime spread_next(WallTime now, milliseconds interval, Random& random);
 
-// The next check as far as it can be believed: one further ahead than any wait possible is due now.
-bool is_due(WallTime next_check, WallTime now, milliseconds interval);
-// The longest wait that any rule sets.
-milliseconds longest_wait(milliseconds interval);
+// The longest that any rule lets a credential wait. One whose next check lies further ahead is due: the clock was set back.
+struct LongestWait {
+  milliseconds refused;  // UNAUTHENTICATED
+  milliseconds other;
+};
+LongestWait longest_wait(const CheckPolicy& policy);
 
 }  // namespace granary

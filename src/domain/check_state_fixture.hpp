@@ -20,8 +20,8 @@ class CheckStateTest : public testing::Test {
 
   // Both clocks at once, in seconds from the beginning.
   static Instant at(std::int64_t wall) { return at(wall, wall); }
-  static Instant at(std::int64_t wall, std::int64_t steady, std::int64_t process = kProcess) {
-    return {.wall = start() + seconds(wall), .steady = SteadyTime(seconds(1'000'000 + steady)), .process = process};
+  static Instant at(std::int64_t wall, std::int64_t steady, std::int64_t boot = kProcess) {
+    return {.wall = start() + seconds(wall), .steady = SteadyTime(seconds(1'000'000 + steady)), .boot = boot};
   }
   static WallTime start() { return WallTime(std::chrono::days(20'000)); }
   static WallTime wall(std::int64_t offset) { return start() + seconds(offset); }

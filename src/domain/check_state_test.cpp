@@ -223,6 +223,20 @@ TEST_F(StatusTable, ConfirmationCountsTheSmallerOfBothClocks) {
   }
 }
 
+// The simulation found a login asked for a day every confirm_after, and never confirmed.
+TEST_F(StatusTable, AClockSetBackStartsTheTwoAnew) {
+  CheckState state = check(settled(Status::ok), kRefused, at(0, 0));
+  state = check(state, kRefused, at(-86'400, 60));
+  EXPECT_EQ(state.status, Status::ok);
+  EXPECT_EQ(state.next_check, wall(-86'400 + 60));
+  state = check(state, kRefused, at(-86'400 + 60, 120));
+  EXPECT_EQ(state.status, Status::unauthenticated);
+
+  state = check(check(settled(Status::ok), kUnavailable, at(0, 0)), kUnavailable, at(-86'400, 10));
+  state = check(state, kUnavailable, at(-86'400 + 900, 910));
+  EXPECT_EQ(state.status, Status::temporarily_unavailable);
+}
+
 TEST_F(StatusTable, OutageCountsTheSmallerOfBothClocks) {
   struct Row {
     const char* what;

@@ -1,4 +1,4 @@
-// Randomness for tests: the same in each run, different at each call.
+// Randomness for tests and the simulation: the same in each run from the same seed, different at each call.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,8 @@ namespace granary {
 // SplitMix64.
 class FakeRandom final : public Random {
  public:
+  explicit FakeRandom(std::uint64_t seed = 1) : state_(seed) {}
+
   void fill(void* data, std::size_t size) override {
     auto* out = static_cast<char*>(data);
     while (size > 0) {
@@ -27,7 +29,7 @@ class FakeRandom final : public Random {
   }
 
  private:
-  std::uint64_t state_ = 1;
+  std::uint64_t state_;
 };
 
 }  // namespace granary

@@ -1,6 +1,7 @@
 #include "operation/ask_provider.hpp"
 
 #include "base/encoding.hpp"
+#include "domain/planted.hpp"
 #include "provider/redaction.hpp"
 
 namespace granary {
@@ -110,7 +111,7 @@ Task<Begun> note_before_sending(Checker& checker, const Asking& asking, const Se
   const std::string origin = asking.lane.base_url->origin();
   const bool binds = is_first && credential.origin != origin;
   if (!binds && send.one_use_token.empty()) co_return Begun::yes;
-  const std::string digest = send.one_use_token.empty()
+  const std::string digest = send.one_use_token.empty() || is_planted(Fault::spending_never_noted)
                                  ? std::string()
                                  : checker.sealer.token_digest(scope_of(credential), credential.fields_key, send.one_use_token);
   co_return co_await checker.store.begin_exchange(credential.id, credential.fields_version, origin, digest, claim_for(checker));
@@ -145,12 +146,15 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
       step = out_of_time();
       break;
     }
-    if (const Begun begun = co_await note_before_sending(checker, asking, *send, is_first); begun != Begun::yes) {
+    const bool is_noted_late = is_planted(Fault::token_sent_before_it_is_noted);
+    const Begun begun = is_noted_late ? Begun::yes : co_await note_before_sending(checker, asking, *send, is_first);
+    if (begun != Begun::yes) {
       asked.outcome = begun == Begun::gone ? AskOutcome::gone : AskOutcome::claimed;
       co_return asked;
     }
     send->request.deadline = deadline;
     http::Exchange answer = co_await checker.transport.exchange(std::move(send->request));
+    if (is_noted_late) co_await note_before_sending(checker, asking, *send, is_first);
     const WallTime now = checker.clock.now();
     step = flow->next(answer, now);
     exchanges.push_back({now, std::move(answer)});

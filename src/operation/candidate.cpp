@@ -1,5 +1,7 @@
 #include "operation/candidate.hpp"
 
+#include "domain/planted.hpp"
+
 #include "operation/recording.hpp"
 
 namespace granary {
@@ -15,6 +17,7 @@ std::optional<Fields> open_stored(Checker& checker, const StoredCredential& cred
 // behaviour.md, "PUT": never for the worse.
 CandidateEnd judge(AnswerKind answer, Status stored) {
   if (answer == AnswerKind::ok) return CandidateEnd::promoted;
+  if (answer == AnswerKind::refused && is_planted(Fault::refused_candidate_stored)) return CandidateEnd::promoted;
   if (answer == AnswerKind::refused) return CandidateEnd::refused;
   if (stored != Status::ok) return CandidateEnd::promoted;
   return answer == AnswerKind::forbidden ? CandidateEnd::refused : CandidateEnd::unavailable;

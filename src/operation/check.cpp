@@ -1,5 +1,6 @@
 #include "operation/check.hpp"
 
+#include "domain/planted.hpp"
 #include "operation/candidate.hpp"
 #include "operation/recording.hpp"
 
@@ -79,18 +80,19 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
 Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential credential, const Fields& fields, Asked asked) {
   const Instant now = checker.now();
   // A token that an earlier check left noted as spent: its answer never came.
-  const bool was_unknown = credential.state.outcome_unknown || !credential.spending.empty();
+  const bool is_forgotten = is_planted(Fault::lost_answer_forgotten);
+  const bool was_unknown = (credential.state.outcome_unknown || !credential.spending.empty()) && !is_forgotten;
   const Answer answer = asked.verdict.answer;
   const CheckState before = credential.state;
   Recording recording{.credential = std::move(credential),
                       .next_state =
-                          [&, lost = asked.verdict.answer_lost](CheckState state) {
+                          [&, lost = asked.verdict.answer_lost && !is_forgotten](CheckState state) {
                             state.outcome_unknown = state.outcome_unknown || was_unknown;
                             state = after_check(std::move(state), answer, policy_for(checker, lane), now, checker.random);
                             state.outcome_unknown = state.outcome_unknown || lost;
                             return state;
                           },
-                      .fields = updated(fields, asked.verdict.updates),
+                      .fields = is_planted(Fault::new_token_not_stored) ? std::nullopt : updated(fields, asked.verdict.updates),
                       .withdrawn = std::move(asked.verdict.withdrawn),
                       .events = std::move(asked.events),
                       .clears_spending = true};
@@ -174,7 +176,7 @@ Task<> tend_breakers(Checker& checker) {
     if (!lane.breaker.is_open()) continue;
     if (lane.take_back_since) co_await store_opening(checker, lane);
     const Instant now = checker.now();
-    const Instant before{.wall = now.wall - wait, .steady = now.steady - wait, .process = now.process};
+    const Instant before{.wall = now.wall - wait, .steady = now.steady - wait, .boot = now.boot};
     co_await checker.store.suspect_refused(lane.lane, before, now.wall);
   }
 }

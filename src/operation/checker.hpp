@@ -12,6 +12,7 @@
 #include "base/metrics.hpp"
 #include "domain/breaker.hpp"
 #include "domain/descriptor.hpp"
+#include "domain/planted.hpp"
 #include "domain/records.hpp"
 #include "http/transport.hpp"
 #include "operation/lane_limits.hpp"
@@ -47,7 +48,7 @@ struct LaneState {
 class Turns {
  public:
   explicit Turns(Executor executor) : executor_(executor) {}
-  bool is_taken(CredentialId id) const { return running_.contains(id); }
+  bool is_taken(CredentialId id) const { return running_.contains(id) && !is_planted(Fault::two_checks_at_once); }
   // Waits until nobody has the turn; does not take it.
   Task<> wait_free(CredentialId id);
 
@@ -99,14 +100,14 @@ struct Checker {
   Metrics& metrics;
   CheckSettings settings;
 
-  std::int64_t process = 0;                                             // marks elapsed times as this process's
+  std::int64_t process = 0;                                             // whose claims on rows are ours; random
   std::map<std::string, std::unique_ptr<FlowPlan>, std::less<>> plans;  // by provider's short name
   std::map<Lane, LaneState> lanes;
   Turns turns;
   std::map<std::int32_t, Plaintext> day_keys;
   bool stopping = false;
 
-  Instant now() { return {.wall = clock.now(), .steady = clock.elapsed(), .process = process}; }
+  Instant now() { return {.wall = clock.now(), .steady = clock.elapsed(), .boot = clock.boot()}; }
   LaneState* find_lane(const std::string& provider, const std::string& environment);
 };
 

@@ -21,7 +21,11 @@ Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, S
       co_await ask_provider(checker, {.credential = credential, .lane = lane, .fields = fields, .trigger = Trigger::request});
   const Instant now = checker.now();
   if (asked.outcome == AskOutcome::stopping || asked.outcome == AskOutcome::claimed) co_return RecordedEnd::Kind::recorded;
-  if (asked.outcome == AskOutcome::gone) co_return RecordedEnd::Kind::gone;
+  if (asked.outcome == AskOutcome::gone) {
+    // Deleted; or another process was faster, and what it was given is stored.
+    const auto stored = co_await checker.store.find_credential(credential.id);
+    co_return stored ? RecordedEnd::Kind::lost_race : RecordedEnd::Kind::gone;
+  }
   NextState next_state;
   if (asked.outcome == AskOutcome::not_sent) {
     next_state = [&](CheckState state) { return not_asked(std::move(state), Reason::rate_limited, now.wall); };

@@ -13,6 +13,7 @@ using Entry = LaneLimits::Entry;
 // Sleeping takes no time: it moves the clock.
 class FakeClock final : public Clock {
  public:
+  std::int64_t boot() override { return 1; }
   WallTime now() override { return WallTime(now_.time_since_epoch()); }
   SteadyTime elapsed() override { return now_; }
   Task<> sleep_until(SteadyTime when) override {

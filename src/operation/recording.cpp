@@ -1,5 +1,7 @@
 #include "operation/recording.hpp"
 
+#include "domain/planted.hpp"
+
 namespace granary {
 
 namespace {
@@ -70,19 +72,20 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
       if (const auto fields = fields_to_store(checker, recording, end.after)) seal_into(checker, credential, *fields, record);
       record.environment = recording.environment;
       record.origin = recording.origin;
-      record.clears_spending = recording.clears_spending;
       if (recording.removes_candidate) record.candidate = CandidateChange::remove;
     }
+    record.clears_spending = recording.clears_spending;
     record.state = end.after;
     const bool replaces_fields = record.fields.has_value();
     Recorded recorded;
     bool is_store_failing = false;
     try {
-      if (!recording.events.empty()) record.events = co_await seal_events(checker, credential, recording.events);
+      if (!recording.events.empty() && !is_planted(Fault::events_left_out))
+        record.events = co_await seal_events(checker, credential, recording.events);
       recorded = co_await checker.store.record_check(record);
     } catch (const StoreUnavailable& failure) {
       // What the provider gave exists nowhere else: it is held here, with the credential's turn, until the store takes it.
-      if (!replaces_fields || checker.stopping) throw;
+      if (!replaces_fields || checker.stopping || is_planted(Fault::answer_dropped_while_store_fails)) throw;
       is_store_failing = true;
       checker.log.error("what a provider gave cannot be stored now; it is held and tried again",
                         {{"credential", credential.id.text()}, {"provider", credential.provider}, {"error", failure.what()}});
@@ -96,7 +99,7 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
       end.kind = RecordedEnd::Kind::gone;
       co_return end;
     }
-    if (!recorded.fields_kept) {
+    if (!recorded.fields_kept && !recording.removes_candidate && !is_planted(Fault::lost_race_taken_for_a_refusal)) {
       end.kind = RecordedEnd::Kind::lost_race;
       co_return end;
     }
@@ -105,8 +108,8 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
       co_return end;
     }
     // Health or link moved while the provider was asked (the breaker, an unlink): what the provider gave is kept already,
-    // the rest is decided anew on what is there now.
-    fields_done = true;
+    // the rest is decided anew on what is there now. A PUT's answer is about its own fields, whatever is stored by now.
+    fields_done = recorded.fields_kept;
     auto now_stored = co_await checker.store.find_credential(credential.id);
     if (!now_stored) {
       end.kind = RecordedEnd::Kind::gone;
@@ -116,7 +119,7 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
       end.kind = RecordedEnd::Kind::unlinked;
       co_return end;
     }
-    if (replaces_fields) recording.withdrawn.clear();
+    if (replaces_fields && fields_done) recording.withdrawn.clear();
     credential = std::move(*now_stored);
   }
   throw StoreUnavailable("a credential changed each time its answer was recorded");

@@ -16,6 +16,7 @@ namespace granary::sandbox {
 
 class TestClock final : public Clock {
  public:
+  std::int64_t boot() override { return 1; }
   WallTime now() override { return now_; }
   SteadyTime elapsed() override { return SteadyTime(now_.time_since_epoch()); }
   Task<> sleep_until(SteadyTime) override { co_return; }

@@ -62,9 +62,10 @@ Task<bool> Scheduler::start_due(LaneState& lane) {
   }
   const int room = std::min(lane.limits.room_for_clock(), kStartsMax);
   if (room <= 0) co_return lane.limits.waiting() == 0;
-  const WallTime horizon = now + std::chrono::duration_cast<microseconds>(longest_wait(lane.interval));
+  const auto [refused, other] = longest_wait({.interval = lane.interval, .confirm_after = checker_.settings.confirm_after});
   // Those under way are due until they are recorded, so they stand among the answers.
-  const auto ids = co_await checker_.store.list_due(lane.lane, now, horizon, room + lane.provider->concurrency);
+  const auto ids = co_await checker_.store.list_due(lane.lane, now, {.refused = now + refused, .other = now + other},
+                                                    room + lane.provider->concurrency);
   int started = 0;
   for (const CredentialId& id : ids) {
     if (checker_.turns.is_taken(id)) continue;

@@ -39,9 +39,7 @@ void save_fields(CredentialEntry& entry, const CheckRecord& record) {
   if (record.fields_key) row.fields_key = *record.fields_key;
   if (record.environment) row.environment = *record.environment;
   if (record.origin) row.origin = *record.origin;
-  if (record.clears_spending) row.spending.clear();
   if (record.candidate == CandidateChange::remove) row.candidate.reset();
-  if (record.clears_spending || record.candidate == CandidateChange::remove) entry.claimed_by.reset();
 }
 
 }  // namespace
@@ -70,13 +68,15 @@ Task<std::optional<StoredCredential>> MemoryStore::find_credential(CredentialId 
   co_return entry ? std::optional(entry->row) : std::nullopt;
 }
 
-Task<std::vector<CredentialId>> MemoryStore::list_due(const Lane& lane, WallTime now, WallTime horizon, std::int64_t limit) {
+Task<std::vector<CredentialId>> MemoryStore::list_due(const Lane& lane, WallTime now, const Horizon& horizon,
+                                                      std::int64_t limit) {
   std::vector<std::pair<WallTime, CredentialId>> due;
   std::vector<CredentialId> ids;
   for (const auto& [id, entry] : db_.credentials) {
     if (!is_in(entry, lane) || !entry.row.state.next_check) continue;
     if (*entry.row.state.next_check <= now) due.emplace_back(*entry.row.state.next_check, id);
-    else if (*entry.row.state.next_check > horizon) ids.push_back(id);
+    else if (*entry.row.state.next_check > (entry.row.state.status == Status::unauthenticated ? horizon.refused : horizon.other))
+      ids.push_back(id);
   }
   std::ranges::sort(due);
   if (due.size() > static_cast<std::size_t>(limit)) due.resize(static_cast<std::size_t>(limit));
@@ -123,9 +123,13 @@ Task<Recorded> MemoryStore::record_check(const CheckRecord& given) {
     recorded.fields_kept = entry->row.fields_version == record.fields_version || is_planted(Fault::fields_version_not_compared);
     if (recorded.fields_kept) {
       save_fields(*entry, record);
+      // Only one's own claim ends: a PUT that was not sent leaves another's alone.
+      const bool ends_claim = record.clears_spending || record.candidate == CandidateChange::remove;
+      if (ends_claim && entry->claimed_by == process_) entry->claimed_by.reset();
       const bool same_link = entry->row.link_version == record.link_version || is_planted(Fault::link_not_compared);
       recorded.state_kept = same_link && entry->row.state_version == record.state_version;
     }
+    if (record.clears_spending && (recorded.state_kept || (recorded.fields_kept && record.fields))) entry->row.spending.clear();
     if (recorded.state_kept) {
       if (record.state) {
         entry->row.state = *record.state;
@@ -211,7 +215,7 @@ Task<std::int64_t> MemoryStore::suspect_refused(const Lane& lane, const Instant&
       CheckState& state = entry.row.state;
       if (!is_in(entry, lane) || !entry.row.leaf_user || state.status != Status::ok || state.pending == Pending::none) continue;
       const Instant& since = *state.pending_since;
-      const bool is_old = since.wall <= before.wall && (since.process != before.process || since.steady <= before.steady);
+      const bool is_old = since.wall <= before.wall && (since.boot != before.boot || since.steady <= before.steady);
       if (!is_old || changed == kBatch) continue;
       set_status(state, Status::temporarily_unavailable, Reason::provider_refuses_many, now);
       state.suspected = true;

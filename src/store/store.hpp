@@ -50,6 +50,7 @@ struct CheckRecord {
   std::optional<std::string> origin;
   std::optional<CheckState> state;
   std::optional<EventsWrite> events;
+  // With the fields or with the health: if neither is kept, what is known of the token stays noted.
   bool clears_spending = false;
   CandidateChange candidate = CandidateChange::keep;
 };
@@ -96,6 +97,12 @@ enum class Begun {
   claimed,  // another process may be spending it at this moment: nothing may be sent now
 };
 
+// As far ahead as a next check can be believed.
+struct Horizon {
+  WallTime refused;  // of those that are UNAUTHENTICATED
+  WallTime other;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -135,15 +142,16 @@ class Store {
 
   // Checks.
   virtual Task<std::optional<StoredCredential>> find_credential(CredentialId id) = 0;
-  // Linked credentials of a lane whose next check has come, or lies beyond `horizon`; soonest first.
-  virtual Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, WallTime horizon, std::int64_t limit) = 0;
+  // Linked credentials of a lane whose next check has come, soonest first; then those whose it lies beyond the horizon.
+  virtual Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, const Horizon& horizon,
+                                                   std::int64_t limit) = 0;
   // The linked credential of a lane that has waited longest, for probing while the breaker is open.
   virtual Task<std::optional<CredentialId>> find_probe(const Lane& lane) = 0;
   // Before anything is sent: binds the origin and, where a one-use token is about to be spent (a digest is given), claims
   // the row and notes which one.
   virtual Task<Begun> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
                                      std::string_view token_digest, const Claim& claim) = 0;
-  // Ends the claim where it clears the spending note or the candidate.
+  // Ends the caller's own claim where it clears the spending note or the candidate.
   virtual Task<Recorded> record_check(const CheckRecord& record) = 0;
   // A check that could not be sent in time: the reason, and due at once, but for a refused login, which keeps its place.
   virtual Task<> record_not_sent(CredentialId id, Reason reason, WallTime now) = 0;

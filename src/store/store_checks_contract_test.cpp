@@ -13,7 +13,7 @@ class StoreChecksContract : public StoreContract {
   const Lane lane_{"valley", ""};
 
   std::vector<CredentialId> due(std::int64_t now, std::int64_t limit = 100, const Lane& lane = {"valley", ""}) {
-    return run(store_.list_due(lane, at(now), at(now) + kDay, limit));
+    return run(store_.list_due(lane, at(now), {.refused = at(now) + kDay, .other = at(now) + std::chrono::hours(6)}, limit));
   }
 };
 
@@ -41,8 +41,8 @@ TEST_P(StoreChecksContract, TheWholeStateComesBack) {
   EXPECT_EQ(back.pending, state.pending);
   EXPECT_EQ(back.pending_since->wall, at(7));
   EXPECT_EQ(back.pending_since->steady, instant(7).steady);
-  EXPECT_EQ(back.pending_since->process, 123);
-  EXPECT_EQ(back.outage_since->process, 456);
+  EXPECT_EQ(back.pending_since->boot, 123);
+  EXPECT_EQ(back.outage_since->boot, 456);
   EXPECT_EQ(std::tuple(back.refusals, back.outages, back.failures), std::tuple(2, 3, 4));
   EXPECT_TRUE(back.outcome_unknown && back.suspected && back.turned_by_check);
 }
@@ -117,6 +117,22 @@ TEST_P(StoreChecksContract, UnlinkedMeanwhileTheTokenIsKeptAndNothingElse) {
   late.fields_version = load(id).fields_version;
   late.state_version = load(id).state_version;
   EXPECT_FALSE(run(store_.record_check(late)).state_kept);
+}
+
+// The simulation found a lost answer forgotten by an unlink.
+TEST_P(StoreChecksContract, WhatWasNotedOfATokenStaysUntilFieldsOrHealthAreKept) {
+  const LeafUserId user = add_user(owner_);
+  const CredentialId id = add_credential(owner_, user);
+  ASSERT_EQ(run(store_.begin_exchange(id, 1, "https://a.example", "digest", claim_)), Begun::yes);
+  CheckRecord lost = record_for(load(id));
+  lost.state = state_of(Status::ok);
+  lost.clears_spending = true;
+  ASSERT_TRUE(change(user, unlink()));
+  EXPECT_FALSE(run(store_.record_check(lost)).state_kept);
+  EXPECT_EQ(load(id).spending, "digest");
+  lost.fields = Sealed{"rotated"};
+  EXPECT_TRUE(run(store_.record_check(lost)).fields_kept);
+  EXPECT_EQ(load(id).spending, "");
 }
 
 TEST_P(StoreChecksContract, DeletedMeanwhileNothingComesBack) {
@@ -214,15 +230,18 @@ TEST_P(StoreChecksContract, DueAreThoseWhoseTimeHasComeSoonestFirst) {
   EXPECT_EQ(due(30, 100, {"agvance", ""}), Ids{});
 }
 
-TEST_P(StoreChecksContract, WhatLiesBeyondTheHorizonIsDueNow) {
-  const CredentialId far = add_with_state(state_of(Status::ok, 0, 86'401)),
-                     edge = add_with_state(state_of(Status::ok, 0, 86'400));
-  EXPECT_EQ(due(0), Ids{far});
-  EXPECT_EQ(due(1), Ids{}) << "now it is not that far";
-  Ids both = due(-1), expected = {far, edge};
-  std::ranges::sort(both);
+TEST_P(StoreChecksContract, WhatLiesBeyondItsHorizonIsDueNow) {
+  constexpr std::int64_t kOther = 6 * 3'600, kRefused = 86'400;
+  const CredentialId far = add_with_state(state_of(Status::ok, 0, kOther + 1)),
+                     unavailable = add_with_state(state_of(Status::temporarily_unavailable, 0, kOther + 1)),
+                     refused = add_with_state(state_of(Status::unauthenticated, 0, kRefused + 1));
+  add_with_state(state_of(Status::ok, 0, kOther));
+  add_with_state(state_of(Status::unauthenticated, 0, kRefused));
+  Ids found = due(0), expected = {far, unavailable, refused};
+  std::ranges::sort(found);
   std::ranges::sort(expected);
-  EXPECT_EQ(both, expected);
+  EXPECT_EQ(found, expected);
+  EXPECT_EQ(due(1), Ids{}) << "now they are not that far";
 }
 
 TEST_P(StoreChecksContract, UnlinkedAreNeverDue) {

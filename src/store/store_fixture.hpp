@@ -44,8 +44,8 @@ class StoreContract : public testing::TestWithParam<StoreKind> {
   }
 
   static WallTime at(std::int64_t offset) { return WallTime(std::chrono::days(20'000)) + seconds(offset); }
-  static Instant instant(std::int64_t offset, std::int64_t process = 7) {
-    return {.wall = at(offset), .steady = SteadyTime(seconds(offset)), .process = process};
+  static Instant instant(std::int64_t offset, std::int64_t boot = 7) {
+    return {.wall = at(offset), .steady = SteadyTime(seconds(offset)), .boot = boot};
   }
 
   OwnerId add_owner(const std::string& email) {

@@ -86,12 +86,12 @@ TEST_P(StoreLanesContract, WhileOpenTheRefusedAreSuspectedAfterAWhile) {
     CredentialId id;
     bool suspected;
   };
-  const Instant wall_only{.wall = at(100), .steady = SteadyTime(seconds(101)), .process = 7};
-  const Instant steady_only{.wall = at(101), .steady = SteadyTime(seconds(100)), .process = 7};
+  const Instant wall_only{.wall = at(100), .steady = SteadyTime(seconds(101)), .boot = 7};
+  const Instant steady_only{.wall = at(101), .steady = SteadyTime(seconds(100)), .boot = 7};
   const Row rows[] = {
       {"refused", pending(Status::ok, instant(100)), true},
       {"forbidden", pending(Status::ok, instant(0), Pending::forbidden), true},
-      {"before the restart", pending(Status::ok, {.wall = at(100), .steady = SteadyTime(seconds(9'999)), .process = 8}), true},
+      {"before a boot", pending(Status::ok, {.wall = at(100), .steady = SteadyTime(seconds(9'999)), .boot = 8}), true},
       {"too young", pending(Status::ok, instant(101)), false},
       {"too young by elapsed time", pending(Status::ok, wall_only), false},
       {"too young by wall time", pending(Status::ok, steady_only), false},

@@ -9,16 +9,16 @@ namespace {
 std::optional<Instant> read_instant(const Statement& row, int first) {
   if (row.is_null(first)) return std::nullopt;
   return Instant{
-      .wall = row.time(first), .steady = SteadyTime(microseconds(row.integer(first + 1))), .process = row.integer(first + 2)};
+      .wall = row.time(first), .steady = SteadyTime(microseconds(row.integer(first + 1))), .boot = row.integer(first + 2)};
 }
 
 struct InstantColumns {
-  std::optional<std::int64_t> wall, steady, process;
+  std::optional<std::int64_t> wall, steady, boot;
 };
 
 InstantColumns columns_of(const std::optional<Instant>& instant) {
   if (!instant) return {};
-  return {to_micros(instant->wall), instant->steady.time_since_epoch().count(), instant->process};
+  return {to_micros(instant->wall), instant->steady.time_since_epoch().count(), instant->boot};
 }
 
 void save_state(Connection& db, std::int64_t row, const CheckState& state) {
@@ -27,12 +27,12 @@ void save_state(Connection& db, std::int64_t row, const CheckState& state) {
   db.prepare(
         "UPDATE credential SET status = ?, since = ?, reason = ?, last_checked = ?, next_check = ?, pending = ?, pending_wall = "
         "?,"
-        " pending_steady = ?, pending_process = ?, refusals = ?, outages = ?, outage_wall = ?, outage_steady = ?, outage_process "
+        " pending_steady = ?, pending_boot = ?, refusals = ?, outages = ?, outage_wall = ?, outage_steady = ?, outage_boot "
         "= ?,"
         " failures = ?, outcome_unknown = ?, suspected = ?, turned_by_check = ?, state_version = state_version + 1 WHERE row = ?")
       .bind(static_cast<std::int64_t>(state.status), state.since, reason, state.last_checked, state.next_check,
-            static_cast<std::int64_t>(state.pending), pending.wall, pending.steady, pending.process, state.refusals,
-            state.outages, outage.wall, outage.steady, outage.process, state.failures, state.outcome_unknown, state.suspected,
+            static_cast<std::int64_t>(state.pending), pending.wall, pending.steady, pending.boot, state.refusals, state.outages,
+            outage.wall, outage.steady, outage.boot, state.failures, state.outcome_unknown, state.suspected,
             state.turned_by_check, row)
       .run();
 }
@@ -53,6 +53,10 @@ void save_events(Connection& db, std::int64_t row, const EventsWrite& events) {
         .run();
 }
 
+void clear_spending(Connection& db, std::int64_t row) {
+  db.prepare("UPDATE credential SET spending = NULL WHERE row = ?").bind(row).run();
+}
+
 void save_fields(Connection& db, std::int64_t row, const CheckRecord& record) {
   if (record.fields)
     db.prepare("UPDATE credential SET fields = ?, fields_version = fields_version + 1 WHERE row = ?")
@@ -61,7 +65,6 @@ void save_fields(Connection& db, std::int64_t row, const CheckRecord& record) {
   if (record.fields_key) db.prepare("UPDATE credential SET fields_key = ? WHERE row = ?").bind(*record.fields_key, row).run();
   if (record.environment) db.prepare("UPDATE credential SET environment = ? WHERE row = ?").bind(*record.environment, row).run();
   if (record.origin) db.prepare("UPDATE credential SET origin = ? WHERE row = ?").bind(*record.origin, row).run();
-  if (record.clears_spending) db.prepare("UPDATE credential SET spending = NULL WHERE row = ?").bind(row).run();
   if (record.candidate == CandidateChange::remove)
     db.prepare("UPDATE credential SET candidate = NULL, candidate_sent = 0 WHERE row = ?").bind(row).run();
 }
@@ -91,7 +94,7 @@ Task<std::optional<StoredCredential>> SqliteStore::find_credential(CredentialId 
   auto row = reader_.fresh().prepare(
       "SELECT id, owner_id, leaf_user_id, provider, environment, created, fields_version, state_version, link_version, fields,"
       " fields_key, events_key, origin, spending, candidate, candidate_sent, status, since, reason, last_checked, next_check,"
-      " pending, pending_wall, pending_steady, pending_process, refusals, outages, outage_wall, outage_steady, outage_process,"
+      " pending, pending_wall, pending_steady, pending_boot, refusals, outages, outage_wall, outage_steady, outage_boot,"
       " failures, outcome_unknown, suspected, turned_by_check FROM credential WHERE id = ?");
   if (!row.bind(id).step()) co_return std::nullopt;
   StoredCredential c;
@@ -114,7 +117,8 @@ Task<std::optional<StoredCredential>> SqliteStore::find_credential(CredentialId 
   co_return c;
 }
 
-Task<std::vector<CredentialId>> SqliteStore::list_due(const Lane& lane, WallTime now, WallTime horizon, std::int64_t limit) {
+Task<std::vector<CredentialId>> SqliteStore::list_due(const Lane& lane, WallTime now, const Horizon& horizon,
+                                                      std::int64_t limit) {
   std::vector<CredentialId> ids;
   const auto collect = [&](Statement rows, WallTime bound) {
     rows.bind(lane.provider, lane.environment, bound, limit);
@@ -123,9 +127,13 @@ Task<std::vector<CredentialId>> SqliteStore::list_due(const Lane& lane, WallTime
   collect(reader_.fresh().prepare(
               "SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check <= ? ORDER BY next_check LIMIT ?"),
           now);
-  // Beyond any wait possible: the clock was ahead when these were written.
-  collect(reader_.fresh().prepare("SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check > ? LIMIT ?"),
-          horizon);
+  // Beyond any wait possible: the clock was ahead when these were written. Each of the two has its index.
+  collect(reader_.fresh().prepare("SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check > ? AND"
+                                  " status = 1 LIMIT ?"),
+          horizon.refused);
+  collect(reader_.fresh().prepare("SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check > ? AND"
+                                  " status <> 1 LIMIT ?"),
+          horizon.other);
   co_return ids;
 }
 
@@ -164,8 +172,10 @@ Task<Recorded> SqliteStore::record_check(const CheckRecord& record) {
     if (fields_version != record.fields_version) return recorded;
     recorded.fields_kept = true;
     save_fields(db, row, record);
+    if (record.clears_spending && record.fields) clear_spending(db, row);
     if (state_version != record.state_version || link_version != record.link_version) return recorded;
     recorded.state_kept = true;
+    if (record.clears_spending) clear_spending(db, row);
     if (record.state) save_state(db, row, *record.state);
     if (record.events) save_events(db, row, *record.events);
     return recorded;

@@ -72,9 +72,9 @@ Task<std::int64_t> SqliteStore::suspect_refused(const Lane& lane, const Instant&
     db.prepare(
           "UPDATE credential SET status = ?, since = ?, reason = ?, suspected = 1, state_version = state_version + 1 WHERE row IN"
           " (SELECT row FROM credential WHERE provider = ? AND environment = ? AND pending <> 0 AND pending_wall <= ?"
-          "  AND (pending_process <> ? OR pending_steady <= ?) AND status = ? AND leaf_user_id IS NOT NULL LIMIT ?)")
+          "  AND (pending_boot <> ? OR pending_steady <= ?) AND status = ? AND leaf_user_id IS NOT NULL LIMIT ?)")
         .bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::provider_refuses_many), lane.provider,
-              lane.environment, before.wall, before.process, std::int64_t{before.steady.time_since_epoch().count()},
+              lane.environment, before.wall, before.boot, std::int64_t{before.steady.time_since_epoch().count()},
               number_of(Status::ok), kBatch)
         .run();
     return db.changes();
@@ -86,7 +86,7 @@ Task<> SqliteStore::respread(const Lane& lane, WallTime now, milliseconds spread
     const std::int64_t end = batch_end(db, lane, after);
     db.prepare(
           "UPDATE credential SET next_check = ? + abs(random() % ?), pending = 0, pending_wall = NULL, pending_steady = NULL,"
-          " pending_process = NULL, state_version = state_version + 1"
+          " pending_boot = NULL, state_version = state_version + 1"
           " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ? AND next_check IS NOT "
           "NULL")
         .bind(now, micros_of(spread), lane.provider, lane.environment, after, end)

@@ -1,0 +1,407 @@
+#include "simulation/history.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/check.hpp"
+#include "base/embedded.hpp"
+#include "operation/check.hpp"
+#include "operation/credentials.hpp"
+#include "operation/leaf_users.hpp"
+#include "simulation/node.hpp"
+
+namespace granary::simulation {
+
+namespace {
+
+using Kind = Action::Kind;
+using Presence = Slot::Presence;
+
+constexpr std::array<std::string_view, 12> kKindNames = {"POST",
+                                                         "PUT",
+                                                         "PUT of a login that is refused",
+                                                         "DELETE",
+                                                         "unlink",
+                                                         "relink",
+                                                         "check",
+                                                         "the grower revokes the login",
+                                                         "crash",
+                                                         "the store fails",
+                                                         "the provider is down",
+                                                         "the clock jumps"};
+constexpr std::size_t kNodes = 2, kUsers = 2;
+constexpr seconds kEventful{480}, kRestart{3}, kCalm{420};
+constexpr milliseconds kInterval{std::chrono::seconds(100)}, kConfirmAfter{std::chrono::seconds(20)};
+const std::string kSecretSeed(32, 'r');
+
+std::string seconds_text(SteadyTime at) { return std::to_string(static_cast<double>(at.time_since_epoch().count()) / 1e6); }
+
+// What is the same in every history of a thread.
+struct Shared {
+  Catalog catalog;
+  Chance chance{1};
+  Plaintext root_key{kSecretSeed};
+  Sealer sealer = *Sealer::open(root_key, {Sealer::first_ring_key(root_key, chance)});
+  SystemClock clock;
+  Log silent{clock, LogLevel::none};
+  Metrics metrics;
+  crypto::PasswordPool passwords;
+
+  Shared() {
+    for (const auto& [file, text] : embedded::kProviders) {
+      auto provider = parse_descriptor(*Json::parse(text));
+      if (file.contains("ag-leader") || file.contains("sentera")) check(catalog.add(std::move(*provider)).has_value(), "catalog");
+    }
+  }
+};
+
+// Holds the change for as long as the operation, which only refers to it.
+Task<Result<LeafUser>> change_links(Parts& parts, OwnerId owner, LeafUserId user, LinkChange links) {
+  co_return co_await change_user(parts, owner, user, {}, links);
+}
+
+class History {
+ public:
+  History(const Plan& plan, bool with_trace)
+      : plan_(plan),
+        world_{.timeline = {},
+               .chance = Chance(plan.seed),
+               .conditions = {},
+               .providers = ProviderWorld(static_cast<Reuse>(plan.seed % 3)),
+               .database = {},
+               .oracle = Oracle(world_.providers, shared().sealer, world_.timeline, kConfirmAfter),
+               .catalog = shared().catalog,
+               .sealer = shared().sealer,
+               .log = shared().silent,
+               .metrics = shared().metrics,
+               .passwords = shared().passwords,
+               .settings = {.interval = kInterval, .confirm_after = kConfirmAfter, .outage_after = std::chrono::seconds(60)},
+               .trace = {}} {
+    if (with_trace)
+      world_.trace = [this](const std::string& line) {
+        outcome_.trace.push_back(seconds_text(world_.timeline.now()) + " " + line);
+      };
+    world_.oracle.trace = world_.trace;
+    world_.database.now = [this] { return world_.timeline.now(); };
+    world_.database.observer = &world_.oracle;
+  }
+
+  Outcome run() {
+    prepare();
+    for (std::size_t i = 0; i < kNodes; ++i) start(i);
+    for (const Action& action : plan_.actions) world_.timeline.at(action.at, kNobody, [this, action] { perform(action); });
+    run_until(SteadyTime(kEventful));
+    world_.tell("calm");
+    world_.conditions = {.store_waits = world_.conditions.store_waits, .wall_offset = world_.conditions.wall_offset};
+    for (auto& node : nodes_)
+      if (node) node->fail_store_until({});
+    run_until(SteadyTime(kEventful + kCalm));
+    if (!world_.oracle.violation()) world_.oracle.judge_end(world_.database);
+    nodes_.clear();
+    outcome_.violation = world_.oracle.violation();
+    return std::move(outcome_);
+  }
+
+ private:
+  static Shared& shared() {
+    thread_local Shared shared;
+    return shared;
+  }
+
+  void prepare() {
+    Chance& chance = world_.chance;
+    // Each kind of trouble is there in some histories and not in others.
+    const auto some = [&](std::uint64_t most) { return chance.percent(50) ? chance.below(most + 1) : 0; };
+    world_.conditions = {.lost_requests = some(15),
+                         .lost_answers = some(25),
+                         .late_requests = some(15),
+                         .errors = some(40),
+                         .slow = some(60),
+                         .store_waits = some(80)};
+    for (std::size_t i = 0; i < kUsers; ++i) {
+      LeafUser user{.id = LeafUserId::random(chance), .owner = owner_, .name = "grower", .created = world_.wall()};
+      world_.database.users.emplace(user.id, user);
+      for (const Provider& provider : world_.catalog.all())
+        world_.oracle.slots.push_back({.user = user.id,
+                                       .provider = std::string(provider.short_name()),
+                                       .has_password = provider.login_kind() == LoginKind::password,
+                                       .id = {}});
+    }
+  }
+
+  void start(std::size_t index) {
+    nodes_.resize(std::max(nodes_.size(), index + 1));
+    nodes_[index] = std::make_unique<Node>(world_, ++processes_);
+    world_.tell("process " + std::to_string(processes_) + " starts");
+    nodes_[index]->poll();
+  }
+
+  void run_until(SteadyTime until) {
+    ProcessId process = kNobody;
+    while (!world_.oracle.violation() && world_.timeline.step(until, process))
+      for (auto& node : nodes_)
+        if (node && (process == kNobody || node->process() == process)) node->poll();
+  }
+
+  void perform(const Action& action) {
+    world_.tell(action.text());
+    Node* node = nodes_[action.node].get();
+    Slot& slot = world_.oracle.slots[action.slot];
+    switch (action.kind) {
+      case Kind::crash: crash(action); return;
+      case Kind::clock_jumps: world_.conditions.wall_offset += seconds(action.number); return;
+      case Kind::provider_is_down: world_.conditions.outage_until = world_.timeline.now() + seconds(action.number); return;
+      case Kind::store_fails:
+        if (node) node->fail_store_until(world_.timeline.now() + seconds(action.number));
+        return;
+      case Kind::revoke:
+        if (const auto account = last_account_.find(action.slot); account != last_account_.end())
+          world_.providers.account(account->second).alive = false;
+        return;
+      default: break;
+    }
+    if (!node) return;
+    Parts& parts = node->parts();
+    const Provider& provider = *world_.catalog.find_short_name(slot.provider);
+    switch (action.kind) {
+      case Kind::post: {
+        ++slot.connecting;
+        begin<Revealed>(slot, action, node, connect(parts, owner_, slot.user, provider, new_login(action.slot, true)),
+                        [this, &slot](const Result<Revealed>& made) {
+                          --slot.connecting;
+                          if (made) accept(slot, made->id);
+                          return made.has_value();
+                        });
+        return;
+      }
+      case Kind::put:
+      case Kind::put_refused: {
+        ++slot.connecting;
+        const bool is_good = action.kind == Kind::put;
+        begin<Revealed>(slot, action, node, reconnect(parts, owner_, slot.user, provider, new_login(action.slot, is_good)),
+                        [&slot](const Result<Revealed>&) {
+                          --slot.connecting;
+                          return true;
+                        });
+        return;
+      }
+      case Kind::remove:
+        begin<void>(slot, action, node, disconnect(parts, owner_, slot.user, provider), [this, &slot](const Result<void>& done) {
+          if (done && slot.operations == 1 && !slot.was_disturbed) world_.oracle.acknowledged_delete(slot, world_.database);
+          // Unlinked, it is nobody's to delete: 404, and a link brings it back.
+          if (done || (done.error().code == ErrorCode::not_found && slot.is_linked)) slot.presence = Presence::absent;
+          return true;
+        });
+        return;
+      case Kind::unlink:
+        begin<LeafUser>(slot, action, node, change_links(parts, owner_, slot.user, {.link = {}, .unlink = {slot.provider}}),
+                        [&slot](const Result<LeafUser>& done) {
+                          if (done) slot.is_linked = false;
+                          return true;
+                        });
+        return;
+      case Kind::relink:
+        if (slot.id)
+          begin<LeafUser>(slot, action, node,
+                          change_links(parts, owner_, slot.user, {.link = {{slot.provider, *slot.id}}, .unlink = {}}),
+                          [&slot](const Result<LeafUser>& done) {
+                            if (!done) return true;
+                            slot.is_linked = true;
+                            slot.presence = Presence::present;
+                            return true;
+                          });
+        return;
+      case Kind::check:
+        if (slot.id) node->run<CheckEnd>(check_now(parts.checker, *slot.id), [](std::exception_ptr, CheckEnd) {});
+        return;
+      default: return;
+    }
+  }
+
+  // Runs a client's operation. Two at once on one slot, an exception or a crash leave its end unknown.
+  template <class T>
+  void begin(Slot& slot, const Action& action, Node* node, Task<Result<T>> task,
+             std::move_only_function<bool(const Result<T>&)> end) {
+    if (++slot.operations > 1) slot.was_disturbed = true;
+    running_.emplace_back(node->process(), &slot, action.kind);
+    node->run<Result<T>>(std::move(task), [this, &slot, process = node->process(), kind = action.kind, end = std::move(end)](
+                                              std::exception_ptr error, Result<T> result) mutable {
+      const auto mine = std::ranges::find(running_, std::tuple(process, &slot, kind));
+      if (mine != running_.end()) running_.erase(mine);
+      world_.tell("process " + std::to_string(process) + " answers a " + std::string(kKindNames[static_cast<std::size_t>(kind)]) +
+                  (error    ? ": 503"
+                   : result ? ""
+                            : ": error " + std::to_string(static_cast<int>(result.error().code))));
+      if (error) {
+        if (kind == Kind::post || kind == Kind::put || kind == Kind::put_refused) --slot.connecting;
+        slot.was_disturbed = true;
+      } else {
+        end(result);
+      }
+      finish(slot);
+    });
+  }
+
+  void finish(Slot& slot) {
+    if (slot.was_disturbed) slot.presence = Presence::unknown;
+    if (--slot.operations == 0) slot.was_disturbed = false;
+  }
+
+  void accept(Slot& slot, CredentialId id) {
+    slot.presence = Presence::present;
+    slot.id = id;
+    slot.is_linked = true;
+  }
+
+  void crash(const Action& action) {
+    if (!nodes_[action.node]) return;
+    const ProcessId process = nodes_[action.node]->process();
+    world_.oracle.crashed(process);
+    nodes_[action.node].reset();
+    std::erase_if(running_, [&](const auto& running) {
+      auto& [owner, slot, kind] = running;
+      if (owner != process) return false;
+      if (kind == Kind::post || kind == Kind::put || kind == Kind::put_refused) --slot->connecting;
+      slot->was_disturbed = true;
+      finish(*slot);
+      return true;
+    });
+    world_.timeline.at(world_.timeline.now() + kRestart, kNobody, [this, index = action.node] { start(index); });
+  }
+
+  // A login that the provider knows, or one that it never saw valid.
+  Fields new_login(std::size_t slot, bool is_good) {
+    const bool has_password = world_.oracle.slots[slot].has_password;
+    Account& account = world_.providers.add_account(has_password);
+    account.alive = is_good;
+    if (is_good) last_account_[slot] = account.number;
+    Fields fields;
+    if (has_password) {
+      fields.set("username", Plaintext(account.username()));
+      fields.set("password", Plaintext(std::string("password")));
+      fields.set("organizationName", Plaintext(std::string("org")));
+    } else {
+      fields.set("refreshToken", Plaintext(account.refresh_token(0)));
+      fields.set("publicKey", Plaintext(std::string("client")));
+      fields.set("privateKey", Plaintext(std::string("secret")));
+    }
+    return fields;
+  }
+
+  const Plan& plan_;
+  World world_;
+  OwnerId owner_{};
+  std::vector<std::unique_ptr<Node>> nodes_;
+  ProcessId processes_ = 0;
+  std::vector<std::tuple<ProcessId, Slot*, Kind>> running_;
+  std::map<std::size_t, int> last_account_;
+  Outcome outcome_;
+};
+
+}  // namespace
+
+std::string Action::text() const {
+  std::string out(kKindNames[static_cast<std::size_t>(kind)]);
+  if (kind <= Kind::revoke) out += ", slot " + std::to_string(slot);
+  if (kind != Kind::revoke && kind != Kind::provider_is_down && kind != Kind::clock_jumps)
+    out += ", node " + std::to_string(node);
+  if (kind == Kind::store_fails || kind == Kind::provider_is_down || kind == Kind::clock_jumps)
+    out += ", " + std::to_string(number) + " s";
+  return out;
+}
+
+Plan make_plan(std::uint64_t seed) {
+  // Another draw than the history's own, so that leaving actions out changes nothing else that was decided here.
+  Chance chance(~seed);
+  Plan plan{.seed = seed, .actions = {}};
+  const auto add = [&](Kind kind, seconds from, seconds to) {
+    Action action{.at = SteadyTime(chance.span(from, to)), .kind = kind};
+    action.node = chance.below(kNodes);
+    action.slot = chance.below(kUsers * 2);
+    if (kind == Kind::store_fails) action.number = chance.between(1, 8);
+    if (kind == Kind::provider_is_down) action.number = chance.between(10, 120);
+    if (kind == Kind::clock_jumps) action.number = chance.percent(50) ? 86'400 : -86'400;
+    plan.actions.push_back(action);
+    return plan.actions.size() - 1;
+  };
+  for (std::size_t slot = 0; slot < kUsers * 2; ++slot)
+    if (chance.percent(80)) plan.actions[add(Kind::post, seconds(1), seconds(30))].slot = slot;
+  constexpr std::array<std::pair<Kind, std::uint64_t>, 12> kShares = {{{Kind::post, 8},
+                                                                       {Kind::put, 8},
+                                                                       {Kind::put_refused, 5},
+                                                                       {Kind::remove, 6},
+                                                                       {Kind::unlink, 6},
+                                                                       {Kind::relink, 8},
+                                                                       {Kind::check, 20},
+                                                                       {Kind::revoke, 8},
+                                                                       {Kind::crash, 12},
+                                                                       {Kind::store_fails, 8},
+                                                                       {Kind::provider_is_down, 6},
+                                                                       {Kind::clock_jumps, 5}}};
+  const std::int64_t count = chance.between(0, 24);
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::uint64_t draw = chance.below(100);
+    for (const auto& [kind, share] : kShares) {
+      if (draw < share) {
+        add(kind, seconds(1), kEventful);
+        break;
+      }
+      draw -= share;
+    }
+  }
+  // Whatever changes a credential meets a check of it, on either node.
+  const auto add_beside = [&](const Action& action, Kind kind, microseconds after) {
+    Action beside = action;
+    beside.kind = kind;
+    beside.node = chance.below(kNodes);
+    beside.at = std::max(action.at + after, SteadyTime());
+    plan.actions.push_back(beside);
+  };
+  for (std::size_t i = 0, planned = plan.actions.size(); i < planned; ++i) {
+    const Action action = plan.actions[i];
+    const bool is_change = action.kind == Kind::put || action.kind == Kind::put_refused || action.kind == Kind::remove ||
+                           action.kind == Kind::unlink || action.kind == Kind::relink;
+    if (is_change && chance.percent(50)) add_beside(action, Kind::check, -chance.span(milliseconds(0), milliseconds(2000)));
+    // A revoked login is found, and given anew in the moment when that is to be confirmed.
+    if (action.kind == Kind::revoke && chance.percent(50)) {
+      add_beside(action, Kind::check, seconds(1));
+      add_beside(action, Kind::check, seconds(23));
+      add_beside(action, Kind::put, seconds(23) + chance.span(milliseconds(0), milliseconds(500)));
+    }
+  }
+  // Two at once, of what races.
+  if (chance.percent(40) && !plan.actions.empty()) {
+    Action twin = plan.actions[chance.below(plan.actions.size())];
+    twin.node = 1 - twin.node;
+    twin.at += chance.span(milliseconds(0), milliseconds(300));
+    plan.actions.push_back(twin);
+  }
+  std::ranges::sort(plan.actions, {}, &Action::at);
+  return plan;
+}
+
+Outcome run_history(const Plan& plan, Fault fault, bool with_trace) {
+#ifdef GRANARY_PLANTED_FAULTS
+  planted_fault = fault;
+#else
+  check(fault == Fault::none, "this build has no planted faults");
+#endif
+  return History(plan, with_trace).run();
+}
+
+Plan shrink(const Plan& plan, Fault fault, const std::string& invariant) {
+  Plan least = plan;
+  for (std::size_t size = std::max<std::size_t>(least.actions.size() / 2, 1); size > 0; size /= 2) {
+    for (std::size_t from = 0; from < least.actions.size();) {
+      Plan less = least;
+      const auto begin = less.actions.begin() + static_cast<std::ptrdiff_t>(from);
+      less.actions.erase(begin, begin + static_cast<std::ptrdiff_t>(std::min(size, less.actions.size() - from)));
+      const Outcome outcome = run_history(less, fault, false);
+      if (outcome.violation && outcome.violation->invariant == invariant) least = std::move(less);
+      else from += size;
+    }
+  }
+  return least;
+}
+
+}  // namespace granary::simulation

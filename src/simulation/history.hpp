@@ -1,0 +1,54 @@
+// One history: what clients, growers, machines and the weather do, drawn from a seed, run to its end and judged.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "domain/planted.hpp"
+#include "simulation/oracle.hpp"
+
+namespace granary::simulation {
+
+struct Action {
+  enum class Kind {
+    post,
+    put,
+    put_refused,
+    remove,
+    unlink,
+    relink,
+    check,   // by clients
+    revoke,  // by a grower
+    crash,
+    store_fails,
+    provider_is_down,
+    clock_jumps,  // by machines
+  };
+  SteadyTime at;
+  Kind kind = Kind::check;
+  std::size_t node = 0, slot = 0;
+  std::int64_t number = 0;  // how long, how far
+
+  std::string text() const;
+};
+
+struct Plan {
+  std::uint64_t seed = 0;
+  std::vector<Action> actions;
+};
+
+Plan make_plan(std::uint64_t seed);
+
+struct Outcome {
+  std::optional<Violation> violation;
+  std::vector<std::string> trace;  // when asked for
+};
+
+// Runs on the calling thread. `with_trace` keeps a line for everything that happens.
+Outcome run_history(const Plan& plan, Fault fault, bool with_trace);
+
+// The fewest actions of the plan that still break the same invariant.
+Plan shrink(const Plan& plan, Fault fault, const std::string& invariant);
+
+}  // namespace granary::simulation

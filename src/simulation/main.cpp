@@ -1,0 +1,97 @@
+// granary_sim: histories by the thousand, one seed each. `--histories N --seed S` runs the seeds S to S+N-1; a violation is
+// shrunk, told as a readable trace, and ends the run with exit code 1.
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+
+#include "simulation/history.hpp"
+
+using namespace granary;
+using namespace granary::simulation;
+
+namespace {
+
+struct Found {
+  std::uint64_t seed = 0;
+  Violation violation;
+};
+
+// The lowest seed that fails, or nothing; deterministic whatever the number of threads.
+std::optional<Found> search(std::uint64_t first, std::uint64_t count, Fault fault) {
+  std::atomic<std::uint64_t> next = first, end = first + count;
+  std::mutex mutex;
+  std::optional<Found> found;
+  const auto work = [&] {
+    for (std::uint64_t seed = next++; seed < end; seed = next++) {
+      const Outcome outcome = run_history(make_plan(seed), fault, false);
+      if (!outcome.violation) continue;
+      const std::lock_guard lock(mutex);
+      if (!found || seed < found->seed) found = {seed, *outcome.violation};
+      end = std::min<std::uint64_t>(end, found->seed);
+    }
+  };
+  std::vector<std::jthread> threads;
+  for (unsigned i = 0; i < std::max(1U, std::thread::hardware_concurrency()); ++i) threads.emplace_back(work);
+  threads.clear();
+  return found;
+}
+
+void tell(const Found& found, Fault fault) {
+  std::printf("seed %llu breaks %s: %s\n", static_cast<unsigned long long>(found.seed), found.violation.invariant.c_str(),
+              found.violation.what.c_str());
+  const Plan least = shrink(make_plan(found.seed), fault, found.violation.invariant);
+  std::printf("%zu of its %zu actions are enough:\n", least.actions.size(), make_plan(found.seed).actions.size());
+  const Outcome outcome = run_history(least, fault, true);
+  for (const auto& line : outcome.trace) std::printf("  %s\n", line.c_str());
+  if (outcome.violation) std::printf("  %s: %s\n", outcome.violation->invariant.c_str(), outcome.violation->what.c_str());
+}
+
+int try_faults(std::uint64_t seed, std::uint64_t histories) {
+  int missed = 0;
+  for (int number = 1; number < static_cast<int>(Fault::count); ++number) {
+    const auto fault = static_cast<Fault>(number);
+    const auto found = search(seed, histories, fault);
+    if (found) {
+      std::printf("fault %2d %-36s found after %llu histories: %s\n", number, std::string(name_of(fault)).c_str(),
+                  static_cast<unsigned long long>(found->seed - seed + 1), found->violation.invariant.c_str());
+    } else {
+      ++missed;
+      std::printf("fault %2d %-36s NOT found in %llu histories\n", number, std::string(name_of(fault)).c_str(),
+                  static_cast<unsigned long long>(histories));
+    }
+    std::fflush(stdout);
+  }
+  return missed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::uint64_t histories = 20'000, seed = 1;
+  int fault = 0;
+  bool faults = false, trace = false;
+  CLI::App app("Runs Granary's operations on a simulated clock, store and network, and judges them.");
+  app.add_option("--histories", histories, "how many")->check(CLI::PositiveNumber);
+  app.add_option("--seed", seed, "of the first; each history has the next one");
+  app.add_option("--fault", fault, "plants this fault, by number")->check(CLI::Range(0, static_cast<int>(Fault::count) - 1));
+  app.add_flag("--faults", faults, "plants each fault in turn; every one must be found");
+  app.add_flag("--trace", trace, "tells one history, the seed's, line by line");
+  CLI11_PARSE(app, argc, argv);
+  std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+  if (trace) {
+    const Outcome outcome = run_history(make_plan(seed), static_cast<Fault>(fault), true);
+    for (const auto& line : outcome.trace) std::printf("%s\n", line.c_str());
+    if (outcome.violation) std::printf("%s: %s\n", outcome.violation->invariant.c_str(), outcome.violation->what.c_str());
+    return outcome.violation ? 1 : 0;
+  }
+  if (faults) return try_faults(seed, histories);
+  const auto found = search(seed, histories, static_cast<Fault>(fault));
+  if (found) {
+    tell(*found, static_cast<Fault>(fault));
+    return 1;
+  }
+  std::printf("%llu histories, no invariant broken\n", static_cast<unsigned long long>(histories));
+  return 0;
+}

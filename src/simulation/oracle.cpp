@@ -1,0 +1,198 @@
+#include "simulation/oracle.hpp"
+
+#include <algorithm>
+
+#include "domain/fields.hpp"
+
+namespace granary::simulation {
+
+namespace {
+
+SealScope scope_of(const StoredCredential& row) { return {.owner = row.owner, .provider = row.provider, .credential = row.id}; }
+
+}  // namespace
+
+void Oracle::fail(std::string invariant, std::string what) {
+  if (!violation_) violation_ = {.invariant = std::move(invariant), .what = std::move(what)};
+}
+
+Slot* Oracle::slot_of(const StoredCredential& row) {
+  if (!row.leaf_user) return nullptr;
+  for (Slot& slot : slots)
+    if (slot.user == *row.leaf_user && slot.provider == row.provider) return &slot;
+  return nullptr;
+}
+
+Oracle::Login Oracle::login_in(const std::optional<Plaintext>& packed) {
+  const auto fields = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
+  if (!fields) return {};
+  const std::string_view token = fields->value("refreshToken");
+  if (token.empty()) return {.account = ProviderWorld::account_of(fields->value("username"))};
+  return {.account = ProviderWorld::account_of(token), .token_index = ProviderWorld::index_of(token)};
+}
+
+Oracle::Login Oracle::stored_login(const StoredCredential& row) const {
+  return login_in(sealer_.open_fields(scope_of(row), row.fields_key, row.fields_version, row.fields));
+}
+
+std::set<int> Oracle::accounts_of(const CredentialEntry& before, const CredentialEntry& after) const {
+  std::set<int> accounts = {stored_login(before.row).account, stored_login(after.row).account};
+  if (before.row.candidate)
+    accounts.insert(
+        login_in(sealer_.open_candidate(scope_of(before.row), before.row.fields_key, before.row.candidate->fields)).account);
+  return accounts;
+}
+
+void Oracle::spent_token_sent(const Flight& flight) {
+  fail("no_spent_token_is_sent", "a token of account " + std::to_string(flight.account) + " came again, and its sender knew");
+}
+
+void Oracle::delivered(const std::shared_ptr<Flight>& flight, const http::Exchange& exchange, bool login_was_valid) {
+  if (flight->account < 0) return;
+  ++events_owed_[{flight->process, flight->account}];
+  const bool is_refusal = !exchange.failure && (exchange.status == 400 || exchange.status == 401);
+  if (is_refusal) providers_.account(flight->account).refusals.push_back({timeline_.now(), login_was_valid});
+}
+
+void Oracle::crashed(ProcessId process) {
+  for (const auto& flight : unrecorded_)
+    if (flight->process == process) flight->crashed = true;
+  std::erase_if(unrecorded_, [&](const auto& flight) { return flight->process == process; });
+  std::erase_if(events_owed_, [&](const auto& owed) { return owed.first.first == process; });
+}
+
+void Oracle::store_failed(ProcessId process) {
+  std::erase_if(events_owed_, [&](const auto& owed) { return owed.first.first == process; });
+}
+
+void Oracle::acknowledged_delete(const Slot& slot, const Database& database) {
+  for (const auto& [id, entry] : database.credentials)
+    if (entry.row.leaf_user == slot.user && entry.row.provider == slot.provider)
+      fail("deleted_is_gone", "a credential is there after its DELETE was acknowledged");
+}
+
+void Oracle::added(const CredentialEntry& entry) {
+  if (deleted_.contains(entry.row.id)) fail("deleted_stays_deleted", "a deleted credential was added again");
+}
+
+void Oracle::deleted(CredentialId id) { deleted_.insert(id); }
+
+void Oracle::judge_refusals(const CredentialEntry& after, int account) {
+  if (account < 0) return;
+  const auto& refusals = providers_.account(account).refusals;
+  for (const Refusal& first : refusals)
+    for (const Refusal& second : refusals)
+      if (second.at - first.at >= confirm_after_) {
+        if (first.login_was_valid && second.login_was_valid)
+          fail("a_valid_login_is_never_unauthenticated", "both refusals came while the provider held the login valid");
+        return;
+      }
+  fail("two_refusals_confirm", "credential " + after.row.id.text() + " became UNAUTHENTICATED after " +
+                                   std::to_string(refusals.size()) + " refusals, none " + std::to_string(confirm_after_.count()) +
+                                   " ms after another");
+}
+
+void Oracle::judge_events(const CredentialEntry& before, const CheckRecord& record, const Recorded& end,
+                          const CredentialEntry& after, std::int64_t by) {
+  const std::set<int> accounts = accounts_of(before, after);
+  const auto is_of_this = [&](ProcessId process, int account) { return process == by && accounts.contains(account); };
+  int owed = 0;
+  for (const auto& [whose, count] : events_owed_)
+    if (is_of_this(whose.first, whose.second)) owed += count;
+  if (end.state_kept && owed > 0 && after.events() - before.events() < owed)
+    fail("an_event_for_every_exchange",
+         std::to_string(owed) + " exchanges, and " + std::to_string(after.events() - before.events()) + " events more");
+  if (end.state_kept || after.row.link_version != record.link_version)
+    std::erase_if(events_owed_, [&](const auto& entry) { return is_of_this(entry.first.first, entry.first.second); });
+  // What the process was told of this credential is in the store now.
+  std::erase_if(unrecorded_, [&](const auto& flight) {
+    const bool is_recorded = is_of_this(flight->process, flight->account);
+    if (is_recorded) flight->recorded = true;
+    return is_recorded;
+  });
+}
+
+void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, const Recorded& end, const CredentialEntry& after,
+                      std::int64_t by) {
+  if (trace)
+    trace("process " + std::to_string(by) + " records on account " + std::to_string(stored_login(after.row).account) + ": " +
+          std::string(name_of(after.row.state.status)) +
+          (after.row.state.reason ? " " + std::string(name_of(*after.row.state.reason)) : "") +
+          (end.fields_kept ? "" : ", the fields were replaced meanwhile") +
+          (end.state_kept ? "" : ", the health moved meanwhile"));
+  if (deleted_.contains(after.row.id)) {
+    fail("deleted_stays_deleted", "a deleted credential was written back");
+    return;
+  }
+  if (!end.fields_kept) {
+    // Others replaced the fields: what was asked is nobody's any more.
+    std::erase_if(events_owed_, [&](const auto& owed) { return owed.first.first == by; });
+    return;
+  }
+  if (!before.row.leaf_user && (record.state || record.events) && end.state_kept)
+    fail("unlinked_is_left_alone", "health or events of an unlinked credential were recorded");
+  judge_events(before, record, end, after, by);
+  if (!end.state_kept || !record.state) return;
+  const CheckState &was = before.row.state, &is = after.row.state;
+  if (is.status == Status::unauthenticated && was.status != Status::unauthenticated && is.turned_by_check)
+    judge_refusals(after, stored_login(after.row).account);
+  if (is.status == Status::unauthenticated && was.status != Status::unauthenticated && !is.turned_by_check) {
+    const Slot* slot = slot_of(after.row);
+    const bool is_candidate = before.row.candidate.has_value();
+    if (slot && slot->connecting == 0 && !is_candidate)
+      fail("two_refusals_confirm", "UNAUTHENTICATED at once, and neither POST nor PUT was under way");
+  }
+  const bool used_up = is.status == Status::unauthenticated && is.refusals >= kPasswordTriesMax;
+  if (after.row.leaf_user && !is.next_check && !used_up)
+    fail("the_clock_forgets_nobody", "a checkable credential has no next check");
+}
+
+void Oracle::judge_token(const CredentialEntry& entry) {
+  const StoredCredential& row = entry.row;
+  const auto [number, index] = stored_login(row);
+  if (number < 0) {
+    fail("sealed_fields_open", "a credential's fields do not open");
+    return;
+  }
+  const Account& account = providers_.account(number);
+  const CheckState& state = row.state;
+  const bool works = account.has_password ? account.is_valid() : providers_.would_accept(account, index);
+  const bool says_unknown = state.outcome_unknown || !row.spending.empty() || state.reason == Reason::refresh_outcome_unknown;
+  // Also a request that came late, after its sender had given it up, and spent or burnt what was stored since.
+  const bool was_lost = std::ranges::any_of(account.shown_by, [](const auto& shown) {
+    return std::ranges::any_of(shown.second, [](const auto& flight) { return flight->is_unknown(); });
+  });
+  // One that came after its token had been retried, and worked: nobody can know.
+  const bool was_burnt_late = account.killed_by && account.killed_by->is_unknown();
+  if (!works && account.alive && !(says_unknown && was_lost) && !was_burnt_late)
+    fail("the_stored_token_is_the_valid_one", "token " + std::to_string(index) + " of account " + std::to_string(number) +
+                                                  " is stored, " + std::to_string(account.newest) + " is valid" +
+                                                  (says_unknown ? ", the row says unknown but nothing was lost" : "") +
+                                                  (was_lost ? ", an answer was lost but the row does not say so" : ""));
+  if (!row.leaf_user || state.status == Status::missing_permission) return;
+  if (works && state.status != Status::ok)
+    fail("a_valid_login_is_ok_in_the_end", "status " + std::string(name_of(state.status)) + ", reason " +
+                                               std::string(state.reason ? name_of(*state.reason) : "none"));
+  if (!works && state.status != Status::unauthenticated)
+    fail("a_revoked_login_is_noticed", "status " + std::string(name_of(state.status)) + " long after");
+}
+
+void Oracle::judge_presence(const Slot& slot, const Database& database) {
+  int linked = 0;
+  for (const auto& [id, entry] : database.credentials)
+    if (entry.row.leaf_user == slot.user && entry.row.provider == slot.provider) ++linked;
+  if (linked > 1) fail("one_credential_for_user_and_provider", std::to_string(linked) + " are there");
+  if (slot.presence == Slot::Presence::present && slot.is_linked && linked == 0)
+    fail("acknowledged_is_kept", "a credential whose POST was acknowledged is not there");
+  if (slot.presence == Slot::Presence::absent && linked > 0) fail("deleted_is_gone", "a credential is there that was deleted");
+}
+
+void Oracle::judge_end(const Database& database) {
+  for (const auto& [id, entry] : database.credentials) {
+    if (deleted_.contains(id)) fail("deleted_stays_deleted", "a deleted credential is there");
+    judge_token(entry);
+  }
+  for (const Slot& slot : slots) judge_presence(slot, database);
+}
+
+}  // namespace granary::simulation

@@ -1,0 +1,87 @@
+// Knows the providers' truth and what was acknowledged, and names the invariant that a history breaks.
+#pragma once
+
+#include <set>
+
+#include "sealing/sealer.hpp"
+#include "simulation/database.hpp"
+#include "simulation/provider.hpp"
+
+namespace granary::simulation {
+
+struct Violation {
+  std::string invariant;
+  std::string what;
+};
+
+// Of one user and one provider.
+struct Slot {
+  LeafUserId user;
+  std::string provider;
+  bool has_password = false;
+  enum class Presence { absent, present, unknown } presence = Presence::absent;
+  std::optional<CredentialId> id;  // the last one that was acknowledged
+  bool is_linked = true;
+  int operations = 0;          // that change it, under way
+  int connecting = 0;          // POST and PUT under way
+  bool was_disturbed = false;  // one of them may have ended in either way
+};
+
+class Oracle final : public Observer {
+ public:
+  Oracle(ProviderWorld& providers, const Sealer& sealer, const Timeline& timeline, milliseconds confirm_after)
+      : providers_(providers), sealer_(sealer), timeline_(timeline), confirm_after_(confirm_after) {}
+
+  std::vector<Slot> slots;
+  std::function<void(const std::string&)> trace;  // null: nobody reads along
+  const std::optional<Violation>& violation() const { return violation_; }
+
+  // A token came to its provider that the sender had to know was spent.
+  void spent_token_sent(const Flight& flight);
+  void sent(const std::shared_ptr<Flight>& flight) { unrecorded_.push_back(flight); }
+  // What a process learned: an answer, or that none would come.
+  void delivered(const std::shared_ptr<Flight>& flight, const http::Exchange& exchange, bool login_was_valid);
+  void crashed(ProcessId process);
+  // An answer that gave nothing to keep is asked for again when the store cannot record it, and its event is lost.
+  void store_failed(ProcessId process);
+  // POST, PUT or another operation of a client has ended, acknowledged.
+  void acknowledged_delete(const Slot& slot, const Database& database);
+
+  void added(const CredentialEntry& entry) override;
+  void deleted(CredentialId id) override;
+  void candidate_saved(const CredentialEntry&) override {}
+  void recorded(const CredentialEntry& before, const CheckRecord& record, const Recorded& end, const CredentialEntry& after,
+                std::int64_t by) override;
+
+  // After all has been calm for longer than any rule waits.
+  void judge_end(const Database& database);
+
+ private:
+  void fail(std::string invariant, std::string what);
+  Slot* slot_of(const StoredCredential& row);
+  // Whose login stands in sealed fields.
+  struct Login {
+    int account = -1;
+    int token_index = -1;
+  };
+  static Login login_in(const std::optional<Plaintext>& packed);
+  Login stored_login(const StoredCredential& row) const;
+  // Those whose login is stored before or after, or is the candidate's.
+  std::set<int> accounts_of(const CredentialEntry& before, const CredentialEntry& after) const;
+  void judge_refusals(const CredentialEntry& after, int account);
+  void judge_events(const CredentialEntry& before, const CheckRecord& record, const Recorded& end, const CredentialEntry& after,
+                    std::int64_t by);
+  void judge_token(const CredentialEntry& entry);
+  void judge_presence(const Slot& slot, const Database& database);
+
+  ProviderWorld& providers_;
+  const Sealer& sealer_;
+  const Timeline& timeline_;
+  milliseconds confirm_after_;
+  std::optional<Violation> violation_;
+  std::set<CredentialId> deleted_;
+  std::vector<std::shared_ptr<Flight>> unrecorded_;
+  std::map<std::pair<ProcessId, int>, int> events_owed_;  // by process and account
+};
+
+}  // namespace granary::simulation

@@ -1,0 +1,124 @@
+#include "simulation/provider.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/json.hpp"
+
+namespace granary::simulation {
+
+namespace {
+
+http::Exchange answer(int status, std::string body) {
+  http::Exchange exchange{.status = status, .headers = {{"Content-Type", "application/json"}}, .body = std::move(body)};
+  exchange.was_sent = true;
+  return exchange;
+}
+
+// The number after the last `-` of `kind-number` or `kind-account-number`.
+int number_after(std::string_view text, std::size_t from) {
+  int number = -1;
+  if (from < text.size()) std::from_chars(text.data() + from, text.data() + text.size(), number);
+  return number;
+}
+
+std::string_view form_value(std::string_view body, std::string_view name) {
+  const auto at = body.find(name);
+  if (at == std::string_view::npos) return {};
+  const auto value = body.substr(at + name.size());
+  return value.substr(0, value.find('&'));
+}
+
+}  // namespace
+
+std::string Account::refresh_token(int index) const { return "rt." + std::to_string(number) + "." + std::to_string(index); }
+std::string Account::username() const { return "u." + std::to_string(number) + "."; }
+
+int ProviderWorld::account_of(std::string_view login) {
+  const auto dot = login.find('.');
+  return dot == std::string_view::npos ? -1 : number_after(login, dot + 1);
+}
+
+int ProviderWorld::index_of(std::string_view refresh_token) { return number_after(refresh_token, refresh_token.rfind('.') + 1); }
+
+Account& ProviderWorld::add_account(bool has_password) {
+  accounts_.push_back({.number = static_cast<int>(accounts_.size()),
+                       .has_password = has_password,
+                       .killed_by = {},
+                       .spent_by = {},
+                       .shown_by = {},
+                       .refusals = {}});
+  return accounts_.back();
+}
+
+bool ProviderWorld::would_accept(const Account& account, int index) const {
+  if (!account.is_valid()) return false;
+  return index == account.newest || (reuse_ == Reuse::grace_for_the_last && index == account.newest - 1);
+}
+
+int ProviderWorld::account_in(const http::OutboundRequest& request) const {
+  int number = -1;
+  if (request.url.ends_with("/api/token")) {
+    number = account_of(form_value(request.body, "refresh_token=rt"));
+  } else if (request.url.ends_with("/v1/sessions")) {
+    const auto json = Json::parse(request.body);
+    const Json* session = json ? json->find("session") : nullptr;
+    number = account_of(session ? session->find_string("email").value_or("") : "");
+  } else {
+    const auto token = std::ranges::find(request.headers, "Authorization", &std::pair<std::string, std::string>::first);
+    if (token != request.headers.end()) number = account_of(token->second);
+  }
+  return number < static_cast<int>(accounts_.size()) ? number : -1;
+}
+
+std::string ProviderWorld::login_in(const http::OutboundRequest& request) {
+  if (request.url.ends_with("/api/token")) return "refresh token " + std::string(form_value(request.body, "refresh_token=rt"));
+  return request.url.ends_with("/v1/sessions") ? "a password" : "a session";
+}
+
+bool ProviderWorld::take_off(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight) {
+  flight->account = account_in(request);
+  if (flight->account < 0 || !request.url.ends_with("/api/token")) return true;
+  Account& known = account(flight->account);
+  const int index = index_of(form_value(request.body, "refresh_token=rt"));
+  auto& shown = known.shown_by[index];
+  const auto was_knowable = [&](const std::shared_ptr<Flight>& earlier) {
+    if (earlier->is_unknown() || earlier->crashed) return false;
+    const auto spent = known.spent_by.find(index);
+    return !earlier->returned || (spent != known.spent_by.end() && spent->second == earlier);
+  };
+  const bool is_fair = std::ranges::none_of(shown, was_knowable);
+  shown.push_back(flight);
+  return is_fair;
+}
+
+http::Exchange ProviderWorld::process(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight) {
+  if (request.url.ends_with("/api/token")) return refresh(request, flight);
+  if (request.url.ends_with("/v1/sessions")) return log_in(flight);
+  if (flight->account < 0 || !account(flight->account).is_valid()) return answer(401, R"({"error":"session ended"})");
+  return answer(200, R"({"data":{"organizations":{"total_count":1,"results":[{"sentera_id":"org","name":"org"}]}}})");
+}
+
+http::Exchange ProviderWorld::refresh(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight) {
+  const http::Exchange refused = answer(400, R"({"error":"invalid_grant"})");
+  if (flight->account < 0) return refused;
+  Account& known = account(flight->account);
+  const int index = index_of(form_value(request.body, "refresh_token=rt"));
+  if (!would_accept(known, index)) {
+    if (index < known.newest && reuse_ == Reuse::kills_family && !std::exchange(known.family_dead, true))
+      known.killed_by = flight;
+    return refused;
+  }
+  if (reuse_ != Reuse::no_rotation && index == known.newest) {
+    known.spent_by[index] = flight;
+    ++known.newest;
+  }
+  return answer(200, R"({"access_token":"at","expires_in":3600,"refresh_token":")" + known.refresh_token(known.newest) + R"("})");
+}
+
+http::Exchange ProviderWorld::log_in(const std::shared_ptr<Flight>& flight) {
+  if (flight->account < 0 || !account(flight->account).is_valid()) return answer(401, R"({"error":"invalid login"})");
+  return answer(200, R"({"auth_token":"s.)" + std::to_string(flight->account) + R"(."})");
+}
+
+}  // namespace granary::simulation

@@ -1,0 +1,85 @@
+// The providers of the simulation, and the truth about them: which grants live, which tokens were spent and what became of
+// the answers. Ag Leader's tokens rotate and are one-use; Sentera has passwords.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "http/transport.hpp"
+#include "simulation/chance.hpp"
+#include "simulation/timeline.hpp"
+
+namespace granary::simulation {
+
+// What a provider does when a token that was spent comes again.
+enum class Reuse { kills_family, grace_for_the_last, no_rotation };
+
+// One request on its way, and what became of its answer.
+struct Flight {
+  ProcessId process = kNobody;
+  int account = -1;
+  bool processed = false;
+  bool login_was_invalid = false;  // when the provider looked at it
+  bool returned = false;           // the process knows how it ended
+  bool lost = false;               // and never saw the answer
+  bool crashed = false;            // it died before it had recorded it
+  bool recorded = false;
+  http::Exchange answer;
+
+  // Why the sender may not know what became of a token it sent.
+  bool is_unknown() const { return lost || (crashed && !recorded); }
+};
+
+struct Refusal {
+  SteadyTime at;
+  bool login_was_valid;
+};
+
+struct Account {
+  int number = 0;
+  bool has_password = false;
+  bool alive = true;                                // the grower has not revoked it
+  bool family_dead = false;                         // a spent token came again
+  std::shared_ptr<Flight> killed_by;                // whose token came again
+  int newest = 0;                                   // of its refresh tokens
+  std::map<int, std::shared_ptr<Flight>> spent_by;  // by index of the token
+  std::map<int, std::vector<std::shared_ptr<Flight>>> shown_by;
+  std::vector<Refusal> refusals;  // as they reached a process
+
+  bool is_valid() const { return alive && !family_dead; }
+  std::string refresh_token(int index) const;
+  std::string username() const;
+};
+
+class ProviderWorld {
+ public:
+  explicit ProviderWorld(Reuse reuse) : reuse_(reuse) {}
+
+  Account& add_account(bool has_password);
+  Account& account(int number) { return accounts_[static_cast<std::size_t>(number)]; }
+  // From a refresh token or a user name; -1 for a login that never was.
+  static int account_of(std::string_view login);
+  static int index_of(std::string_view refresh_token);
+  // Whose login a request shows; -1 where it shows none of ours.
+  int account_in(const http::OutboundRequest& request) const;
+  // The same in words, for people.
+  static std::string login_in(const http::OutboundRequest& request);
+  // Whether the provider would take this refresh token.
+  bool would_accept(const Account& account, int index) const;
+
+  // A request leaves. False when it shows a token that its sender had to know was spent, or was being spent.
+  bool take_off(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight);
+  // What the provider does with a request.
+  http::Exchange process(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight);
+
+ private:
+  http::Exchange refresh(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight);
+  http::Exchange log_in(const std::shared_ptr<Flight>& flight);
+
+  Reuse reuse_;
+  std::vector<Account> accounts_;
+};
+
+}  // namespace granary::simulation
