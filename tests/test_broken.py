@@ -6,9 +6,11 @@ import subprocess
 import uuid
 
 import pytest
+from background import in_background
 from harness import CREDENTIALS, USERS, Granary, base_config, eventually
 from logins import SLUGS, FIELDS, new_login
 from problems import assert_problem
+from standins import faults
 
 
 @pytest.fixture
@@ -61,6 +63,32 @@ def test_a_full_disk(small, providers):
     assert credential.values() == values
     assert server.request("GET", USERS).headers["X-Total-Count"] == str(len(users))
     assert credential.checked()["status"] == "OK"
+
+
+def test_a_token_that_cannot_be_stored_is_held_until_it_can(small, providers):
+    small.config["checks"]["timeout"] = "20s"
+    server = small.prepare().start()
+    login = new_login(providers, "ag-leader-credentials")
+    credential = server.connect(login)
+    login.fail(faults.late_answer(4), times=1)
+    checked = in_background(credential.check)
+    eventually(lambda: len(login.calls()) == 2)
+    filler = server.data / "filler"
+    fill(filler)
+    eventually(lambda: server.request("POST", USERS, json={"name": "x" * 4000}).status_code == 503, pause=0)
+
+    def ready():
+        return server.request("GET", "/health/ready", token=None).status_code
+
+    eventually(lambda: ready() == 503, 20)
+    assert credential.values()["refreshToken"] != login.record.refresh_token, "the disk is full"
+    filler.unlink()
+    eventually(lambda: ready() == 200)
+    assert checked().status_code == 200
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert credential.checked()["status"] == "OK"
+    assert not login.record.reused
+
 
 
 def spoil(server, credential_id):

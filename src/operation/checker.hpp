@@ -2,6 +2,7 @@
 // by main before the threads start; afterwards used on that thread alone, so nothing here needs a lock.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -106,6 +107,8 @@ struct Checker {
   Turns turns;
   std::map<std::int32_t, Plaintext> day_keys;
   bool stopping = false;
+  // Answers that exist only here, since the store cannot write them now. Readable from every thread.
+  std::atomic<int> held_answers = 0;
 
   Instant now() { return {.wall = clock.now(), .steady = clock.elapsed(), .boot = clock.boot()}; }
   LaneState* find_lane(const std::string& provider, const std::string& environment);

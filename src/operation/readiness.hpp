@@ -1,4 +1,4 @@
-// Whether this server can serve: it reads its store, and is not about to stop.
+// Whether this server can serve: it reads its store, and holds nothing that the store could not take.
 #pragma once
 
 #include "base/task.hpp"

@@ -48,6 +48,22 @@ void seal_into(Checker& checker, const StoredCredential& credential, const Field
 
 }  // namespace
 
+namespace {
+
+// Counts an answer as held for as long as it lives.
+class HeldAnswer {
+ public:
+  explicit HeldAnswer(Checker& checker) : checker_(checker) { ++checker_.held_answers; }
+  ~HeldAnswer() { --checker_.held_answers; }
+  HeldAnswer(const HeldAnswer&) = delete;
+  HeldAnswer& operator=(const HeldAnswer&) = delete;
+
+ private:
+  Checker& checker_;
+};
+
+}  // namespace
+
 CheckPolicy policy_for(const Checker& checker, const LaneState& lane) {
   return {.interval = lane.interval,
           .confirm_after = checker.settings.confirm_after,
@@ -60,6 +76,7 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
   StoredCredential& credential = recording.credential;
   const std::int64_t link_version = credential.link_version;
   bool fields_done = false;
+  std::optional<HeldAnswer> held;
   for (int tries = 0; tries < kTriesMax; ++tries) {
     RecordedEnd end;
     end.before = credential.state;
@@ -91,6 +108,7 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
                         {{"credential", credential.id.text()}, {"provider", credential.provider}, {"error", failure.what()}});
     }
     if (is_store_failing) {
+      if (!held) held.emplace(checker);
       co_await checker.clock.sleep_until(checker.clock.elapsed() + kStorePause);
       --tries;
       continue;
