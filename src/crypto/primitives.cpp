@@ -140,7 +140,7 @@ std::string encrypt_cbc(std::string_view key, std::string_view initialization_ve
   require(EVP_EncryptInit_ex2(context.get(), cipher.get(), in(key), in(initialization_vector), nullptr) == 1, "CBC init");
   require(EVP_EncryptUpdate(context.get(), out(result), &size, in(plain), static_cast<int>(plain.size())) == 1, "CBC update");
   require(EVP_EncryptFinal_ex(context.get(), out(result) + size, &last) == 1, "CBC final");
-  result.resize(static_cast<std::size_t>(size + last));
+  result.resize(static_cast<std::size_t>(size) + static_cast<std::size_t>(last));
   return result;
 }
 
@@ -157,7 +157,7 @@ std::optional<Plaintext> decrypt_cbc(std::string_view key, std::string_view init
     wipe(plain);
     return std::nullopt;
   }
-  plain.resize(static_cast<std::size_t>(size + last));
+  plain.resize(static_cast<std::size_t>(size) + static_cast<std::size_t>(last));
   return Plaintext(std::move(plain));
 }
 
