@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Kills a server under load with SIGKILL, starts it again and compares: what was acknowledged, what the provider holds, what the
-store says of itself. `./dev crash --cycles N`; every other cycle is aimed at the answer of a refresh. Ends with one row."""
+store says of itself. `./dev crash --cycles N`; half of the cycles, by chance, are aimed at the answer of a refresh. Ends with one row."""
 
 import argparse
 import random

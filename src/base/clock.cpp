@@ -15,7 +15,7 @@ SteadyTime SystemClock::elapsed() { return time_point_cast<microseconds>(std::ch
 
 std::int64_t SystemClock::boot() {
   static const std::int64_t known = [] {
-    // The steady clock of Linux counts from the boot, in every process and container alike.
+    // The steady clock of Linux counts from the boot, for every process of the machine.
     std::ifstream file("/proc/sys/kernel/random/boot_id");
     std::string text;
     std::int64_t value = 0;

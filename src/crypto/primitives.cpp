@@ -125,6 +125,7 @@ std::optional<Plaintext> open_with_usual_key(std::string_view key, std::string_v
   auto& tools = toolbox();
   auto* context = tools.opening_usual.get();
   if (!equal_constant_time(tools.usual_key.reveal(), key)) {
+    tools.usual_key = Plaintext();
     require(EVP_DecryptInit_ex2(context, nullptr, in(key), nullptr, nullptr) == 1, "GCM key");
     tools.usual_key = Plaintext(std::string(key));
   }

@@ -33,11 +33,15 @@ void apply_ok(CheckState& state, const Answer& answer, const CheckPolicy& policy
   state.next_check = next;
 }
 
+// A clock was set back, or elapsed time began anew within a boot: nothing could be counted from there.
+bool lies_ahead(const Instant& instant, const Instant& now) {
+  return instant.wall > now.wall || (instant.boot == now.boot && instant.steady > now.steady);
+}
+
 // Refused or forbidden: true once the second one of its kind has come late enough.
 bool is_confirmed(CheckState& state, Pending kind, const CheckPolicy& policy, const Instant& now) {
   if (is_planted(Fault::confirmed_at_once)) return true;
-  // From a first one that lies ahead, since the clock was set back, nothing could be counted for as long: it counts anew.
-  if (state.pending != kind || !state.pending_since || state.pending_since->wall > now.wall) {
+  if (state.pending != kind || !state.pending_since || lies_ahead(*state.pending_since, now)) {
     state.pending = kind;
     state.pending_since = now;
     return false;
@@ -119,7 +123,7 @@ milliseconds backoff(std::int32_t failures, milliseconds interval, Random& rando
 }
 
 void apply_unavailable(CheckState& state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random) {
-  if (state.outages++ == 0 || !state.outage_since || state.outage_since->wall > now.wall) state.outage_since = now;
+  if (state.outages++ == 0 || !state.outage_since || lies_ahead(*state.outage_since, now)) state.outage_since = now;
   state.reason = answer.reason;
   if (state.status == Status::ok && state.outages >= kOutagesForUnavailable &&
       time_between(*state.outage_since, now) >= policy.outage_after)
@@ -128,6 +132,8 @@ void apply_unavailable(CheckState& state, const Answer& answer, const CheckPolic
   // A refused login keeps its place: an outage in between uses up no try and brings none forward.
   const bool refused_before = state.status == Status::unauthenticated && state.pending == Pending::none;
   const bool stands = refused_before && (!state.next_check || *state.next_check > now.wall);
+  // No further ahead than a day, should the clock have been set back: what lies beyond is due at every tick.
+  if (stands && state.next_check) state.next_check = std::min(*state.next_check, plus(now.wall, kRefusedRetry));
   if (!stands) state.next_check = plus(now.wall, backoff(state.failures, policy.interval, random));
   if (state.next_check && answer.retry_after) {
     const seconds hold = std::clamp(*answer.retry_after, seconds(0), kRetryAfterMax);

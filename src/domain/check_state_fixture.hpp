@@ -15,12 +15,12 @@ inline constexpr AnswerKind kUnavailable = AnswerKind::unavailable;
 
 class CheckStateTest : public testing::Test {
  protected:
-  static constexpr std::int64_t kProcess = 7;
+  static constexpr std::int64_t kBoot = 7;
   static constexpr int kMinute = 60, kHour = 3'600, kDay = 86'400;
 
   // Both clocks at once, in seconds from the beginning.
   static Instant at(std::int64_t wall) { return at(wall, wall); }
-  static Instant at(std::int64_t wall, std::int64_t steady, std::int64_t boot = kProcess) {
+  static Instant at(std::int64_t wall, std::int64_t steady, std::int64_t boot = kBoot) {
     return {.wall = start() + seconds(wall), .steady = SteadyTime(seconds(1'000'000 + steady)), .boot = boot};
   }
   static WallTime start() { return WallTime(std::chrono::days(20'000)); }

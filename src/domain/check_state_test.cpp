@@ -237,6 +237,15 @@ TEST_F(StatusTable, AClockSetBackStartsTheTwoAnew) {
   EXPECT_EQ(state.status, Status::temporarily_unavailable);
 }
 
+// A check of a refused login that cannot be made must not leave it due at every tick.
+TEST_F(StatusTable, ARefusedLoginThatWaitsTooFarAheadWaitsADay) {
+  CheckState state = settled(Status::unauthenticated);
+  state.next_check = wall(2 * 86'400);
+  EXPECT_EQ(check(state, kUnavailable, 0).next_check, wall(86'400));
+  state.next_check = wall(3'600);
+  EXPECT_EQ(check(state, kUnavailable, 0).next_check, wall(3'600));
+}
+
 TEST_F(StatusTable, OutageCountsTheSmallerOfBothClocks) {
   struct Row {
     const char* what;

@@ -1,5 +1,7 @@
 #include "http/request_parser.hpp"
 
+#include <algorithm>
+
 #include "base/encoding.hpp"
 
 namespace granary::http {

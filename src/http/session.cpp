@@ -94,6 +94,14 @@ class Session {
   Session(Stream& stream, std::string peer, SessionContext context) : stream_(stream), context_(context) {
     request_.peer = std::move(peer);
   }
+  // A request that did not come to its end may have held a login.
+  ~Session() {
+    wipe(request_.body);
+    wipe(request_.authorization);
+    wipe(buffer_);
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   Task<> run() {
     bool going = true;
@@ -196,6 +204,7 @@ class Session {
     if (response.is_secret) wipe(response.body);
     const bool had_body = !request.body.empty();
     wipe(request.body);
+    wipe(request.authorization);
     if (response.delivery != Delivery::whole) {
       co_await misbehave(stream_, response.delivery, out_, context_.connection);
       co_return false;
@@ -203,12 +212,10 @@ class Session {
     const bool written = write_some() && (sent_ == out_.size() || co_await write_rest());
     if (response.is_secret) wipe(out_);
     keep_small(out_);
-    if (begin_ == end_) {
-      if (had_body) wipe(buffer_.data(), end_);  // it may have held a login
-      begin_ = end_ = 0;
-      keep_small(buffer_);
-    }
+    if (had_body) wipe(buffer_.data(), begin_);  // it may have held a login
+    if (begin_ == end_) begin_ = end_ = 0;
     if (written && request.defect != Defect::none) co_await linger();
+    if (end_ == 0) keep_small(buffer_);
     co_return (written && keep_alive);
   }
 

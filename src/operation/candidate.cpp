@@ -1,7 +1,6 @@
 #include "operation/candidate.hpp"
 
 #include "domain/planted.hpp"
-
 #include "operation/recording.hpp"
 
 namespace granary {

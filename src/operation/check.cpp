@@ -27,9 +27,14 @@ bool is_origin_changed(const Checker& checker, const StoredCredential& credentia
 // What is wrong on our side, so that nothing is sent: said at once, since waiting proves nothing.
 CheckState after_local_obstacle(CheckState state, Reason reason, std::optional<WallTime> next_check, WallTime now) {
   state.reason = reason;
-  // What the provider refused stays refused, with the tries that it has left.
-  if (state.status == Status::unauthenticated || state.status == Status::missing_permission) {
-    if (state.next_check && *state.next_check <= now) state.next_check = next_check;
+  // What the provider refused stays refused, with the tries that it has left, within the day that it may wait.
+  if (state.status == Status::unauthenticated) {
+    const bool keeps_place = !state.next_check || (*state.next_check > now && *state.next_check <= now + kRefusedRetry);
+    if (!keeps_place) state.next_check = next_check;
+    return state;
+  }
+  if (state.status == Status::missing_permission) {
+    state.next_check = next_check;
     return state;
   }
   if (state.status != Status::temporarily_unavailable) state.since = now;

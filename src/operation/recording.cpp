@@ -46,10 +46,6 @@ void seal_into(Checker& checker, const StoredCredential& credential, const Field
   record.fields = checker.sealer.seal_fields(scope, key, credential.fields_version + 1, fields.pack(), checker.random);
 }
 
-}  // namespace
-
-namespace {
-
 // Counts an answer as held for as long as it lives.
 class HeldAnswer {
  public:
@@ -127,7 +123,7 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
     }
     // Health or link moved while the provider was asked (the breaker, an unlink): what the provider gave is kept already,
     // the rest is decided anew on what is there now. A PUT's answer is about its own fields, whatever is stored by now.
-    fields_done = recorded.fields_kept;
+    fields_done = fields_done || recorded.fields_kept;
     auto now_stored = co_await checker.store.find_credential(credential.id);
     if (!now_stored) {
       end.kind = RecordedEnd::Kind::gone;

@@ -142,7 +142,8 @@ class Store {
 
   // Checks.
   virtual Task<std::optional<StoredCredential>> find_credential(CredentialId id) = 0;
-  // Linked credentials of a lane whose next check has come, soonest first; then those whose it lies beyond the horizon.
+  // Linked credentials of a lane whose next check has come, soonest first; then those whose next check
+  // lies beyond their horizon.
   virtual Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, const Horizon& horizon,
                                                    std::int64_t limit) = 0;
   // The linked credential of a lane that has waited longest, for probing while the breaker is open.

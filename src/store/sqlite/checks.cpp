@@ -127,7 +127,8 @@ Task<std::vector<CredentialId>> SqliteStore::list_due(const Lane& lane, WallTime
   collect(reader_.fresh().prepare(
               "SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check <= ? ORDER BY next_check LIMIT ?"),
           now);
-  // Beyond any wait possible: the clock was ahead when these were written. Each of the two has its index.
+  // Beyond any wait possible: the clock was ahead when these were written. Each of the two has its index, and 1,
+  // UNAUTHENTICATED, is spelled out as it stands there.
   collect(reader_.fresh().prepare("SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check > ? AND"
                                   " status = 1 LIMIT ?"),
           horizon.refused);
