@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/error.hpp"
+#include "base/temporary_folder_fixture.hpp"
 
 namespace granary {
 
@@ -20,13 +21,6 @@ namespace fs = std::filesystem;
 
 class DataFolderTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = fs::temp_directory_path() / "granary-folder-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    root_ = name;
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
   std::string refusal(const fs::path& path, MissingFolder missing) {
     try {
       DataFolder folder(path, missing, milliseconds(0));
@@ -36,7 +30,7 @@ class DataFolderTest : public testing::Test {
     }
   }
 
-  fs::path root_;
+  TemporaryFolder root_;
 };
 
 TEST_F(DataFolderTest, IsMadeForThisUserAlone) {

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/temporary_folder_fixture.hpp"
 #include "config/config.hpp"
 
 namespace granary::config {
@@ -27,13 +28,9 @@ const Option& option_of(std::string_view key) {
 class ConfigTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string name = fs::temp_directory_path() / "granary-config-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
     for (const Option& option : options()) unsetenv(variable_of(option).c_str());
   }
   void TearDown() override {
-    fs::remove_all(folder_);
     for (const Option& option : options()) unsetenv(variable_of(option).c_str());
   }
 
@@ -59,7 +56,7 @@ class ConfigTest : public testing::Test {
     }
   }
 
-  fs::path folder_;
+  TemporaryFolder folder_;
 };
 
 // One row for each option: three values as text, the kind of TOML they are written in, and the default.
@@ -265,7 +262,7 @@ TEST_F(ConfigTest, WhatIsNotKnownNamesFileLineAndKey) {
 }
 
 TEST_F(ConfigTest, AMissingFileIsRefused) {
-  for (const std::string& path : {(folder_ / "none.toml").string(), folder_.string() + "/none/x.toml"}) {
+  for (const std::string& path : {(folder_ / "none.toml").string(), folder_.path().string() + "/none/x.toml"}) {
     try {
       load({}, path);
       ADD_FAILURE() << path;

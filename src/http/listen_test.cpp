@@ -1,10 +1,10 @@
 // What stands around the sessions: spellings of endpoints, ports that are taken, and the counting of connections.
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 
 #include "base/error.hpp"
+#include "base/temporary_folder_fixture.hpp"
 #include "http/raw_socket_fixture.hpp"
 #include "http/server.hpp"
 
@@ -98,8 +98,8 @@ TEST(ConnectionLimits, CountsAllAndByAddress) {
 }
 
 TEST(LoadTls, NamesTheFileAtFault) {
-  namespace fs = std::filesystem;
-  const std::string text = fs::temp_directory_path() / ("granary-tls-test-" + std::to_string(getpid()));
+  const TemporaryFolder folder;
+  const std::string text = folder / "no.pem";
   std::ofstream(text) << "no PEM\n";
   const struct {
     std::string certificate, key, at_fault;
@@ -112,7 +112,6 @@ TEST(LoadTls, NamesTheFileAtFault) {
       EXPECT_TRUE(std::string_view(refused.what()).contains(row.at_fault)) << refused.what();
     }
   }
-  fs::remove(text);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "base/encoding.hpp"
 #include "base/error.hpp"
+#include "base/temporary_folder_fixture.hpp"
 
 namespace granary {
 
@@ -20,14 +21,8 @@ using std::string_literals::operator""s;
 
 class RootKeyTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = fs::temp_directory_path() / "granary-key-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    fs::create_directory(folder_ / "data");
-  }
+  void SetUp() override { fs::create_directory(folder_ / "data"); }
   void TearDown() override {
-    fs::remove_all(folder_);
     unsetenv("GRANARY_TEST_KEY");
     unsetenv("CREDENTIALS_DIRECTORY");
   }
@@ -59,7 +54,7 @@ class RootKeyTest : public testing::Test {
 
   const std::string key_ = "\x00\xff key of 32 bytes \x80 for my test"s;
   const std::string hex_ = to_hex(key_), base64_ = to_base64(key_);
-  fs::path folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(RootKeyTest, LoadsEverySpelling) {
@@ -107,7 +102,7 @@ TEST_F(RootKeyTest, RefusesSourcesThatAreNone) {
     expect_refused(source, "--root-key must be file:PATH, env:NAME or credential:NAME");
   expect_refused("", "no root key");
   for (const std::string& source :
-       {"file:"s, "file:/nowhere/key"s, "file:" + (folder_ / "missing").string(), "file:" + folder_.string()})
+       {"file:"s, "file:/nowhere/key"s, "file:" + (folder_ / "missing").string(), "file:" + folder_.path().string()})
     expect_refused(source, "cannot read the root key");
   for (const std::string& source : {"env:"s, "env:GRANARY_TEST_KEY"s}) expect_refused(source, "is not set");
   setenv("GRANARY_TEST_KEY", "", 1);
@@ -141,7 +136,7 @@ TEST_F(RootKeyTest, RefusesAFileInsideTheDataFolder) {
 
 TEST_F(RootKeyTest, TakesASystemdCredential) {
   expect_refused("credential:key", "CREDENTIALS_DIRECTORY");
-  setenv("CREDENTIALS_DIRECTORY", folder_.c_str(), 1);
+  setenv("CREDENTIALS_DIRECTORY", folder_.path().c_str(), 1);
   expect_refused("credential:key", "cannot read the root key");
   write("key", hex_, 0400);
   EXPECT_EQ(refusal("credential:key"), "");

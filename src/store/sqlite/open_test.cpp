@@ -9,6 +9,7 @@
 #include <map>
 
 #include "base/embedded.hpp"
+#include "base/temporary_folder_fixture.hpp"
 #include "store/sqlite/writer.hpp"
 
 namespace granary::sqlite {
@@ -17,20 +18,13 @@ namespace {
 
 class OpenTest : public testing::Test {
  protected:
-  OpenTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "granary-open-XXXXXX").string();
-    EXPECT_TRUE(mkdtemp(name.data()));
-    folder_ = name;
-    file_ = (folder_ / "granary.db").string();
-  }
-  ~OpenTest() override { std::filesystem::remove_all(folder_); }
-
   void make() const { prepare(file_, first_key, WallTime()); }
   static RingRow first_key() { return {.version = 1, .wrapped = {"wrapped"}}; }
   // Every file and what it holds; the shared memory beside a log is no data.
-  std::map<std::string, std::string> files() const {
+  std::map<std::string, std::string> files() const { return files_in(folder_.path()); }
+  static std::map<std::string, std::string> files_in(const std::filesystem::path& folder) {
     std::map<std::string, std::string> out;
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
       if (entry.path().string().ends_with("-shm")) continue;
       std::ifstream in(entry.path(), std::ios::binary);
       out[entry.path().filename()] = std::string(std::istreambuf_iterator<char>(in), {});
@@ -39,8 +33,8 @@ class OpenTest : public testing::Test {
   }
   void execute(const std::string& sql) const { open_for_writing(file_)->execute(sql); }
 
-  std::filesystem::path folder_;
-  std::string file_;
+  TemporaryFolder folder_;
+  std::string file_ = folder_ / "granary.db";
 };
 
 TEST_F(OpenTest, LookingAtNothingMakesNothing) {
@@ -63,21 +57,18 @@ TEST_F(OpenTest, LookingWritesNothing) {
 
 TEST_F(OpenTest, LookingAtAStoreThatCrashedSeesItsLogAndWritesNothing) {
   make();
+  const auto crashed = folder_ / "crashed";
   {
     // A writer that is still open leaves what it committed in the log; a copy is what a crash leaves behind.
     const auto writer = open_for_writing(file_);
     writer->execute("INSERT INTO ring_key VALUES (2, 'second', 0)");
-    const auto crashed = folder_ / "crashed";
     std::filesystem::create_directory(crashed);
     for (const char* end : {"", "-wal"}) std::filesystem::copy_file(file_ + end, (crashed / "granary.db").string() + end);
   }
-  folder_ /= "crashed";
-  file_ = (folder_ / "granary.db").string();
-  const auto before = files();
+  const auto before = files_in(crashed);
   ASSERT_GT(before.at("granary.db-wal").size(), 0U);
-  EXPECT_EQ(inspect(file_).size(), 2U);
-  EXPECT_EQ(files(), before);
-  folder_ = folder_.parent_path();
+  EXPECT_EQ(inspect(crashed / "granary.db").size(), 2U);
+  EXPECT_EQ(files_in(crashed), before);
 }
 
 TEST_F(OpenTest, PreparingAgainChangesNothing) {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
+#include "base/temporary_folder_fixture.hpp"
 
 namespace granary::sqlite {
 
@@ -12,10 +12,6 @@ namespace {
 class ReaderTest : public testing::Test {
  protected:
   ReaderTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "granary-reader-XXXXXX").string();
-    EXPECT_TRUE(mkdtemp(name.data()));
-    folder_ = name;
-    file_ = (folder_ / "a.db").string();
     open_for_writing(file_)->execute("CREATE TABLE t (n INTEGER PRIMARY KEY)");
     writer_ = std::make_unique<Writer>(file_, nullptr);
     reader_ = std::make_unique<Reader>(file_, *writer_);
@@ -23,7 +19,6 @@ class ReaderTest : public testing::Test {
   ~ReaderTest() override {
     reader_.reset();
     writer_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   // Acknowledged when this returns, while the reader's own turn goes on.
@@ -46,8 +41,8 @@ class ReaderTest : public testing::Test {
     return count();
   }
 
-  std::filesystem::path folder_;
-  std::string file_;
+  TemporaryFolder folder_;
+  std::string file_ = folder_ / "a.db";
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Reader> reader_;
   asio::io_context turn_{1};

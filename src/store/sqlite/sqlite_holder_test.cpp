@@ -1,6 +1,5 @@
 // Makes a SQLite store in a temporary folder for the contract suite, and removes it.
-#include <filesystem>
-
+#include "base/temporary_folder_fixture.hpp"
 #include "store/sqlite/open.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 #include "store/store_fixture.hpp"
@@ -8,22 +7,6 @@
 namespace granary {
 
 namespace {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "granary-store-XXXXXX").string();
-    if (!mkdtemp(name.data())) throw std::runtime_error("no temporary folder");
-    path_ = name;
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string file() const { return (path_ / "granary.db").string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 class SqliteHolder final : public StoreHolder {
  public:
@@ -36,7 +19,7 @@ class SqliteHolder final : public StoreHolder {
   }
 
   TemporaryFolder folder_;
-  std::string file_ = prepared(folder_.file());
+  std::string file_ = prepared(folder_ / "granary.db");
   sqlite::Writer writer_{file_, {}};
   sqlite::SqliteStore store_{file_, writer_};
 };

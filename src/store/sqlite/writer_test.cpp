@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
+#include "base/temporary_folder_fixture.hpp"
 
 namespace granary::sqlite {
 
@@ -12,14 +12,7 @@ namespace {
 
 class WriterTest : public testing::Test {
  protected:
-  WriterTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "granary-writer-XXXXXX").string();
-    EXPECT_TRUE(mkdtemp(name.data()));
-    folder_ = name;
-    file_ = (folder_ / "a.db").string();
-    open_for_writing(file_)->execute("CREATE TABLE t (n INTEGER PRIMARY KEY)");
-  }
-  ~WriterTest() override { std::filesystem::remove_all(folder_); }
+  WriterTest() { open_for_writing(file_)->execute("CREATE TABLE t (n INTEGER PRIMARY KEY)"); }
 
   // What the file says, by a connection of its own.
   std::vector<std::int64_t> rows() {
@@ -39,8 +32,8 @@ class WriterTest : public testing::Test {
         [this](std::exception_ptr error) { ++(error ? failed_ : done_); });
   }
 
-  std::filesystem::path folder_;
-  std::string file_;
+  TemporaryFolder folder_;
+  std::string file_ = folder_ / "a.db";
   asio::io_context context_{1};
   int done_ = 0, failed_ = 0;
 };
