@@ -110,7 +110,7 @@ class Session {
 
   Task<> refuse(const Response& response) {
     write_head_and_body(out_, response, "GET", false);
-    if (write_some() && sent_ < out_.size()) co_await write_rest();
+    co_await write();
   }
 
  private:
@@ -127,21 +127,18 @@ class Session {
     return {buffer_.data() + end_, buffer_.size() - end_};
   }
 
-  // Sends what the socket takes at once: nearly always the whole response, and there is nothing to wait for.
+  // Sends `out_`. Nearly always the socket takes all of it at once, and there is nothing to wait for.
   // False when the connection has failed.
-  bool write_some() {
-    sent_ = 0;
+  Task<bool> write() {
+    std::size_t sent = 0;
     if constexpr (std::is_same_v<Stream, Socket>) {
       error_code error;
-      sent_ = stream_.send(asio::buffer(out_), 0, error);
-      return !error || error == asio::error::would_block;
+      sent = stream_.send(asio::buffer(out_), 0, error);
+      if (error && error != asio::error::would_block) co_return false;
     }
-    return true;
-  }
-
-  Task<bool> write_rest() {
+    if (sent == out_.size()) co_return true;
     set_deadline(kWriteTimeout);
-    const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(out_) + sent_, kQuiet);
+    const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(out_) + sent, kQuiet);
     co_return !error;
   }
 
@@ -177,7 +174,7 @@ class Session {
       }
       if (parser.asks_to_continue() && !std::exchange(continued, true)) {
         out_ = "HTTP/1.1 100 Continue\r\n\r\n";
-        if (!write_some() || (sent_ < out_.size() && !co_await write_rest())) co_return false;
+        if (!co_await write()) co_return false;
         set_deadline(kBodyTimeout);
       }
       const auto [error, size] = co_await stream_.async_read_some(room(), kQuiet);
@@ -209,7 +206,7 @@ class Session {
       co_await misbehave(stream_, response.delivery, out_, context_.connection);
       co_return false;
     }
-    const bool written = write_some() && (sent_ == out_.size() || co_await write_rest());
+    const bool written = co_await write();
     if (response.is_secret) wipe(out_);
     keep_small(out_);
     if (had_body) wipe(buffer_.data(), begin_);  // it may have held a login
@@ -240,7 +237,6 @@ class Session {
   std::string buffer_;
   std::size_t begin_ = 0, end_ = 0;  // unread bytes of buffer_
   std::string out_;
-  std::size_t sent_ = 0;  // bytes of out_
 };
 
 template <class Stream>
