@@ -2,7 +2,7 @@
 // in one place. Only the simulation's build has them: in the product the answer is a constant no.
 #pragma once
 
-#include <array>
+#include <iterator>
 #include <string_view>
 
 namespace granary {
@@ -34,31 +34,31 @@ enum class Fault {
   count,
 };
 
-constexpr std::string_view name_of(Fault fault) {
-  constexpr std::array<std::string_view, static_cast<std::size_t>(Fault::count)> kNames = {"none",
-                                                                                           "token_sent_before_it_is_noted",
-                                                                                           "spending_never_noted",
-                                                                                           "confirmed_at_once",
-                                                                                           "elapsed_time_not_looked_at",
-                                                                                           "outage_counts_as_refusal",
-                                                                                           "two_checks_at_once",
-                                                                                           "answer_dropped_while_store_fails",
-                                                                                           "lost_answer_forgotten",
-                                                                                           "new_token_not_stored",
-                                                                                           "lost_race_taken_for_a_refusal",
-                                                                                           "events_left_out",
-                                                                                           "no_next_check_after_an_outage",
-                                                                                           "refused_candidate_stored",
-
-                                                                                           "fields_version_not_compared",
-                                                                                           "link_not_compared",
-                                                                                           "deleted_row_written_back",
-                                                                                           "acknowledged_before_it_is_kept",
-                                                                                           "claim_not_looked_at",
-                                                                                           "claim_shorter_than_the_call",
-                                                                                           "second_credential_accepted"};
-  return kNames[static_cast<std::size_t>(fault)];
-}
+inline constexpr std::string_view kFaultNames[] = {
+    "none",
+    "token_sent_before_it_is_noted",
+    "spending_never_noted",
+    "confirmed_at_once",
+    "elapsed_time_not_looked_at",
+    "outage_counts_as_refusal",
+    "two_checks_at_once",
+    "answer_dropped_while_store_fails",
+    "lost_answer_forgotten",
+    "new_token_not_stored",
+    "lost_race_taken_for_a_refusal",
+    "events_left_out",
+    "no_next_check_after_an_outage",
+    "refused_candidate_stored",
+    "fields_version_not_compared",
+    "link_not_compared",
+    "deleted_row_written_back",
+    "acknowledged_before_it_is_kept",
+    "claim_not_looked_at",
+    "claim_shorter_than_the_call",
+    "second_credential_accepted",
+};
+static_assert(std::size(kFaultNames) == static_cast<std::size_t>(Fault::count));
+constexpr std::string_view name_of(Fault fault) { return kFaultNames[static_cast<std::size_t>(fault)]; }
 
 #ifdef GRANARY_PLANTED_FAULTS
 inline thread_local Fault planted_fault = Fault::none;

@@ -17,18 +17,24 @@ namespace {
 using Kind = Action::Kind;
 using Presence = Slot::Presence;
 
-constexpr std::array<std::string_view, 12> kKindNames = {"POST",
-                                                         "PUT",
-                                                         "PUT of a login that is refused",
-                                                         "DELETE",
-                                                         "unlink",
-                                                         "relink",
-                                                         "check",
-                                                         "the grower revokes the login",
-                                                         "crash",
-                                                         "the store fails",
-                                                         "the provider is down",
-                                                         "the clock jumps"};
+// In the order of Kind: its name, and its share of what happens, of 100.
+constexpr struct {
+  std::string_view name;
+  std::uint64_t share;
+} kKinds[] = {
+    {"POST", 8},
+    {"PUT", 8},
+    {"PUT of a login that is refused", 5},
+    {"DELETE", 6},
+    {"unlink", 6},
+    {"relink", 8},
+    {"check", 20},
+    {"the grower revokes the login", 8},
+    {"crash", 12},
+    {"the store fails", 8},
+    {"the provider is down", 6},
+    {"the clock jumps", 5},
+};
 constexpr std::size_t kNodes = 2, kUsers = 2;
 constexpr seconds kEventful{480}, kRestart{3}, kCalm{420};
 constexpr milliseconds kInterval{std::chrono::seconds(100)}, kConfirmAfter{std::chrono::seconds(20)};
@@ -165,24 +171,17 @@ class History {
     const Provider& provider = *world_.catalog.find_short_name(slot.provider);
     switch (action.kind) {
       case Kind::post: {
-        ++slot.connecting;
         begin<Revealed>(slot, action, node, connect(parts, owner_, slot.user, provider, new_login(action.slot, true)),
                         [this, &slot](const Result<Revealed>& made) {
-                          --slot.connecting;
                           if (made) accept(slot, made->id);
-                          return made.has_value();
                         });
         return;
       }
       case Kind::put:
       case Kind::put_refused: {
-        ++slot.connecting;
         const bool is_good = action.kind == Kind::put;
         begin<Revealed>(slot, action, node, reconnect(parts, owner_, slot.user, provider, new_login(action.slot, is_good)),
-                        [&slot](const Result<Revealed>&) {
-                          --slot.connecting;
-                          return true;
-                        });
+                        [](const Result<Revealed>&) {});
         return;
       }
       case Kind::remove:
@@ -190,14 +189,12 @@ class History {
           if (done && slot.operations == 1 && !slot.was_disturbed) world_.oracle.acknowledged_delete(slot, world_.database);
           // Unlinked, it is nobody's to delete: 404, and a link brings it back.
           if (done || (done.error().code == ErrorCode::not_found && slot.is_linked)) slot.presence = Presence::absent;
-          return true;
         });
         return;
       case Kind::unlink:
         begin<LeafUser>(slot, action, node, change_links(parts, owner_, slot.user, {.link = {}, .unlink = {slot.provider}}),
                         [&slot](const Result<LeafUser>& done) {
                           if (done) slot.is_linked = false;
-                          return true;
                         });
         return;
       case Kind::relink:
@@ -205,10 +202,9 @@ class History {
           begin<LeafUser>(slot, action, node,
                           change_links(parts, owner_, slot.user, {.link = {{slot.provider, *slot.id}}, .unlink = {}}),
                           [&slot](const Result<LeafUser>& done) {
-                            if (!done) return true;
+                            if (!done) return;
                             slot.is_linked = true;
                             slot.presence = Presence::present;
-                            return true;
                           });
         return;
       case Kind::check:
@@ -221,28 +217,29 @@ class History {
   // Runs a client's operation. Two at once on one slot, an exception or a crash leave its end unknown.
   template <class T>
   void begin(Slot& slot, const Action& action, Node* node, Task<Result<T>> task,
-             std::move_only_function<bool(const Result<T>&)> end) {
+             std::move_only_function<void(const Result<T>&)> end) {
+    if (is_connecting(action.kind)) ++slot.connecting;
     if (++slot.operations > 1) slot.was_disturbed = true;
     running_.emplace_back(node->process(), &slot, action.kind);
     node->run<Result<T>>(std::move(task), [this, &slot, process = node->process(), kind = action.kind, end = std::move(end)](
                                               std::exception_ptr error, Result<T> result) mutable {
       const auto mine = std::ranges::find(running_, std::tuple(process, &slot, kind));
       if (mine != running_.end()) running_.erase(mine);
-      world_.tell("process " + std::to_string(process) + " answers a " + std::string(kKindNames[static_cast<std::size_t>(kind)]) +
+      world_.tell("process " + std::to_string(process) + " answers a " +
+                  std::string(kKinds[static_cast<std::size_t>(kind)].name) +
                   (error    ? ": 503"
                    : result ? ""
                             : ": error " + std::to_string(static_cast<int>(result.error().code))));
-      if (error) {
-        if (kind == Kind::post || kind == Kind::put || kind == Kind::put_refused) --slot.connecting;
-        slot.was_disturbed = true;
-      } else {
-        end(result);
-      }
-      finish(slot);
+      if (error) slot.was_disturbed = true;
+      else end(result);
+      finish(slot, kind);
     });
   }
 
-  void finish(Slot& slot) {
+  static bool is_connecting(Kind kind) { return kind == Kind::post || kind == Kind::put || kind == Kind::put_refused; }
+
+  void finish(Slot& slot, Kind kind) {
+    if (is_connecting(kind)) --slot.connecting;
     if (slot.was_disturbed) slot.presence = Presence::unknown;
     if (--slot.operations == 0) slot.was_disturbed = false;
   }
@@ -261,9 +258,8 @@ class History {
     std::erase_if(running_, [&](const auto& running) {
       auto& [owner, slot, kind] = running;
       if (owner != process) return false;
-      if (kind == Kind::post || kind == Kind::put || kind == Kind::put_refused) --slot->connecting;
       slot->was_disturbed = true;
-      finish(*slot);
+      finish(*slot, kind);
       return true;
     });
     world_.timeline.at(world_.timeline.now() + kRestart, kNobody, [this, index = action.node] { start(index); });
@@ -301,7 +297,7 @@ class History {
 }  // namespace
 
 std::string Action::text() const {
-  std::string out(kKindNames[static_cast<std::size_t>(kind)]);
+  std::string out(kKinds[static_cast<std::size_t>(kind)].name);
   if (kind <= Kind::revoke) out += ", slot " + std::to_string(slot);
   if (kind != Kind::revoke && kind != Kind::provider_is_down && kind != Kind::clock_jumps)
     out += ", node " + std::to_string(node);
@@ -326,28 +322,12 @@ Plan make_plan(std::uint64_t seed) {
   };
   for (std::size_t slot = 0; slot < kUsers * 2; ++slot)
     if (chance.percent(80)) plan.actions[add(Kind::post, seconds(1), seconds(30))].slot = slot;
-  constexpr std::array<std::pair<Kind, std::uint64_t>, 12> kShares = {{{Kind::post, 8},
-                                                                       {Kind::put, 8},
-                                                                       {Kind::put_refused, 5},
-                                                                       {Kind::remove, 6},
-                                                                       {Kind::unlink, 6},
-                                                                       {Kind::relink, 8},
-                                                                       {Kind::check, 20},
-                                                                       {Kind::revoke, 8},
-                                                                       {Kind::crash, 12},
-                                                                       {Kind::store_fails, 8},
-                                                                       {Kind::provider_is_down, 6},
-                                                                       {Kind::clock_jumps, 5}}};
   const std::int64_t count = chance.between(0, 24);
   for (std::int64_t i = 0; i < count; ++i) {
     std::uint64_t draw = chance.below(100);
-    for (const auto& [kind, share] : kShares) {
-      if (draw < share) {
-        add(kind, seconds(1), kEventful);
-        break;
-      }
-      draw -= share;
-    }
+    std::size_t kind = 0;
+    for (; draw >= kKinds[kind].share; ++kind) draw -= kKinds[kind].share;
+    add(static_cast<Kind>(kind), seconds(1), kEventful);
   }
   // Whatever changes a credential meets a check of it, on either node.
   const auto add_beside = [&](const Action& action, Kind kind, microseconds after) {

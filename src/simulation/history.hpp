@@ -12,18 +12,21 @@ namespace granary::simulation {
 
 struct Action {
   enum class Kind {
+    // By clients.
     post,
     put,
     put_refused,
     remove,
     unlink,
     relink,
-    check,   // by clients
-    revoke,  // by a grower
+    check,
+    // By a grower.
+    revoke,
+    // By machines.
     crash,
     store_fails,
     provider_is_down,
-    clock_jumps,  // by machines
+    clock_jumps,
   };
   SteadyTime at;
   Kind kind = Kind::check;
