@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import requests  # noqa: E402
-from harness import USERS, Granary, merged  # noqa: E402
+from harness import USERS, Granary  # noqa: E402
 from standins.ag_leader import AgLeader  # noqa: E402
 
 CREDENTIALS_MAX = 40
@@ -50,13 +50,13 @@ class Kills:
     def __init__(self, folder, seed):
         self.random = random.Random(seed)
         self.provider = TellingAgLeader()
-        self.server = Granary(folder, merged({}, {
+        self.server = Granary(folder, {
             "egress": {"allow": ["127.0.0.1/32"]},
             "checks": {"interval": "1s", "confirm_after": "1s", "timeout": "2s"},
             "breaker": {"minimum": 100000},
             "limits": {"connections": 2000, "connections_per_address": 2000},
             "providers": {"ag-leader": {"base_url": self.provider.url, "rate": 1000}},
-        })).prepare()
+        }).prepare()
         self.held = []
         self.acknowledged = 0
         self.kills = []  # when
@@ -64,7 +64,7 @@ class Kills:
 
     def run(self, cycles, aimed_share=0.5):
         try:
-            for cycle in range(cycles):
+            for _ in range(cycles):
                 self.server.start()
                 self.compare()
                 self.load_and_kill(self.random.random() < aimed_share)
@@ -146,11 +146,11 @@ class Kills:
             assert not held.certain or found == held.present, f"{held.path} was acknowledged as {held.present}, and is {found}"
             held.present, held.certain = found, True
             if found:
-                self.compare_token(held, answer.json())
+                self.compare_token(held, answer.json()["publicKey"])
 
-    def compare_token(self, held, values):
+    def compare_token(self, held, key):
         """The stored token is the valid one, or becomes it; or the row says that it was lost, and a kill explains it."""
-        grant = self.provider.grants[values["publicKey"]]
+        grant = self.provider.grants[key]
         end = time.monotonic() + 30
         while True:
             values = self.server.request("GET", held.path).json()

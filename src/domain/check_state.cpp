@@ -129,12 +129,7 @@ void apply_unavailable(CheckState& state, const Answer& answer, const CheckPolic
       time_between(*state.outage_since, now) >= policy.outage_after)
     set_status(state, Status::temporarily_unavailable, now.wall);
 
-  // A refused login keeps its place: an outage in between uses up no try and brings none forward.
-  const bool refused_before = state.status == Status::unauthenticated && state.pending == Pending::none;
-  const bool stands = refused_before && (!state.next_check || *state.next_check > now.wall);
-  // No further ahead than a day, should the clock have been set back: what lies beyond is due at every tick.
-  if (stands && state.next_check) state.next_check = std::min(*state.next_check, plus(now.wall, kRefusedRetry));
-  if (!stands) state.next_check = plus(now.wall, backoff(state.failures, policy.interval, random));
+  if (!keeps_refused_place(state, now.wall)) state.next_check = plus(now.wall, backoff(state.failures, policy.interval, random));
   if (state.next_check && answer.retry_after) {
     const seconds hold = std::clamp(*answer.retry_after, seconds(0), kRetryAfterMax);
     state.next_check = std::max(*state.next_check, now.wall + hold);
@@ -149,6 +144,14 @@ microseconds time_between(const Instant& begin, const Instant& end) {
   microseconds span = end.wall - begin.wall;
   if (begin.boot == end.boot && !is_planted(Fault::elapsed_time_not_looked_at)) span = std::min(span, end.steady - begin.steady);
   return std::max(span, microseconds(0));
+}
+
+bool keeps_refused_place(CheckState& state, WallTime now) {
+  if (state.status != Status::unauthenticated || state.pending != Pending::none) return false;
+  if (!state.next_check) return true;  // no try is left
+  if (*state.next_check <= now) return false;
+  state.next_check = std::min(*state.next_check, plus(now, kRefusedRetry));
+  return true;
 }
 
 CheckState after_check(CheckState state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random) {

@@ -69,6 +69,10 @@ inline constexpr milliseconds kRefusedRetry{std::chrono::hours(24)};
 inline constexpr milliseconds kBackoffFirst{std::chrono::seconds(30)};
 inline constexpr seconds kRetryAfterMax{std::chrono::hours(1)};
 
+// A refused login keeps its place: whatever comes between uses up no try and brings none forward. Says whether this one has
+// its place ahead; it is then no further than the day it may wait, should the clock have been set back.
+bool keeps_refused_place(CheckState& state, WallTime now);
+
 // A check's answer, by the clock or by request.
 CheckState after_check(CheckState state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random);
 // The first answer after POST, or after PUT replaced the fields: believed at once.

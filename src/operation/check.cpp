@@ -27,19 +27,11 @@ bool is_origin_changed(const Checker& checker, const StoredCredential& credentia
 // What is wrong on our side, so that nothing is sent: said at once, since waiting proves nothing.
 CheckState after_local_obstacle(CheckState state, Reason reason, std::optional<WallTime> next_check, WallTime now) {
   state.reason = reason;
-  // What the provider refused stays refused, with the tries that it has left, within the day that it may wait.
-  if (state.status == Status::unauthenticated) {
-    const bool keeps_place = !state.next_check || (*state.next_check > now && *state.next_check <= now + kRefusedRetry);
-    if (!keeps_place) state.next_check = next_check;
-    return state;
+  if (!keeps_refused_place(state, now)) state.next_check = next_check;
+  if (state.status == Status::ok) {  // what the provider refused or forbade stays so
+    state.status = Status::temporarily_unavailable;
+    state.since = now;
   }
-  if (state.status == Status::missing_permission) {
-    state.next_check = next_check;
-    return state;
-  }
-  if (state.status != Status::temporarily_unavailable) state.since = now;
-  state.status = Status::temporarily_unavailable;
-  state.next_check = next_check;
   return state;
 }
 
@@ -146,7 +138,12 @@ Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
     case AskOutcome::stopping:
     case AskOutcome::claimed: co_return CheckEnd::not_sent;
     case AskOutcome::not_sent:
-      if (trigger == Trigger::request) co_await checker.store.record_not_sent(id, Reason::rate_limited, checker.clock.now());
+      if (trigger == Trigger::request) {
+        const WallTime now = checker.clock.now();
+        CheckState& state = credential->state;
+        if (!keeps_refused_place(state, now)) state.next_check = now;
+        co_await checker.store.record_not_sent(id, Reason::rate_limited, state.next_check);
+      }
       co_return CheckEnd::not_sent;
   }
   co_return co_await record_check(checker, *lane, std::move(*credential), *fields, std::move(asked));

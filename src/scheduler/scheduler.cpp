@@ -3,6 +3,7 @@
 #include "operation/check.hpp"
 #include "operation/checker.hpp"
 #include "operation/expire.hpp"
+#include "operation/recording.hpp"
 
 namespace granary {
 
@@ -62,7 +63,7 @@ Task<bool> Scheduler::start_due(LaneState& lane) {
   }
   const int room = std::min(lane.limits.room_for_clock(), kStartsMax);
   if (room <= 0) co_return lane.limits.waiting() == 0;
-  const auto [refused, other] = longest_wait({.interval = lane.interval, .confirm_after = checker_.settings.confirm_after});
+  const auto [refused, other] = longest_wait(policy_for(checker_, lane));
   // Those under way are due until they are recorded, so they stand among the answers.
   const auto ids = co_await checker_.store.list_due(lane.lane, now, {.refused = now + refused, .other = now + other},
                                                     room + lane.provider->concurrency);

@@ -142,12 +142,12 @@ Task<Recorded> MemoryStore::record_check(const CheckRecord& given) {
   });
 }
 
-Task<> MemoryStore::record_not_sent(CredentialId id, Reason reason, WallTime now) {
-  co_await write([this, id, reason, now] {
+Task<> MemoryStore::record_not_sent(CredentialId id, Reason reason, std::optional<WallTime> next_check) {
+  co_await write([this, id, reason, next_check] {
     CredentialEntry* entry = db_.find(id);
     if (!entry || !entry->row.leaf_user) return;
     entry->row.state.reason = reason;
-    if (entry->row.state.status != Status::unauthenticated) entry->row.state.next_check = now;
+    entry->row.state.next_check = next_check;
     ++entry->row.state_version;
   });
 }
@@ -157,7 +157,6 @@ Task<bool> MemoryStore::save_candidate(CredentialId id, const Sealed& fields) {
     CredentialEntry* entry = db_.find(id);
     if (!entry || !entry->row.leaf_user) return false;
     entry->row.candidate = Candidate{.fields = fields};
-    if (db_.observer) db_.observer->candidate_saved(*entry);
     return true;
   });
 }

@@ -49,7 +49,6 @@ class Oracle final : public Observer {
 
   void added(const CredentialEntry& entry) override;
   void deleted(CredentialId id) override;
-  void candidate_saved(const CredentialEntry&) override {}
   void recorded(const CredentialEntry& before, const CheckRecord& record, const Recorded& end, const CredentialEntry& after,
                 std::int64_t by) override;
 

@@ -154,8 +154,8 @@ class Store {
                                      std::string_view token_digest, const Claim& claim) = 0;
   // Ends the caller's own claim where it clears the spending note or the candidate.
   virtual Task<Recorded> record_check(const CheckRecord& record) = 0;
-  // A check that could not be sent in time: the reason, and due at once, but for a refused login, which keeps its place.
-  virtual Task<> record_not_sent(CredentialId id, Reason reason, WallTime now) = 0;
+  // A check that could not be sent in time: the reason, and when the clock tries next.
+  virtual Task<> record_not_sent(CredentialId id, Reason reason, std::optional<WallTime> next_check) = 0;
   // PUT: keeps the new fields beside the stored ones. False when the row is gone.
   virtual Task<bool> save_candidate(CredentialId id, const Sealed& fields) = 0;
   // Claims the row too: a candidate's token is spent like a stored one.

@@ -267,7 +267,7 @@ TEST_P(StoreChecksContract, ProbesTakeWhatWaitedLongest) {
   EXPECT_EQ(run(store_.find_probe(lane_)), first);
 }
 
-TEST_P(StoreChecksContract, NotSentInTimeIsSaidAndDueAtOnce) {
+TEST_P(StoreChecksContract, NotSentInTimeIsSaid) {
   const CredentialId id = add_with_state(state_of(Status::ok, 5, 900));
   const std::int64_t version = load(id).state_version;
   run(store_.record_not_sent(id, Reason::rate_limited, at(7)));

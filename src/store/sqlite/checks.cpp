@@ -173,22 +173,21 @@ Task<Recorded> SqliteStore::record_check(const CheckRecord& record) {
     if (fields_version != record.fields_version) return recorded;
     recorded.fields_kept = true;
     save_fields(db, row, record);
-    if (record.clears_spending && record.fields) clear_spending(db, row);
-    if (state_version != record.state_version || link_version != record.link_version) return recorded;
-    recorded.state_kept = true;
-    if (record.clears_spending) clear_spending(db, row);
+    recorded.state_kept = state_version == record.state_version && link_version == record.link_version;
+    if (record.clears_spending && (record.fields || recorded.state_kept)) clear_spending(db, row);
+    if (!recorded.state_kept) return recorded;
     if (record.state) save_state(db, row, *record.state);
     if (record.events) save_events(db, row, *record.events);
     return recorded;
   });
 }
 
-Task<> SqliteStore::record_not_sent(CredentialId id, Reason reason, WallTime now) {
+Task<> SqliteStore::record_not_sent(CredentialId id, Reason reason, std::optional<WallTime> next_check) {
   co_await writer_.run([&](Connection& db) {
     db.prepare(
-          "UPDATE credential SET reason = ?, next_check = CASE WHEN status = ? THEN next_check ELSE ? END,"
-          " state_version = state_version + 1 WHERE id = ? AND leaf_user_id IS NOT NULL")
-        .bind(static_cast<std::int64_t>(reason), static_cast<std::int64_t>(Status::unauthenticated), now, id)
+          "UPDATE credential SET reason = ?, next_check = ?, state_version = state_version + 1 WHERE id = ? AND"
+          " leaf_user_id IS NOT NULL")
+        .bind(static_cast<std::int64_t>(reason), next_check, id)
         .run();
   });
 }

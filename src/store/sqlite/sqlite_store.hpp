@@ -44,7 +44,7 @@ class SqliteStore final : public Store {
   Task<Begun> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin, std::string_view token_digest,
                              const Claim& claim) override;
   Task<Recorded> record_check(const CheckRecord& record) override;
-  Task<> record_not_sent(CredentialId id, Reason reason, WallTime now) override;
+  Task<> record_not_sent(CredentialId id, Reason reason, std::optional<WallTime> next_check) override;
   Task<bool> save_candidate(CredentialId id, const Sealed& fields) override;
   Task<Begun> mark_candidate_sent(CredentialId id, const Claim& claim) override;
   Task<> recover_candidates(WallTime now) override;
