@@ -91,7 +91,7 @@ int run_on_data(const config::Config& config, cli::Arguments arguments) {
     throw StartRefused("--database is not in this version; --data names the folder of the embedded store");
   Json& request = arguments.request;
   if (arguments.asks_password) read_password(request);
-  Catalog catalog = cli::load_catalog(config);
+  const Catalog catalog = cli::load_catalog(config);
   const Plaintext root_key = load_root_key(config.root_key, config.data);
   prove_root_key(config.data + "/granary.db", root_key);
   // Lists come page by page, from a server or from the data alike.
@@ -104,7 +104,7 @@ int run_on_data(const config::Config& config, cli::Arguments arguments) {
     if (!answer) {
       if (!product) {
         DataFolder folder(config.data, arguments.makes_folder ? MissingFolder::make : MissingFolder::refuse, kFolderPatience);
-        product = std::make_unique<Product>(config, std::move(catalog), root_key, std::move(folder), 1);
+        product = std::make_unique<Product>(config, catalog, root_key, std::move(folder), 1);
       }
       // One thread is enough for one command: the checks' context and the worker's are the same to it.
       Worker& worker = *product->workers.front();

@@ -23,6 +23,7 @@ constexpr std::array<std::string_view, 29> kNotPublic = {
 const std::vector<AddressRange>& not_public() {
   static const std::vector<AddressRange> ranges = [] {
     std::vector<AddressRange> out;
+    out.reserve(std::size(kNotPublic));
     for (const auto text : kNotPublic) out.push_back(*AddressRange::parse(text));
     return out;
   }();

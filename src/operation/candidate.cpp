@@ -71,7 +71,7 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
     const bool is_checkable = lane && lane->base_url;
     recording.next_state = [&checker, answer, policy, now, is_checkable, lost = asked.verdict.answer_lost](CheckState state) {
       state.outcome_unknown = false;
-      state = after_connect(std::move(state), answer, policy, now, checker.random);
+      state = after_connect(state, answer, policy, now, checker.random);
       state.outcome_unknown = lost;
       if (!is_checkable) state.next_check.reset();
       return state;

@@ -37,9 +37,8 @@ CheckState after_local_obstacle(CheckState state, Reason reason, std::optional<W
 
 Task<CheckEnd> record_obstacle(Checker& checker, StoredCredential credential, Reason reason, std::optional<WallTime> next_check) {
   const WallTime now = checker.clock.now();
-  Recording recording{.credential = std::move(credential), .next_state = [&](CheckState state) {
-                        return after_local_obstacle(std::move(state), reason, next_check, now);
-                      }};
+  Recording recording{.credential = std::move(credential),
+                      .next_state = [&](CheckState state) { return after_local_obstacle(state, reason, next_check, now); }};
   const RecordedEnd end = co_await record_answer(checker, std::move(recording));
   co_return end.kind == RecordedEnd::Kind::recorded ? CheckEnd::recorded : CheckEnd::gone;
 }
@@ -85,7 +84,7 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
                       .next_state =
                           [&, lost = asked.verdict.answer_lost && !is_forgotten](CheckState state) {
                             state.outcome_unknown = state.outcome_unknown || was_unknown;
-                            state = after_check(std::move(state), answer, policy_for(checker, lane), now, checker.random);
+                            state = after_check(state, answer, policy_for(checker, lane), now, checker.random);
                             state.outcome_unknown = state.outcome_unknown || lost;
                             return state;
                           },

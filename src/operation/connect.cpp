@@ -28,10 +28,10 @@ Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, S
   }
   NextState next_state;
   if (asked.outcome == AskOutcome::not_sent) {
-    next_state = [&](CheckState state) { return not_asked(std::move(state), Reason::rate_limited, now.wall); };
+    next_state = [&](CheckState state) { return not_asked(state, Reason::rate_limited, now.wall); };
   } else {
     next_state = [&](CheckState state) {
-      state = after_connect(std::move(state), asked.verdict.answer, policy_for(checker, lane), now, checker.random);
+      state = after_connect(state, asked.verdict.answer, policy_for(checker, lane), now, checker.random);
       state.outcome_unknown = state.outcome_unknown || asked.verdict.answer_lost;
       return state;
     };
