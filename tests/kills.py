@@ -161,7 +161,7 @@ class Kills:
             if body["status"] == "UNAUTHENTICATED":
                 break
             assert time.monotonic() < end, body
-            time.sleep(0.02)
+            time.sleep(0.1)
         assert body["reason"] == "refresh_outcome_unknown", body
         spent_at = grant.spent_at[values["refreshToken"]]
         # Before the kill, in the window; or just after it, by a request that was on its way when its sender died.
