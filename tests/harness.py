@@ -125,6 +125,8 @@ class Granary:
         self.config = config
         self.arguments = list(arguments)
         self.described = described
+        self.environment = {}  # added to the server's
+        self.wrapper = []  # a command that runs it
         self.process = None
         self.token = None
         self._local = threading.local()
@@ -152,7 +154,11 @@ class Granary:
         self._local = threading.local()
         with open(self.log_file, "ab") as log, open(self.directory / "granary.out", "ab") as out:
             self.process = subprocess.Popen(
-                [str(BINARY), *self.serve_arguments()], stdin=subprocess.DEVNULL, stdout=out, stderr=log, env=environment()
+                [*self.wrapper, str(BINARY), *self.serve_arguments()],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+                env=environment() | self.environment,
             )
         self.wait_until_ready()
         if self.token is None:

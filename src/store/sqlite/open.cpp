@@ -82,6 +82,9 @@ void prepare(const std::string& path, const std::function<RingRow()>& first_ring
   try {
     const auto db = open_for_writing(path);
     migrate(*db, first_ring_key, now);
+    // Of a process that died after a failed sync, the log may hold what the kernel shows and the disk has not: it goes into
+    // the file, and is synced there, before anything is built on it.
+    db->execute("PRAGMA wal_checkpoint(TRUNCATE)");
   } catch (const Failure& failure) {
     if (is_new)
       for (const char* end : {"", "-wal", "-shm"}) unlink((path + end).c_str());

@@ -1,0 +1,161 @@
+"""A disk that fails beneath the running server (native/disk_faults.cpp): errors on write and on sync, once at every place and
+for good, and a file system that turned read-only. Nothing acknowledged is lost, nothing is acknowledged that is not kept."""
+
+import errno
+
+import pytest
+from background import all_at_once, in_background
+from harness import ROOT, USERS, Granary, base_config, eventually
+from logins import new_login
+from problems import assert_problem
+from standins import faults
+
+LIBRARY = ROOT / "build" / "release" / "libdisk_faults.so"
+ALL = -1
+
+
+class Disk:
+    """The server's disk: says what fails from now on, and what was done so far."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+
+    def environment(self):
+        return {"LD_PRELOAD": str(LIBRARY), "GRANARY_DISK_FAULTS": str(self.folder)}
+
+    def fail(self, call, skip=0, count=ALL, error=errno.EIO):
+        new = self.folder / "new"
+        new.write_text(f"{call} {skip} {count} {error}")
+        new.rename(self.folder / "fault")
+
+    def mend(self):
+        (self.folder / "fault").unlink()
+
+    @property
+    def log(self):
+        path = self.folder / "log"
+        return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def disk(tmp_path):
+    return Disk(tmp_path / "disk")
+
+
+@pytest.fixture
+def server(disk, providers, tmp_path):
+    server = Granary(tmp_path, base_config(providers))
+    server.environment = disk.environment()
+    yield server.prepare().start()
+    server.kill()
+
+
+def make_user(server, name):
+    return server.request("POST", USERS, json={"name": name})
+
+
+def names(server):
+    answer = server.request("GET", USERS, params={"size": 100})
+    assert answer.status_code == 200, answer.text
+    return {user["name"] for user in answer.json()}
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_the_nth_call_fails(server, disk, call):
+    """For every n until a whole write gets by: the answer is 503 or 201, what was acknowledged is there, and the next write
+    works without a restart."""
+    acknowledged, asked, failed = set(), set(), 0
+    for skip in range(100):
+        log = len(disk.log)
+        disk.fail(call, skip, count=1)
+        asked.add(f"during {skip}")
+        answer = make_user(server, f"during {skip}")
+        was_hit = any(line.startswith("failed") for line in disk.log[log:])
+        disk.mend()
+        if answer.status_code == 201:
+            acknowledged.add(f"during {skip}")
+        else:
+            assert_problem(answer, 503, "storeUnavailable")
+            failed += 1
+        assert make_user(server, f"after {skip}").status_code == 201
+        acknowledged.add(f"after {skip}")
+        assert acknowledged <= names(server) <= acknowledged | asked
+        if not was_hit:
+            break
+    else:
+        pytest.fail("the fault was hit at every n")
+    assert failed
+    for end in (server.stop, server.kill):
+        end()
+        server.start()
+        assert acknowledged <= names(server) <= acknowledged | asked
+
+
+@pytest.mark.parametrize(
+    "call, error", [("write", errno.EIO), ("fsync", errno.EIO), ("all", errno.EROFS)], ids=["write", "fsync", "read-only"]
+)
+def test_a_disk_that_fails_for_good(server, disk, providers, call, error):
+    """Reads go on, writes say so, the process lives; and when the disk is back, so is the service."""
+    login = new_login(providers, "ag-leader-credentials")
+    credential = server.connect(login)
+    before = names(server)
+    disk.fail(call, error=error)
+    for answer in all_at_once([lambda: make_user(server, "never") for _ in range(5)]):
+        assert_problem(answer, 503, "storeUnavailable")
+    assert_problem(credential.delete(), 503, "storeUnavailable")
+    assert credential.values()["status"] == "OK"
+    assert names(server) == before
+    assert server.request("GET", "/health/live", token=None).status_code == 200
+    disk.mend()
+    assert make_user(server, "back").status_code == 201
+    assert names(server) == before | {"back"}
+    assert credential.checked()["status"] == "OK"
+    assert not login.record.reused
+
+
+def test_after_a_failed_sync_the_log_is_opened_anew(server, disk):
+    """Pages that the kernel could not write look clean to it afterwards: only a new connection may commit again."""
+    disk.fail("fsync", count=3)
+    while make_user(server, "someone").status_code != 201:
+        pass
+    failures = disk.log.index("failed fsync granary.db-wal")
+    assert disk.log[failures : failures + 7] == 3 * ["failed fsync granary.db-wal", "opened granary.db-wal"] + ["synced granary.db-wal"]
+
+
+def test_a_start_after_a_failed_sync_brings_the_log_into_the_file_first(server, disk):
+    """What the killed process could not sync stands in the kernel's memory only; nothing may build on it there."""
+    assert make_user(server, "before").status_code == 201
+    disk.fail("fsync")
+    assert_problem(make_user(server, "never synced"), 503, "storeUnavailable")
+    server.kill()
+    disk.mend()
+    done = len(disk.log)
+    server.start()
+    assert make_user(server, "after").status_code == 201
+    assert disk.log.index("synced granary.db", done) < len(disk.log) - 1
+    assert disk.log[-1] == "synced granary.db-wal"
+    assert {"before", "after"} <= names(server)
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_token_that_meets_a_failing_disk_is_held(server, disk, providers, call):
+    """The provider has answered and the commit fails: the new token is kept in memory until the disk takes it."""
+    login = new_login(providers, "ag-leader-credentials")
+    credential = server.connect(login)
+    login.fail(faults.late_answer(1), times=1)
+    checked = in_background(credential.check)
+    eventually(lambda: len(login.calls()) == 2)
+    disk.fail(call)
+
+    def ready():
+        return server.request("GET", "/health/ready", token=None).status_code
+
+    eventually(lambda: ready() == 503)
+    assert credential.values()["refreshToken"] != login.record.refresh_token
+    disk.mend()
+    eventually(lambda: ready() == 200)
+    assert checked().status_code == 200
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert credential.checked()["status"] == "OK"
+    assert not login.record.reused
