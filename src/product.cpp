@@ -28,6 +28,7 @@ std::vector<AddressRange> allowed_ranges(const config::Config& config) {
 
 std::optional<Sealer> open_ring(const std::vector<sqlite::RingRow>& rows, const Plaintext& root_key) {
   std::vector<RingKey> ring;
+  ring.reserve(rows.size());
   for (const auto& row : rows) ring.push_back({.version = row.version, .wrapped = row.wrapped});
   return Sealer::open(root_key, ring);
 }

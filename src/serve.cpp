@@ -5,6 +5,7 @@
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <filesystem>
 #include <thread>
 
 #include "api/handlers.hpp"
@@ -42,13 +43,31 @@ Task<http::Response> answer_metrics(Product& product, http::Request& request) {
   co_return http::Response{.content_type = "text/plain; version=0.0.4", .body = product.metrics.text()};
 }
 
+// As many clients as leave the providers, the store and the log the files that they need: a thousand, or half of what is
+// left. The process's limit is raised first as far as the system lets it.
+std::size_t connections_max(std::size_t configured, Log& log) {
+  constexpr std::size_t kKept = 1000;
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  const auto open = static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+  const std::size_t left = files.rlim_cur - std::min<std::size_t>(open, files.rlim_cur);
+  const std::size_t possible = left - std::min(kKept, left / 2);
+  if (possible < configured)
+    log.warning("fewer connections than limits.connections: the system allows too few open files (ulimit -n)",
+                {{"connections", std::to_string(possible)}, {"files", std::to_string(files.rlim_cur)}});
+  return std::min(possible, configured);
+}
+
 // The threads of a server, and the order in which they stop.
 class Server {
  public:
   Server(Product& product, const config::Config& config, const Serving& serving)
       : product_(product),
         logins_(config.logins_per_minute),
-        limits_(static_cast<std::size_t>(config.connections), static_cast<std::size_t>(config.connections_per_address)) {
+        limits_(connections_max(static_cast<std::size_t>(config.connections), product.log),
+                static_cast<std::size_t>(config.connections_per_address)) {
     http::Endpoint endpoint = serving.endpoint;
     for (auto& worker : product.workers) {
       auto handler = api::make_handler(worker->parts, product.catalog, logins_, product.log, product.metrics);

@@ -1,6 +1,7 @@
 """When what lies beneath fails while the server runs: a full disk, and sealed fields that do not open. Nothing is lost, the
 error says so, and the process lives."""
 
+import socket
 import sqlite3
 import subprocess
 import uuid
@@ -133,3 +134,38 @@ def test_sealed_fields_that_do_not_open(start_granary, providers, slug):
 
     assert credential.delete().status_code == 204
     assert credential.post(login.body).status_code == 201
+
+
+def test_few_open_files(providers, tmp_path):
+    """64 for everything, and more clients than that: some get in, the others are told to come again; the store and the
+    providers keep theirs."""
+    server = Granary(tmp_path, base_config(providers))
+    server.wrapper = ["prlimit", "--nofile=64:64"]
+    login = new_login(providers, "ag-leader-credentials")
+    try:
+        server.prepare().start()
+        address = ("127.0.0.1", int(server.url.rsplit(":", 1)[1]))
+        assert server.problems("warning"), "it says that it will take fewer clients"
+        credential = server.connect(login)
+        idle = [socket.create_connection(address, 10) for _ in range(100)]
+        try:
+            eventually(lambda: refused_at_once(address))
+            assert credential.checked()["status"] == "OK", "whoever is in is served"
+            made = server.request("POST", USERS, json={"name": "meanwhile"})
+            assert made.status_code == 201
+        finally:
+            for connection in idle:
+                connection.close()
+        eventually(lambda: not refused_at_once(address))
+        assert server.request("GET", f"{USERS}/{made.json()['id']}").status_code == 200
+        assert not login.record.reused
+        assert server.stop()[0] == 0
+    finally:
+        server.kill()
+
+
+def refused_at_once(address):
+    with socket.create_connection(address, 10) as connection:
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: granary\r\n\r\n")
+        connection.settimeout(10)
+        return connection.recv(4096).startswith(b"HTTP/1.1 429 ")

@@ -63,7 +63,7 @@ Task<Result<void>> connect_here(Checker& checker, OwnerId owner, LeafUserId user
       checker.sealer.seal_fields(scope, credential.fields_key, credential.fields_version, fields.pack(), checker.random);
   credential.state.since = now;
   // Due at once, should we not live to hear the answer.
-  credential.state = not_asked(std::move(credential.state), can_ask ? Reason::not_checked_yet : Reason::not_configured,
+  credential.state = not_asked(credential.state, can_ask ? Reason::not_checked_yet : Reason::not_configured,
                                can_ask ? std::optional(now) : std::nullopt);
 
   const Turns::Hold turn(checker.turns, credential.id);

@@ -54,8 +54,9 @@ int try_faults(std::uint64_t seed, std::uint64_t histories) {
     const auto fault = static_cast<Fault>(number);
     const auto found = search(seed, histories, fault);
     if (found) {
+      const std::uint64_t needed = found->seed - seed + 1;
       std::printf("fault %2d %-36s found after %llu histories: %s\n", number, std::string(name_of(fault)).c_str(),
-                  static_cast<unsigned long long>(found->seed - seed + 1), found->violation.invariant.c_str());
+                  static_cast<unsigned long long>(needed), found->violation.invariant.c_str());
     } else {
       ++missed;
       std::printf("fault %2d %-36s NOT found in %llu histories\n", number, std::string(name_of(fault)).c_str(),
