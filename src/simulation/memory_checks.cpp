@@ -127,7 +127,14 @@ Task<Recorded> MemoryStore::record_check(const CheckRecord& given) {
       const bool ends_claim = record.clears_spending || record.candidate == CandidateChange::remove;
       if (ends_claim && entry->claimed_by == process_) entry->claimed_by.reset();
       const bool same_link = entry->row.link_version == record.link_version || is_planted(Fault::link_not_compared);
-      recorded.state_kept = same_link && entry->row.state_version == record.state_version;
+      const bool same_state = entry->row.state_version == record.state_version || is_of_other_login(record);
+      recorded.state_kept = same_link && same_state;
+      if (record.state && !same_link && is_of_other_login(record)) {
+        const auto next_check = entry->row.state.next_check;  // the link's
+        entry->row.state = *record.state;
+        entry->row.state.next_check = next_check;
+        ++entry->row.state_version;
+      }
     }
     if (record.clears_spending && (recorded.state_kept || (recorded.fields_kept && record.fields))) entry->row.spending.clear();
     if (recorded.state_kept) {
@@ -282,6 +289,7 @@ Task<std::vector<StatusCount>> MemoryStore::count_by_status() {
   for (const auto& [id, entry] : db_.credentials)
     if (entry.row.leaf_user) ++counts[{entry.row.provider, entry.row.state.status}];
   std::vector<StatusCount> out;
+  out.reserve(counts.size());
   for (const auto& [key, count] : counts) out.push_back({.provider = key.first, .status = key.second, .count = count});
   co_return out;
 }

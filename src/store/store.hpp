@@ -40,7 +40,8 @@ struct EventsWrite {
 enum class CandidateChange { keep, remove };
 
 // The end of a check. Fields are compared on fields_version alone: a change of link, status or schedule never refuses
-// an answer. Health and events are compared on state_version and link_version.
+// an answer. Health and events are compared on state_version and link_version; but where a candidate's fields replace the
+// stored ones, the health goes with them whatever moved: what was known of the other login says nothing of this one.
 struct CheckRecord {
   CredentialId id;
   std::int64_t fields_version = 0, state_version = 0, link_version = 0;
@@ -54,6 +55,8 @@ struct CheckRecord {
   bool clears_spending = false;
   CandidateChange candidate = CandidateChange::keep;
 };
+
+inline bool is_of_other_login(const CheckRecord& record) { return record.fields && record.candidate == CandidateChange::remove; }
 
 struct Recorded {
   bool exists = false;

@@ -119,6 +119,38 @@ TEST_P(StoreChecksContract, UnlinkedMeanwhileTheTokenIsKeptAndNothingElse) {
   EXPECT_FALSE(run(store_.record_check(late)).state_kept);
 }
 
+// The simulation found a first refusal of the login before a PUT confirmed by one of the login after it.
+TEST_P(StoreChecksContract, TheHealthOfAnotherLoginComesWithItsFields) {
+  const LeafUserId user = add_user(owner_);
+  const CredentialId id = add_credential(owner_, user);
+  CheckState before = state_of(Status::ok, 0, 50);
+  before.pending = Pending::refused;
+  before.pending_since = instant(1);
+  set_state(id, before);
+  CheckRecord put = record_for(load(id));
+  put.fields = Sealed{"another login"};
+  put.candidate = CandidateChange::remove;
+  put.state = state_of(Status::temporarily_unavailable, 4, 60);
+  put.state->outcome_unknown = true;
+  put.events = EventsWrite{.day = 20'000, .segments = {{.day = 20'000, .number = 0, .count = 1, .data = {"x"}}}};
+  set_state(id, state_of(Status::unauthenticated));
+  EXPECT_TRUE(run(store_.record_check(put)).state_kept) << "what moved was the other login's";
+  EXPECT_EQ(load(id).state.next_check, at(60));
+
+  put = record_for(load(id));
+  put.fields = Sealed{"a third"};
+  put.candidate = CandidateChange::remove;
+  put.state = state_of(Status::ok, 7, 80);
+  put.events = EventsWrite{.day = 20'000, .segments = {{.day = 20'000, .number = 1, .count = 1, .data = {"y"}}}};
+  ASSERT_TRUE(change(user, unlink()));
+  EXPECT_FALSE(run(store_.record_check(put)).state_kept);
+  const CheckState after = load(id).state;
+  EXPECT_EQ(after.status, Status::ok);
+  EXPECT_FALSE(after.outcome_unknown);
+  EXPECT_EQ(after.next_check, std::nullopt) << "unlinked";
+  EXPECT_EQ(run(store_.count_events(id, 0)).total, 0);
+}
+
 // The simulation found a lost answer forgotten by an unlink.
 TEST_P(StoreChecksContract, WhatWasNotedOfATokenStaysUntilFieldsOrHealthAreKept) {
   const LeafUserId user = add_user(owner_);

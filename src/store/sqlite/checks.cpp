@@ -161,20 +161,28 @@ Task<Recorded> SqliteStore::record_check(const CheckRecord& record) {
   co_return co_await writer_.run([&](Connection& db) {
     Recorded recorded;
     std::int64_t row = 0, fields_version = 0, state_version = 0, link_version = 0;
+    std::optional<WallTime> next_check;
     {
-      auto found = db.prepare("SELECT row, fields_version, state_version, link_version FROM credential WHERE id = ?");
+      auto found = db.prepare("SELECT row, fields_version, state_version, link_version, next_check FROM credential WHERE id = ?");
       if (!found.bind(record.id).step()) return recorded;
       row = found.integer(0);
       fields_version = found.integer(1);
       state_version = found.integer(2);
       link_version = found.integer(3);
+      next_check = found.optional_time(4);
     }
     recorded.exists = true;
     if (fields_version != record.fields_version) return recorded;
     recorded.fields_kept = true;
     save_fields(db, row, record);
-    recorded.state_kept = state_version == record.state_version && link_version == record.link_version;
+    const bool same_link = link_version == record.link_version;
+    recorded.state_kept = same_link && (state_version == record.state_version || is_of_other_login(record));
     if (record.clears_spending && (record.fields || recorded.state_kept)) clear_spending(db, row);
+    if (record.state && !same_link && is_of_other_login(record)) {
+      CheckState state = *record.state;
+      state.next_check = next_check;  // the link's
+      save_state(db, row, state);
+    }
     if (!recorded.state_kept) return recorded;
     if (record.state) save_state(db, row, *record.state);
     if (record.events) save_events(db, row, *record.events);
