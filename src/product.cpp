@@ -90,7 +90,8 @@ Worker::Worker(Product& product, const std::string& store_file)
             .log = product.log,
             .passwords = product.passwords,
             .checker = product.checker,
-            .tokens = tokens} {}
+            .tokens = tokens,
+            .store_is_damaged = product.store_is_damaged} {}
 
 Product::Product(const config::Config& config, Catalog the_catalog, const Plaintext& root_key, DataFolder data_folder,
                  int workers_count)

@@ -49,6 +49,7 @@ struct Product {
   DataFolder folder;
   std::unique_ptr<Sealer> sealer;
   std::unique_ptr<sqlite::Writer> writer;
+  std::atomic<bool> store_is_damaged = false;
   crypto::PasswordPool passwords;
   std::atomic<std::uint64_t> token_generation = 1;
   Plaintext token_key;

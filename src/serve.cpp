@@ -12,6 +12,7 @@
 #include "api/routes.hpp"
 #include "cli/command_socket.hpp"
 #include "cli/commands.hpp"
+#include "store/sqlite/integrity_check.hpp"
 
 namespace granary {
 
@@ -192,6 +193,11 @@ void serve(Product& product, const config::Config& config, const Serving& servin
   const std::string where = http::format_endpoint(server.endpoint());
   server.start();
   product.log.info("serving", {{"listen", where}, {"tls", serving.tls ? "yes" : "no"}, {"version", GRANARY_VERSION}});
+  // What can be read is served all the same: one damaged page is no reason to withhold the other growers' logins.
+  const sqlite::IntegrityCheck integrity(product.folder.store_file(), [&product](const std::string& what) {
+    product.store_is_damaged = true;
+    product.log.error("the store's file is damaged: restore it from a backup", {{"found", what}});
+  });
   asio::co_spawn(main, wait_and_stop(main, server, product.log), [](std::exception_ptr error) {
     if (error) std::rethrow_exception(error);
   });

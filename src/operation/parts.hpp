@@ -27,6 +27,7 @@ struct Parts {
   crypto::PasswordPool& passwords;
   Checker& checker;
   TokenVerifier& tokens;
+  const std::atomic<bool>& store_is_damaged;
 };
 
 }  // namespace granary

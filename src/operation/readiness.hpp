@@ -1,4 +1,5 @@
-// Whether this server can serve: it reads its store, and holds nothing that the store could not take.
+// Whether this server can serve: it reads its store, found no damage there, and holds nothing that the store
+// could not take.
 #pragma once
 
 #include "base/task.hpp"

@@ -167,7 +167,8 @@ Node::Node(World& world, ProcessId process)
              .log = world.log,
              .passwords = world.passwords,
              .checker = checker_,
-             .tokens = tokens_} {
+             .tokens = tokens_,
+             .store_is_damaged = store_is_damaged_} {
   checker_.process = process;
   check(prepare_lanes(checker_, world.database.breakers).has_value(), "the descriptors are in order");
   asio::co_spawn(*context_, live(), [](std::exception_ptr) {});

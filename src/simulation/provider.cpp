@@ -100,7 +100,7 @@ http::Exchange ProviderWorld::process(const http::OutboundRequest& request, cons
 }
 
 http::Exchange ProviderWorld::refresh(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight) {
-  const http::Exchange refused = answer(400, R"({"error":"invalid_grant"})");
+  http::Exchange refused = answer(400, R"({"error":"invalid_grant"})");
   if (flight->account < 0) return refused;
   Account& known = account(flight->account);
   const int index = index_of(form_value(request.body, "refresh_token=rt"));

@@ -5,7 +5,8 @@ namespace granary::sqlite {
 namespace {
 
 [[noreturn]] void fail_with(sqlite3* handle, int code, const char* what) {
-  const std::string message = handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
+  std::string message = handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
+  message.resize(std::min(message.find('\n'), message.size()));  // of a damaged schema it quotes pages
   throw Failure(code, std::string(what) + ": " + message);
 }
 

@@ -111,6 +111,8 @@ class Connection {
   Statement prepare_text(const std::string& sql);
   // Several statements without results.
   void execute(const std::string& sql);
+  // Ends the statement that runs; from any thread.
+  void interrupt() { sqlite3_interrupt(handle_); }
   bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
   std::int64_t changes() const { return sqlite3_changes64(handle_); }
 

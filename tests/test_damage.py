@@ -1,0 +1,94 @@
+"""A byte of the store's file that turned over while nobody looked, in every page: it is found or does no harm. No secret comes
+back wrong, and no credential is said not to exist without the server knowing that its store is damaged."""
+
+import random
+import subprocess
+
+import pytest
+import requests
+from harness import BINARY, USERS, Granary, base_config, environment, eventually, free_port, toml
+from logins import SLUGS, new_login
+
+PAGE = 4096
+DAMAGED = "the store's file is damaged"
+
+
+@pytest.fixture(scope="module")
+def stored(providers, tmp_path_factory):
+    """A stopped server's folder, and what it answered."""
+    server = Granary(tmp_path_factory.mktemp("granary"), base_config(providers)).prepare().start()
+    credentials = [server.connect(new_login(providers, SLUGS[number % len(SLUGS)])) for number in range(60)]
+    for credential in credentials:
+        credential.check()
+    answers = {credential.path: credential.values() for credential in credentials}
+    assert server.stop()[0] == 0
+    yield server, answers, (server.data / "granary.db").read_bytes()
+    server.kill()
+
+
+def start_or_refuse(server):
+    """False when it refuses to start, with a sentence."""
+    server.url = f"http://127.0.0.1:{free_port()}"
+    server.config_file.write_text(toml(server.config))
+    server.log_file.unlink(missing_ok=True)
+    with open(server.log_file, "ab") as log:
+        server.process = subprocess.Popen(
+            [str(BINARY), *server.serve_arguments()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment()
+        )
+
+    def live():
+        if server.process.poll() is not None:
+            return True
+        try:
+            return requests.get(server.url + "/health/live", timeout=5).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    eventually(live, 30, 0.01)
+    if server.process.poll() is None:
+        return True
+    assert server.process.returncode in (1, 2, 3, 4), server.log
+    assert server.log.startswith("granary: ") and server.log.count("\n") == 1, server.log
+    return False
+
+
+def judge(server, answers):
+    """What is wrong with the answers although nothing was said."""
+    wrong = []
+    for path, values in answers.items():
+        answer = server.request("GET", path)
+        if answer.status_code in (500, 503):
+            continue
+        if answer.status_code == 200:
+            got = answer.json()
+            assert {**got, "status": 0, "createdTime": 0} == {**values, "status": 0, "createdTime": 0}, "a wrong secret"
+            if got["status"] == values["status"]:  # a date is no harm
+                continue
+        wrong.append((path, answer.status_code, answer.text))
+    return wrong
+
+
+def test_a_flipped_byte_in_every_page(stored):
+    server, answers, sound = stored
+    chance = random.Random(20261122)
+    pages = len(sound) // PAGE
+    assert pages > 40
+    for page in range(pages):
+        place = page * PAGE + chance.randrange(PAGE)
+        damaged = bytearray(sound)
+        damaged[place] ^= 1 << chance.randrange(8)
+        put_back(server, bytes(damaged))
+        if start_or_refuse(server):
+            wrong = judge(server, answers)
+            if wrong:
+                eventually(lambda: DAMAGED in server.log, 5), (page, place % PAGE, wrong)
+        server.kill()
+    put_back(server, sound)
+    server.start()
+    assert judge(server, answers) == []
+
+
+def put_back(server, content):
+    for path in server.data.glob("granary.db*"):
+        path.unlink()
+    (server.data / "granary.db").write_bytes(content)
