@@ -1,0 +1,46 @@
+"""A name server (RFC 1035, over UDP) that gives every name 127.0.0.1, or fails as name servers do: no such name, a failure of its
+own, no answer at all."""
+
+import socket
+import struct
+import threading
+
+NOERROR, SERVFAIL, NXDOMAIN, SILENT = 0, 2, 3, None
+
+
+class Resolver:
+    def __init__(self, address):
+        self.address = address  # of the loopback network: resolv.conf knows no port but 53
+        self.mode = NOERROR
+        self.asked = 0
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((address, 53))
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while True:
+            try:
+                query, client = self.socket.recvfrom(512)
+            except OSError:
+                return
+            self.asked += 1
+            if self.mode is not SILENT:
+                self.socket.sendto(self.answer(query), client)
+
+    def answer(self, query):
+        end = query.index(b"\0", 12) + 5  # the name, its type and class
+        question, kind = query[12:end], query[end - 4 : end - 2]
+        is_found = self.mode == NOERROR and kind == b"\0\1"
+        head = query[:2] + struct.pack("!HHHHH", 0x8180 | self.mode, 1, int(is_found), 0, 0)
+        record = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 0, 4) + socket.inet_aton("127.0.0.1") if is_found else b""
+        return head + question + record
+
+    def stop(self):
+        self.socket.close()
+
+    def wrapper(self, folder):
+        """What runs a command so that it asks this name server: a mount of its own. Needs root."""
+        config = folder / "resolv.conf"
+        config.write_text(f"nameserver {self.address}\noptions timeout:2 attempts:2\n")
+        return ["unshare", "-m", "sh", "-c", f'mount --bind {config} /etc/resolv.conf && exec "$@"', "sh"]
