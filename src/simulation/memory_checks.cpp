@@ -127,23 +127,16 @@ Task<Recorded> MemoryStore::record_check(const CheckRecord& given) {
       const bool ends_claim = record.clears_spending || record.candidate == CandidateChange::remove;
       if (ends_claim && entry->claimed_by == process_) entry->claimed_by.reset();
       const bool same_link = entry->row.link_version == record.link_version || is_planted(Fault::link_not_compared);
-      const bool same_state = entry->row.state_version == record.state_version || is_of_other_login(record);
-      recorded.state_kept = same_link && same_state;
-      if (record.state && !same_link && is_of_other_login(record)) {
-        const auto next_check = entry->row.state.next_check;  // the link's
+      recorded.state_kept = same_link && entry->row.state_version == record.state_version;
+      if (record.state && (recorded.state_kept || is_of_other_login(record))) {
+        const auto next_check = same_link ? record.state->next_check : entry->row.state.next_check;
         entry->row.state = *record.state;
         entry->row.state.next_check = next_check;
         ++entry->row.state_version;
       }
     }
     if (record.clears_spending && (recorded.state_kept || (recorded.fields_kept && record.fields))) entry->row.spending.clear();
-    if (recorded.state_kept) {
-      if (record.state) {
-        entry->row.state = *record.state;
-        ++entry->row.state_version;
-      }
-      if (record.events) save_events(*entry, *record.events);
-    }
+    if (recorded.state_kept && record.events) save_events(*entry, *record.events);
     if (db_.observer) db_.observer->recorded(before, record, recorded, *entry, process_);
     return recorded;
   });

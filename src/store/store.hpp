@@ -41,7 +41,8 @@ enum class CandidateChange { keep, remove };
 
 // The end of a check. Fields are compared on fields_version alone: a change of link, status or schedule never refuses
 // an answer. Health and events are compared on state_version and link_version; but where a candidate's fields replace the
-// stored ones, the health goes with them whatever moved: what was known of the other login says nothing of this one.
+// stored ones, the health goes with them whatever moved: what was known of the other login says nothing of this one. The
+// events do not: they were sealed to stand beside what was there.
 struct CheckRecord {
   CredentialId id;
   std::int64_t fields_version = 0, state_version = 0, link_version = 0;

@@ -134,8 +134,11 @@ TEST_P(StoreChecksContract, TheHealthOfAnotherLoginComesWithItsFields) {
   put.state->outcome_unknown = true;
   put.events = EventsWrite{.day = 20'000, .segments = {{.day = 20'000, .number = 0, .count = 1, .data = {"x"}}}};
   set_state(id, state_of(Status::unauthenticated));
-  EXPECT_TRUE(run(store_.record_check(put)).state_kept) << "what moved was the other login's";
+  EXPECT_FALSE(run(store_.record_check(put)).state_kept) << "the events must be sealed anew";
+  EXPECT_EQ(load(id).state.status, Status::temporarily_unavailable) << "what moved was the other login's";
+  EXPECT_TRUE(load(id).state.outcome_unknown);
   EXPECT_EQ(load(id).state.next_check, at(60));
+  EXPECT_EQ(run(store_.count_events(id, 0)).total, 0);
 
   put = record_for(load(id));
   put.fields = Sealed{"a third"};

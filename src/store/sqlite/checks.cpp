@@ -176,15 +176,14 @@ Task<Recorded> SqliteStore::record_check(const CheckRecord& record) {
     recorded.fields_kept = true;
     save_fields(db, row, record);
     const bool same_link = link_version == record.link_version;
-    recorded.state_kept = same_link && (state_version == record.state_version || is_of_other_login(record));
+    recorded.state_kept = same_link && state_version == record.state_version;
     if (record.clears_spending && (record.fields || recorded.state_kept)) clear_spending(db, row);
-    if (record.state && !same_link && is_of_other_login(record)) {
+    if (record.state && (recorded.state_kept || is_of_other_login(record))) {
       CheckState state = *record.state;
-      state.next_check = next_check;  // the link's
+      if (!same_link) state.next_check = next_check;  // the other link's
       save_state(db, row, state);
     }
     if (!recorded.state_kept) return recorded;
-    if (record.state) save_state(db, row, *record.state);
     if (record.events) save_events(db, row, *record.events);
     return recorded;
   });
