@@ -26,6 +26,26 @@ def test_a_hundred_requests_are_one_check(granary, providers, slug):
     assert len(login.calls()) == before + 1
 
 
+def test_five_hundred_readers_and_a_hundred_checks_are_one_call(granary, providers):
+    """Nobody who reads waits for the provider, and a one-use token is spent once."""
+    login = logins.ag_leader(providers)
+    credential = granary.connect(login)
+    before = len(login.calls())
+    old = credential.values()["refreshToken"]
+    login.fail(faults.late_answer(TIMEOUT / 2))
+    held = in_background(credential.check)
+    eventually(lambda: len(login.calls()) == before + 1)
+
+    reading = in_background(lambda: all_at_once([credential.values] * 500))
+    checked = all_at_once([credential.check] * 99)
+    assert {answer.text for answer in checked} == {held().text}
+    read = {values["refreshToken"] for values in reading()}
+    assert old in read and read <= {old, login.record.refresh_token}
+    assert len(login.calls()) == before + 1
+    assert not login.record.reused
+    assert credential.checked()["status"] == "OK"
+
+
 def test_a_check_after_a_check_is_a_new_one(granary, providers):
     login = logins.valley(providers)
     credential = granary.connect(login)

@@ -42,3 +42,10 @@ def test_there_are_enough_faults():
 def test_the_product_has_no_planted_faults():
     assert b"planted_fault" not in BINARY.read_bytes()
     assert b"planted_fault" in SIMULATION.read_bytes()
+
+
+def test_the_breaker_tells_an_outage_from_growers_who_leave():
+    """Five thousand growers of one provider, at three intervals: all refused at once, or one in a hundred revoked."""
+    done = simulate("--breaker")
+    assert done.returncode == 0, done.stdout
+    assert len(done.stdout.splitlines()) == 7

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "simulation/history.hpp"
+#include "simulation/mass.hpp"
 
 using namespace granary;
 using namespace granary::simulation;
@@ -67,18 +68,35 @@ int try_faults(std::uint64_t seed, std::uint64_t histories) {
   return missed == 0 ? 0 : 1;
 }
 
+// A provider that refuses everybody, and one whose growers leave, at three intervals.
+int try_breaker(std::uint64_t seed) {
+  using std::chrono::hours;
+  int broken = 0;
+  const auto tell_row = [&](const MassOutcome& outcome) {
+    broken += !outcome.is_as_promised;
+    std::printf("%s%s\n", outcome.row.c_str(), outcome.is_as_promised ? "" : " - NOT AS PROMISED");
+    std::fflush(stdout);
+  };
+  constexpr std::pair<milliseconds, milliseconds> kRows[] = {
+      {seconds(10), hours(1)}, {hours(1), hours(6)}, {hours(6), hours(24)}};
+  for (const auto& [interval, outage] : kRows) tell_row(refuse_all(interval, outage, seed));
+  for (const auto& [interval, outage] : kRows) tell_row(revoke_some(interval, seed));
+  return broken == 0 ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   std::uint64_t histories = 20'000, seed = 1;
   int fault = 0;
-  bool faults = false, trace = false;
+  bool faults = false, trace = false, breaker = false;
   CLI::App app("Runs Granary's operations on a simulated clock, store and network, and judges them.");
   app.add_option("--histories", histories, "how many")->check(CLI::PositiveNumber);
   app.add_option("--seed", seed, "of the first; each history has the next one");
   app.add_option("--fault", fault, "plants this fault, by number")->check(CLI::Range(0, static_cast<int>(Fault::count) - 1));
   app.add_flag("--faults", faults, "plants each fault in turn; every one must be found");
   app.add_flag("--trace", trace, "tells one history, the seed's, line by line");
+  app.add_flag("--breaker", breaker, "five thousand growers of one provider: all refused at once, or some revoked");
   CLI11_PARSE(app, argc, argv);
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
   if (trace) {
@@ -87,6 +105,7 @@ int main(int argc, char** argv) {
     if (outcome.violation) std::printf("%s: %s\n", outcome.violation->invariant.c_str(), outcome.violation->what.c_str());
     return outcome.violation ? 1 : 0;
   }
+  if (breaker) return try_breaker(seed);
   if (faults) return try_faults(seed, histories);
   const auto found = search(seed, histories, static_cast<Fault>(fault));
   if (found) {

@@ -1,0 +1,171 @@
+#include "simulation/mass.hpp"
+
+#include <fmt/format.h>
+
+#include "base/check.hpp"
+#include "base/embedded.hpp"
+#include "domain/fields.hpp"
+#include "simulation/node.hpp"
+
+namespace granary::simulation {
+
+namespace {
+
+constexpr int kGrowers = 5'000;
+constexpr seconds kConfirmAfter{60};
+
+class Mass {
+ public:
+  Mass(milliseconds interval, std::uint64_t seed)
+      : interval_(interval),
+        world_{.timeline = {},
+               .chance = Chance(seed),
+               .conditions = {},
+               .providers = ProviderWorld(Reuse::no_rotation),
+               .database = {},
+               .oracle = Oracle(world_.providers, sealer_, world_.timeline, kConfirmAfter),
+               .catalog = catalog_,
+               .sealer = sealer_,
+               .log = log_,
+               .metrics = metrics_,
+               .passwords = passwords_,
+               .settings = {.interval = interval, .confirm_after = kConfirmAfter},
+               .trace = {}} {
+    for (const auto& [file, text] : embedded::kProviders) {
+      auto provider = parse_descriptor(*Json::parse(text));
+      if (!file.contains("ag-leader")) continue;
+      provider->rate = 5'000;
+      provider->concurrency = 1'000;
+      check(catalog_.add(std::move(*provider)).has_value(), "one provider");
+    }
+    world_.database.now = [this] { return world_.timeline.now(); };
+    world_.database.observer = &world_.oracle;
+    for (int i = 0; i < kGrowers; ++i) add_grower();
+    node_ = std::make_unique<Node>(world_, 1);
+    node_->poll();
+  }
+
+  // Lets time pass, and looks in between.
+  void run_until(SteadyTime end) {
+    const microseconds look = std::max<microseconds>(seconds(1), interval_ / 500);
+    while (world_.timeline.now() < end) {
+      ProcessId process = kNobody;
+      const SteadyTime next = std::min(world_.timeline.now() + look, end);
+      while (world_.timeline.step(next, process)) node_->poll();
+      most_revoked_ = std::max(most_revoked_, count(Status::unauthenticated));
+      if (is_open() && !opened_at_) opened_at_ = world_.timeline.now();
+    }
+  }
+
+  int count(Status status) const {
+    return static_cast<int>(std::ranges::count_if(
+        world_.database.credentials, [&](const auto& credential) { return credential.second.row.state.status == status; }));
+  }
+  // Refusals that reached Granary between two moments.
+  int refusals(SteadyTime from, SteadyTime to) {
+    int sum = 0;
+    for (int i = 0; i < kGrowers; ++i)
+      sum += static_cast<int>(
+          std::ranges::count_if(account(i).refusals, [&](const Refusal& r) { return r.at >= from && r.at < to; }));
+    return sum;
+  }
+  bool is_open() { return node_->parts().checker.find_lane("ag-leader", "")->breaker.is_open(); }
+  Account& account(int number) { return world_.providers.account(number); }
+  const CredentialEntry& credential(int number) { return *world_.database.find(ids_[static_cast<std::size_t>(number)]); }
+  World& world() { return world_; }
+  int most_revoked() const { return most_revoked_; }
+  std::optional<SteadyTime> opened_at() const { return opened_at_; }
+
+ private:
+  void add_grower() {
+    const Account& account = world_.providers.add_account(false);
+    CredentialEntry entry;
+    StoredCredential& row = entry.row;
+    row.id = CredentialId::random(world_.chance);
+    row.leaf_user = LeafUserId::random(world_.chance);
+    row.provider = "ag-leader";
+    const SealScope scope{.owner = row.owner, .provider = row.provider, .credential = row.id};
+    Fields fields;
+    fields.set("refreshToken", Plaintext(account.refresh_token(0)));
+    fields.set("publicKey", Plaintext(std::string("client")));
+    fields.set("privateKey", Plaintext(std::string("secret")));
+    row.fields_key = sealer_.new_fields_key(scope, world_.chance);
+    row.fields = sealer_.seal_fields(scope, row.fields_key, row.fields_version, fields.pack(), world_.chance);
+    row.state.status = Status::ok;
+    row.state.reason.reset();
+    row.state.since = world_.wall();
+    row.state.next_check = world_.wall() + world_.chance.span(milliseconds(0), interval_);
+    ids_.push_back(row.id);
+    world_.database.credentials.emplace(row.id, std::move(entry));
+  }
+
+  const milliseconds interval_;
+  SystemClock clock_;
+  Chance key_chance_{1};
+  const Plaintext root_key_{std::string(32, 'r')};
+  const Sealer sealer_ = *Sealer::open(root_key_, {Sealer::first_ring_key(root_key_, key_chance_)});
+  Log log_{clock_, LogLevel::none};
+  Metrics metrics_;
+  crypto::PasswordPool passwords_;
+  Catalog catalog_;
+  World world_;
+  std::vector<CredentialId> ids_;
+  int most_revoked_ = 0;
+  std::optional<SteadyTime> opened_at_;
+  std::unique_ptr<Node> node_;
+};
+
+// Five probes, and then the checks, spread over ten minutes or the interval.
+milliseconds time_to_heal(milliseconds interval) {
+  return std::chrono::minutes(6) + 2 * std::min<milliseconds>(interval, std::chrono::minutes(10));
+}
+
+std::string text_of(milliseconds time) { return fmt::format("{} s", std::chrono::duration_cast<seconds>(time).count()); }
+
+}  // namespace
+
+MassOutcome refuse_all(milliseconds interval, milliseconds outage, std::uint64_t seed) {
+  Mass mass(interval, seed);
+  const SteadyTime begin = SteadyTime() + interval, end = begin + outage;
+  mass.run_until(begin);
+  const bool was_calm = mass.count(Status::ok) == kGrowers;
+  for (int i = 0; i < kGrowers; ++i) mass.account(i).alive = false;
+  mass.run_until(end);
+  const bool has_opened = mass.opened_at().has_value();
+  const SteadyTime opened = mass.opened_at().value_or(end), settled = opened + std::chrono::minutes(2);
+  const int revoked_at_end = mass.count(Status::unauthenticated);
+  const double minutes = std::chrono::duration<double, std::ratio<60>>(end - settled).count();
+  const double probes = mass.refusals(settled, end) / minutes;
+  for (int i = 0; i < kGrowers; ++i) mass.account(i).alive = true;
+  mass.run_until(end + time_to_heal(interval));
+  const int healed = mass.count(Status::ok);
+  const auto& violation = mass.world().oracle.violation();
+  return {
+      .is_as_promised = was_calm && has_opened && mass.most_revoked() <= 9 && revoked_at_end == 0 && probes < 2 &&
+                        healed == kGrowers && !mass.is_open() && !violation,
+      .row = fmt::format("interval {}, all {} refused for {}: the breaker opened after {:.0f} s and {} refusals, at most {} were "
+                         "UNAUTHENTICATED, {} when it ended, {:.1f} probes a minute, {} OK {} later{}",
+                         text_of(interval), kGrowers, text_of(outage), std::chrono::duration<double>(opened - begin).count(),
+                         mass.refusals(begin, opened), mass.most_revoked(), revoked_at_end, probes, healed,
+                         text_of(time_to_heal(interval)), violation ? "; " + violation->what : "")};
+}
+
+MassOutcome revoke_some(milliseconds interval, std::uint64_t seed) {
+  Mass mass(interval, seed);
+  constexpr int kRevoked = kGrowers / 100;
+  const SteadyTime begin = SteadyTime() + interval;
+  for (int i = 0; i < kRevoked; ++i)  // every hundredth
+    mass.world().timeline.at(begin + mass.world().chance.span(milliseconds(0), interval), kNobody,
+                             [&mass, i] { mass.account(i * 100).alive = false; });
+  mass.run_until(begin + 2 * interval + 2 * kConfirmAfter);
+  int found = 0;
+  for (int i = 0; i < kRevoked; ++i) found += mass.credential(i * 100).row.state.status == Status::unauthenticated;
+  const int others = mass.count(Status::unauthenticated) - found;
+  const auto& violation = mass.world().oracle.violation();
+  return {.is_as_promised = found == kRevoked && others == 0 && !mass.opened_at() && !violation,
+          .row = fmt::format("interval {}, {} of {} revoked within it: {} found, {} others, the breaker {}{}", text_of(interval),
+                             kRevoked, kGrowers, found, others, mass.opened_at() ? "opened" : "stayed closed",
+                             violation ? "; " + violation->what : "")};
+}
+
+}  // namespace granary::simulation
