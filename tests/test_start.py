@@ -2,6 +2,7 @@
 other end: SIGTERM finishes what is in flight. Configuration files are in test_configuration.py."""
 
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -379,3 +380,17 @@ def test_sigterm_when_a_provider_hangs(start_granary, providers):
     assert code == 0 and seconds < 30
     server.start()
     assert credential.values()["status"] in ("OK", "TEMPORARILY_UNAVAILABLE")
+
+
+def test_one_connection_writes(granary, providers):
+    """Two that commit or checkpoint at once can corrupt the file (SQLite before 3.51.3); a second process is refused above."""
+    granary.connect(new_login(providers, "valley-credentials"))
+    assert len(granary.cli("credentials", "--data", granary.data, "--root-key", f"file:{granary.key_file}").stdout.splitlines()) > 1
+    process = Path(f"/proc/{granary.process.pid}")
+    modes = []
+    for file in (process / "fd").iterdir():
+        if os.readlink(file) == str(granary.data / "granary.db"):
+            flags = re.search(r"flags:\s+(\d+)", (process / "fdinfo" / file.name).read_text())[1]
+            modes.append(int(flags, 8) & os.O_ACCMODE)
+    assert sorted(modes) == [os.O_RDONLY] * (len(modes) - 1) + [os.O_RDWR]
+    assert len(modes) > 1

@@ -79,6 +79,24 @@ TEST_F(ReaderTest, NoSnapshotIsLeftBehindToHoldUpACheckpoint) {
   EXPECT_EQ(row.integer(0), 0) << "busy";
 }
 
+// SQLite before 3.51.3 can corrupt the file when two connections checkpoint or commit at once (sqlite.org, "WAL-reset
+// bug"): nobody but the writer may.
+TEST_F(ReaderTest, NeitherCommitsNorCheckpointsNotEvenAsTheLastToClose) {
+  write_one();
+  const auto size = std::filesystem::file_size(file_ + "-wal");
+  ASSERT_GT(size, 0U);
+  EXPECT_THROW(reader_->fresh().execute("INSERT INTO t VALUES (NULL)"), Failure);
+  EXPECT_THROW(reader_->fresh().execute("PRAGMA query_only=OFF; INSERT INTO t VALUES (NULL)"), Failure);
+  try {
+    reader_->fresh().execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch (const Failure&) {
+  }
+  EXPECT_EQ(std::filesystem::file_size(file_ + "-wal"), size);
+  writer_.reset();
+  reader_.reset();
+  EXPECT_EQ(std::filesystem::file_size(file_ + "-wal"), size);
+}
+
 }  // namespace
 
 }  // namespace granary::sqlite
