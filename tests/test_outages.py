@@ -9,14 +9,14 @@ import pytest
 from background import in_background
 from harness import USERS, Granary, base_config, eventually, merged
 from outages import Outages
-from standins.resolver import NOERROR, SILENT, Resolver
+from standins.resolver import NOERROR, SILENT, Resolver, with_own_mounts
 from standins.weather import NAME
 
 CHECKS = 60
 
 
 def may_mount():
-    return subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
+    return subprocess.run([*with_own_mounts(), "true"], capture_output=True).returncode == 0
 
 
 pytestmark = pytest.mark.skipif(not may_mount(), reason="may not give the server a name server of its own")

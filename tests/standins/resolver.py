@@ -4,8 +4,15 @@ own, no answer at all."""
 import socket
 import struct
 import threading
+from pathlib import Path
 
 NOERROR, SERVFAIL, NXDOMAIN, SILENT = 0, 2, 3, None
+
+
+def with_own_mounts():
+    """What runs a command with mounts of its own. Where none is shared anyway (in a chroot, say) they need no change."""
+    is_shared = " shared:" in Path("/proc/self/mountinfo").read_text()
+    return ["unshare", "--mount", "--propagation", "private" if is_shared else "unchanged"]
 
 
 class Resolver:
@@ -43,4 +50,4 @@ class Resolver:
         """What runs a command so that it asks this name server: a mount of its own. Needs root."""
         config = folder / "resolv.conf"
         config.write_text(f"nameserver {self.address}\noptions timeout:2 attempts:2\n")
-        return ["unshare", "-m", "sh", "-c", f'mount --bind {config} /etc/resolv.conf && exec "$@"', "sh"]
+        return [*with_own_mounts(), "sh", "-c", f'mount --bind {config} /etc/resolv.conf && exec "$@"', "sh"]
