@@ -20,7 +20,7 @@ SLUG = "ag-leader-credentials"
 
 
 class Outages:
-    def __init__(self, folder, credentials, timeout="1s"):
+    def __init__(self, folder, credentials, timeout="2s"):
         self.resolver = Resolver("127.0.0.77")
         self.weather = Weather(folder)
         self.metrics_port = free_port()
@@ -36,7 +36,8 @@ class Outages:
         self.credentials = credentials
         for number in range(credentials):
             body = {"refreshToken": f"token-{number}", "publicKey": "key", "privateKey": "secret"}
-            assert self.server.request("POST", f"{USERS}/{self.server.new_user()}/{SLUG}", json=body).json()["status"] == "OK"
+            assert self.server.request("POST", f"{USERS}/{self.server.new_user()}/{SLUG}", json=body).status_code == 201
+        eventually(lambda: self.count("OK") == credentials, 60)
 
     def stop(self):
         self.server.kill()
