@@ -1,6 +1,7 @@
 #include "product.hpp"
 
 #include "base/check.hpp"
+#include "operation/recording.hpp"
 #include "store/sqlite/open.hpp"
 
 namespace granary {
@@ -119,8 +120,12 @@ Task<> Product::bring_up(const config::Config& config) {
   co_await checks_store.recover_candidates(now);
   for (const auto& [key, lane] : checker.lanes) {
     const milliseconds spread = std::min(lane.interval, kStartSpreadMax);
-    if (lane.base_url) co_await checks_store.resume_configured(key, now, spread);
-    else co_await checks_store.mark_not_configured(key, now);
+    if (lane.base_url) {
+      co_await checks_store.resume_configured(key, now, spread);
+      continue;
+    }
+    for (const auto& [id, before] : co_await checks_store.mark_not_configured(key, now))
+      log_change(log, id, key.provider, before, Status::temporarily_unavailable, Reason::not_configured);
   }
   for (const auto& provider : config.accept_new_origin) {
     const LaneState& lane =

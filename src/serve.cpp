@@ -49,10 +49,13 @@ Task<http::Response> answer_metrics(Product& product, http::Request& request) {
 std::size_t connections_max(std::size_t configured, Log& log) {
   constexpr std::size_t kKept = 1000;
   rlimit files{};
-  getrlimit(RLIMIT_NOFILE, &files);
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return configured;
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
-  const auto open = static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+  getrlimit(RLIMIT_NOFILE, &files);
+  std::error_code error;
+  const std::filesystem::directory_iterator listed("/proc/self/fd", error);
+  const std::size_t open = error ? 0 : static_cast<std::size_t>(std::distance(listed, {}));
   const std::size_t left = files.rlim_cur - std::min<std::size_t>(open, files.rlim_cur);
   const std::size_t possible = left - std::min(kKept, left / 2);
   if (possible < configured)
@@ -193,11 +196,14 @@ void serve(Product& product, const config::Config& config, const Serving& servin
   const std::string where = http::format_endpoint(server.endpoint());
   server.start();
   product.log.info("serving", {{"listen", where}, {"tls", serving.tls ? "yes" : "no"}, {"version", GRANARY_VERSION}});
-  // What can be read is served all the same: one damaged page is no reason to withhold the other growers' logins.
-  const sqlite::IntegrityCheck integrity(product.folder.store_file(), [&product](const std::string& what) {
-    product.store_is_damaged = true;
-    product.log.error("the store's file is damaged: restore it from a backup", {{"found", what}});
-  });
+  // What can be read is served all the same to those who ask: a damaged page says nothing against the others. But nobody
+  // is sent here by readiness while "not found" may be wrong.
+  const sqlite::IntegrityCheck integrity(
+      product.folder.store_file(), [&product](sqlite::IntegrityCheck::End end, const std::string& what) {
+        if (end != sqlite::IntegrityCheck::End::damaged) return;
+        product.store_is_damaged = true;
+        product.log.error("the store's file is damaged: restore it from a backup", {{"found", what}});
+      });
   asio::co_spawn(main, wait_and_stop(main, server, product.log), [](std::exception_ptr error) {
     if (error) std::rethrow_exception(error);
   });

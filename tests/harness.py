@@ -262,6 +262,27 @@ class Granary:
         assert (answer.status_code, answer.json()["status"]) == (201, "OK"), answer.text
         return credential
 
+    def assert_every_change_is_logged(self):
+        """The log tells each credential's statuses without a gap: from the one it was made with to the one it has now."""
+
+        def told():
+            statuses, page = {}, 0
+            while entries := self.request("GET", CREDENTIALS, params={"page": page, "size": 100}).json():
+                statuses |= {entry["id"]: entry["status"] for entry in entries}
+                page += 1
+            lines = (json.loads(line) for line in self.log.splitlines() if line.startswith("{"))
+            last = dict.fromkeys(statuses, "TEMPORARILY_UNAVAILABLE")
+            for line in lines:
+                if line["message"] != "status changed" or line["credential"] not in statuses:
+                    continue
+                assert set(line) == {"time", "level", "message", "credential", "provider", "from", "to", "reason"}
+                assert line["from"] == last[line["credential"]] != line["to"], line
+                last[line["credential"]] = line["to"]
+            assert last == statuses
+            return True
+
+        eventually(told)
+
     def problems(self, level="error"):
         """Log lines of one level, as dicts."""
         lines = (json.loads(line) for line in self.log.splitlines() if line.startswith("{"))

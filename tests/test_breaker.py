@@ -13,7 +13,9 @@ TRIPS = {"minimum": 4, "share": 0.05, "window": "10m"}
 
 @pytest.fixture
 def server(start_granary):
-    return start_granary(breaker=TRIPS, checks={"confirm_after": "1s", "outage_after": "2s"})
+    server = start_granary(breaker=TRIPS, checks={"confirm_after": "1s", "outage_after": "2s"})
+    yield server
+    server.assert_every_change_is_logged()
 
 
 def connected(server, providers, number, make=logins.valley):

@@ -81,7 +81,8 @@ def test_a_flipped_byte_in_every_page(stored):
         if start_or_refuse(server):
             wrong = judge(server, answers)
             if wrong:
-                eventually(lambda: DAMAGED in server.log, 5), (page, place % PAGE, wrong)
+                eventually(lambda: DAMAGED in server.log, 5)
+                assert server.request("GET", "/health/ready", token=None).status_code == 503
         server.kill()
     put_back(server, sound)
     server.start()

@@ -19,7 +19,9 @@ CONFIRM, OUTAGE = 1.0, 2.0  # seconds, as the server below is configured
 @pytest.fixture(scope="module")
 def granary(start_module_granary):
     """Confirmation and outage take a second or two, the clock itself comes every six hours."""
-    return start_module_granary(checks={"confirm_after": "1s", "outage_after": "2s", "timeout": "1s"})
+    server = start_module_granary(checks={"confirm_after": "1s", "outage_after": "2s", "timeout": "1s"})
+    yield server
+    server.assert_every_change_is_logged()
 
 
 def standing(body):

@@ -249,7 +249,8 @@ Task<> serve_stream(Stream& stream, std::string peer, bool over_limit, SessionCo
 }  // namespace
 
 Task<> serve_connection(Socket& socket, std::string peer, bool over_limit, SessionContext context) {
-  context.connection.deadline = std::chrono::steady_clock::now() + kHeadTimeout;
+  // One over the limit gets its refusal, but not the time to sit on a place that there is not.
+  context.connection.deadline = std::chrono::steady_clock::now() + (over_limit ? kLingerTimeout : kHeadTimeout);
   error_code ignored;
   socket.non_blocking(true, ignored);
   if (!context.options.tls) {

@@ -46,7 +46,8 @@ Task<CheckEnd> record_obstacle(Checker& checker, StoredCredential credential, Re
 // What the opening of a breaker does to the stored credentials; tried again by tend_breakers until the store has it.
 Task<> store_opening(Checker& checker, LaneState& lane) {
   co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
-  co_await checker.store.take_back(lane.lane, *lane.take_back_since, checker.clock.now());
+  for (const auto& [id, before] : co_await checker.store.take_back(lane.lane, *lane.take_back_since, checker.clock.now()))
+    log_change(checker.log, id, lane.lane.provider, before, Status::temporarily_unavailable, Reason::provider_refuses_many);
   lane.take_back_since.reset();
 }
 
@@ -139,9 +140,9 @@ Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
     case AskOutcome::not_sent:
       if (trigger == Trigger::request) {
         const WallTime now = checker.clock.now();
-        CheckState& state = credential->state;
+        CheckState state = credential->state;
         if (!keeps_refused_place(state, now)) state.next_check = now;
-        co_await checker.store.record_not_sent(id, Reason::rate_limited, state.next_check);
+        co_await checker.store.record_not_sent(*credential, Reason::rate_limited, state.next_check);
       }
       co_return CheckEnd::not_sent;
   }
@@ -178,7 +179,8 @@ Task<> tend_breakers(Checker& checker) {
     if (lane.take_back_since) co_await store_opening(checker, lane);
     const Instant now = checker.now();
     const Instant before{.wall = now.wall - wait, .steady = now.steady - wait, .boot = now.boot};
-    co_await checker.store.suspect_refused(lane.lane, before, now.wall);
+    for (const auto& [id, status] : co_await checker.store.suspect_refused(lane.lane, before, now.wall))
+      log_change(checker.log, id, lane.lane.provider, status, Status::temporarily_unavailable, Reason::provider_refuses_many);
   }
 }
 

@@ -72,6 +72,7 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
   StoredCredential& credential = recording.credential;
   const std::int64_t link_version = credential.link_version;
   bool fields_done = false;
+  std::optional<Status> replaced;  // the status of the login that this answer's fields have replaced
   std::optional<HeldAnswer> held;
   for (int tries = 0; tries < kTriesMax; ++tries) {
     RecordedEnd end;
@@ -118,12 +119,14 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
       co_return end;
     }
     if (recorded.state_kept) {
-      log_change(checker, credential, end.before, end.after);
+      log_change(checker.log, credential.id, credential.provider, replaced.value_or(end.before.status), end.after.status,
+                 end.after.reason);
       co_return end;
     }
     // Health or link moved while the provider was asked (the breaker, an unlink): what the provider gave is kept already,
     // the rest is decided anew on what is there now. A PUT's answer is about its own fields, whatever is stored by now.
     fields_done = fields_done || recorded.fields_kept;
+    if (recorded.fields_kept && is_of_other_login(record)) replaced = recorded.status_before;
     auto now_stored = co_await checker.store.find_credential(credential.id);
     if (!now_stored) {
       end.kind = RecordedEnd::Kind::gone;
@@ -139,15 +142,15 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
   throw StoreUnavailable("a credential changed each time its answer was recorded");
 }
 
-void log_change(Checker& checker, const StoredCredential& credential, const CheckState& before, const CheckState& after) {
-  if (before.status == after.status) return;
-  const bool is_bad = after.status == Status::unauthenticated || after.status == Status::missing_permission;
-  checker.log.write(is_bad ? LogLevel::warning : LogLevel::info, "status changed",
-                    {{"credential", credential.id.text()},
-                     {"provider", credential.provider},
-                     {"from", name_of(before.status)},
-                     {"to", name_of(after.status)},
-                     {"reason", after.reason ? name_of(*after.reason) : ""}});
+void log_change(Log& log, CredentialId id, std::string_view provider, Status before, Status after, std::optional<Reason> reason) {
+  if (before == after) return;
+  const bool is_bad = after == Status::unauthenticated || after == Status::missing_permission;
+  log.write(is_bad ? LogLevel::warning : LogLevel::info, "status changed",
+            {{"credential", id.text()},
+             {"provider", provider},
+             {"from", name_of(before)},
+             {"to", name_of(after)},
+             {"reason", reason ? name_of(*reason) : ""}});
 }
 
 }  // namespace granary

@@ -41,6 +41,7 @@ struct RecordedEnd {
 Task<RecordedEnd> record_answer(Checker& checker, Recording recording);
 
 // One line for every change of status: never a secret.
-void log_change(Checker& checker, const StoredCredential& credential, const CheckState& before, const CheckState& after);
+// One line for every change of a status, whoever made it.
+void log_change(Log& log, CredentialId id, std::string_view provider, Status before, Status after, std::optional<Reason> reason);
 
 }  // namespace granary

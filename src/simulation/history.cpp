@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "base/check.hpp"
 #include "base/embedded.hpp"
@@ -35,6 +36,9 @@ constexpr struct {
     {"the provider is down", 6},
     {"the clock jumps", 5},
 };
+static_assert(std::size(kKinds) == static_cast<std::size_t>(Kind::clock_jumps) + 1);
+static_assert(std::accumulate(std::begin(kKinds), std::end(kKinds), 0U,
+                              [](auto sum, const auto& kind) { return sum + kind.share; }) == 100);
 constexpr std::size_t kNodes = 2, kUsers = 2;
 constexpr seconds kEventful{480}, kRestart{3}, kCalm{420};
 constexpr milliseconds kInterval{std::chrono::seconds(100)}, kConfirmAfter{std::chrono::seconds(20)};

@@ -7,7 +7,7 @@ namespace granary::simulation {
 
 namespace {
 
-constexpr std::int64_t kBatch = 200;
+constexpr std::size_t kBatch = 200;
 
 bool is_in(const CredentialEntry& entry, const Lane& lane) {
   return entry.row.provider == lane.provider && entry.row.environment == lane.environment;
@@ -120,6 +120,7 @@ Task<Recorded> MemoryStore::record_check(const CheckRecord& given) {
     if (!entry) return recorded;
     const CredentialEntry before = *entry;
     recorded.exists = true;
+    recorded.status_before = entry->row.state.status;
     recorded.fields_kept = entry->row.fields_version == record.fields_version || is_planted(Fault::fields_version_not_compared);
     if (recorded.fields_kept) {
       save_fields(*entry, record);
@@ -142,10 +143,12 @@ Task<Recorded> MemoryStore::record_check(const CheckRecord& given) {
   });
 }
 
-Task<> MemoryStore::record_not_sent(CredentialId id, Reason reason, std::optional<WallTime> next_check) {
-  co_await write([this, id, reason, next_check] {
-    CredentialEntry* entry = db_.find(id);
-    if (!entry || !entry->row.leaf_user) return;
+Task<> MemoryStore::record_not_sent(const StoredCredential& given, Reason reason, std::optional<WallTime> next_check) {
+  co_await write([this, known = given, reason, next_check] {
+    CredentialEntry* entry = db_.find(known.id);
+    if (!entry || !entry->row.leaf_user || entry->row.state_version != known.state_version ||
+        entry->row.link_version != known.link_version)
+      return;
     entry->row.state.reason = reason;
     entry->row.state.next_check = next_check;
     ++entry->row.state_version;
@@ -191,12 +194,14 @@ Task<> MemoryStore::save_breaker(const Lane& lane, const BreakerState& state) {
   });
 }
 
-Task<> MemoryStore::take_back(const Lane& lane, WallTime since, WallTime now) {
-  co_await write([&] {
+Task<std::vector<Turned>> MemoryStore::take_back(const Lane& lane, WallTime since, WallTime now) {
+  co_return co_await write([&] {
+    std::vector<Turned> turned;
     for (auto& [id, entry] : db_.credentials) {
       CheckState& state = entry.row.state;
       const bool is_bad = state.status == Status::unauthenticated || state.status == Status::missing_permission;
       if (!is_in(entry, lane) || !entry.row.leaf_user || !is_bad || !state.turned_by_check || state.since < since) continue;
+      turned.push_back({.id = id, .before = state.status});
       set_status(state, Status::temporarily_unavailable, Reason::provider_refuses_many, now);
       state.suspected = true;
       state.turned_by_check = false;
@@ -204,24 +209,25 @@ Task<> MemoryStore::take_back(const Lane& lane, WallTime since, WallTime now) {
       state.next_check = now;
       ++entry.row.state_version;
     }
+    return turned;
   });
 }
 
-Task<std::int64_t> MemoryStore::suspect_refused(const Lane& lane, const Instant& before, WallTime now) {
+Task<std::vector<Turned>> MemoryStore::suspect_refused(const Lane& lane, const Instant& before, WallTime now) {
   co_return co_await write([&] {
-    std::int64_t changed = 0;
+    std::vector<Turned> turned;
     for (auto& [id, entry] : db_.credentials) {
       CheckState& state = entry.row.state;
       if (!is_in(entry, lane) || !entry.row.leaf_user || state.status != Status::ok || state.pending == Pending::none) continue;
       const Instant& since = *state.pending_since;
       const bool is_old = since.wall <= before.wall && (since.boot != before.boot || since.steady <= before.steady);
-      if (!is_old || changed == kBatch) continue;
+      if (!is_old || turned.size() == kBatch) continue;
       set_status(state, Status::temporarily_unavailable, Reason::provider_refuses_many, now);
       state.suspected = true;
       ++entry.row.state_version;
-      ++changed;
+      turned.push_back({.id = id, .before = Status::ok});
     }
-    return changed;
+    return turned;
   });
 }
 
@@ -237,14 +243,17 @@ Task<> MemoryStore::respread(const Lane& lane, WallTime now, milliseconds width)
   });
 }
 
-Task<> MemoryStore::mark_not_configured(const Lane& lane, WallTime now) {
-  co_await write([&] {
+Task<std::vector<Turned>> MemoryStore::mark_not_configured(const Lane& lane, WallTime now) {
+  co_return co_await write([&] {
+    std::vector<Turned> turned;
     for (auto& [id, entry] : db_.credentials) {
       if (!is_in(entry, lane) || !entry.row.leaf_user || entry.row.state.status != Status::ok) continue;
       set_status(entry.row.state, Status::temporarily_unavailable, Reason::not_configured, now);
       entry.row.state.next_check.reset();
       ++entry.row.state_version;
+      turned.push_back({.id = id, .before = Status::ok});
     }
+    return turned;
   });
 }
 

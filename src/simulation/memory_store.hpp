@@ -54,17 +54,17 @@ class MemoryStore final : public Store {
   Task<Begun> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin, std::string_view token_digest,
                              const Claim& claim) override;
   Task<Recorded> record_check(const CheckRecord& record) override;
-  Task<> record_not_sent(CredentialId id, Reason reason, std::optional<WallTime> next_check) override;
+  Task<> record_not_sent(const StoredCredential& known, Reason reason, std::optional<WallTime> next_check) override;
   Task<bool> save_candidate(CredentialId id, const Sealed& fields) override;
   Task<Begun> mark_candidate_sent(CredentialId id, const Claim& claim) override;
   Task<> recover_candidates(WallTime now) override;
 
   Task<std::map<Lane, BreakerState>> load_breakers() override;
   Task<> save_breaker(const Lane& lane, const BreakerState& state) override;
-  Task<> take_back(const Lane& lane, WallTime since, WallTime now) override;
-  Task<std::int64_t> suspect_refused(const Lane& lane, const Instant& before, WallTime now) override;
+  Task<std::vector<Turned>> take_back(const Lane& lane, WallTime since, WallTime now) override;
+  Task<std::vector<Turned>> suspect_refused(const Lane& lane, const Instant& before, WallTime now) override;
   Task<> respread(const Lane& lane, WallTime now, milliseconds spread) override;
-  Task<> mark_not_configured(const Lane& lane, WallTime now) override;
+  Task<std::vector<Turned>> mark_not_configured(const Lane& lane, WallTime now) override;
   Task<> resume_configured(const Lane& lane, WallTime now, milliseconds spread) override;
   Task<std::int64_t> accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) override;
   Task<std::vector<StatusCount>> count_by_status() override;

@@ -113,7 +113,8 @@ http::Exchange ProviderWorld::refresh(const http::OutboundRequest& request, cons
     known.spent_by[index] = flight;
     ++known.newest;
   }
-  return answer(200, R"({"access_token":"at","expires_in":3600,"refresh_token":")" + known.refresh_token(known.newest) + R"("})");
+  return answer(200, R"({"access_token":"at","expires_in":)" + std::to_string(token_lifetime.count()) + R"(,"refresh_token":")" +
+                         known.refresh_token(known.newest) + R"("})");
 }
 
 http::Exchange ProviderWorld::log_in(const std::shared_ptr<Flight>& flight) {

@@ -57,6 +57,8 @@ class ProviderWorld {
  public:
   explicit ProviderWorld(Reuse reuse) : reuse_(reuse) {}
 
+  seconds token_lifetime{3600};
+
   Account& add_account(bool has_password);
   Account& account(int number) { return accounts_[static_cast<std::size_t>(number)]; }
   // From a refresh token or a user name; -1 for a login that never was.

@@ -18,7 +18,7 @@
 
 namespace granary::simulation {
 
-// How SQLite is told to sync: as the product asks, or never (PRAGMA synchronous=OFF, whatever the product asks).
+// What becomes of the syncs that SQLite asks for: off, none happens, as with PRAGMA synchronous=OFF.
 enum class Syncing { as_asked, off };
 
 // Every connection of the process that is opened while it lives goes through it. One at a time; outlives them.
@@ -169,17 +169,8 @@ class RecordingDisk {
   }
   // The images are made from the notes: the disk beneath need not wait.
   static int sync(sqlite3_file* file, int) {
-    File::of(file).note(Kind::sync);
+    if (File::of(file).disk->syncing_ == Syncing::as_asked) File::of(file).note(Kind::sync);
     return SQLITE_OK;
-  }
-
-  // A pragma's words are SQLite's own copy, which it reads on after asking here.
-  static int control(File& file, int operation, void* argument) {
-    if (operation == SQLITE_FCNTL_PRAGMA && file.disk->syncing_ == Syncing::off) {
-      char** words = static_cast<char**>(argument);
-      if (std::string_view(words[1]) == "synchronous" && words[2]) std::strcpy(words[2], "OFF");
-    }
-    return file.real()->pMethods->xFileControl(file.real(), operation, argument);
   }
 
   static constexpr sqlite3_io_methods kMethods = {
@@ -199,8 +190,10 @@ class RecordingDisk {
           [](sqlite3_file* file, int* out) {
             return File::of(file).real()->pMethods->xCheckReservedLock(File::of(file).real(), out);
           },
-      .xFileControl = [](sqlite3_file* file, int operation,
-                         void* argument) { return control(File::of(file), operation, argument); },
+      .xFileControl =
+          [](sqlite3_file* file, int operation, void* argument) {
+            return File::of(file).real()->pMethods->xFileControl(File::of(file).real(), operation, argument);
+          },
       .xSectorSize = [](sqlite3_file* file) { return File::of(file).real()->pMethods->xSectorSize(File::of(file).real()); },
       .xDeviceCharacteristics =
           [](sqlite3_file* file) { return File::of(file).real()->pMethods->xDeviceCharacteristics(File::of(file).real()); },

@@ -61,8 +61,9 @@ inline bool is_of_other_login(const CheckRecord& record) { return record.fields 
 
 struct Recorded {
   bool exists = false;
-  bool fields_kept = false;  // false: others replaced them meanwhile, nothing was written
-  bool state_kept = false;   // false: health or link moved meanwhile; load again and record again without fields
+  bool fields_kept = false;                                // false: others replaced them meanwhile, nothing was written
+  Status status_before = Status::temporarily_unavailable;  // what stood there
+  bool state_kept = false;  // false: health or link moved meanwhile; load again and record again without fields
 };
 
 struct SegmentRow {
@@ -80,6 +81,12 @@ struct ContentRow {
 struct EventCounts {
   std::int64_t total = 0;         // on the days asked for
   std::int64_t on_first_day = 0;  // of these, on the first day
+};
+
+// A credential whose status a change to its whole lane has changed, and what it was.
+struct Turned {
+  CredentialId id;
+  Status before;
 };
 
 struct StatusCount {
@@ -158,8 +165,9 @@ class Store {
                                      std::string_view token_digest, const Claim& claim) = 0;
   // Ends the caller's own claim where it clears the spending note or the candidate.
   virtual Task<Recorded> record_check(const CheckRecord& record) = 0;
-  // A check that could not be sent in time: the reason, and when the clock tries next.
-  virtual Task<> record_not_sent(CredentialId id, Reason reason, std::optional<WallTime> next_check) = 0;
+  // A check that could not be sent in time: the reason, and when the clock tries next. Nothing, when health or link moved since
+  // `known` was loaded: whoever moved them has decided that anew.
+  virtual Task<> record_not_sent(const StoredCredential& known, Reason reason, std::optional<WallTime> next_check) = 0;
   // PUT: keeps the new fields beside the stored ones. False when the row is gone.
   virtual Task<bool> save_candidate(CredentialId id, const Sealed& fields) = 0;
   // Claims the row too: a candidate's token is spent like a stored one.
@@ -171,14 +179,14 @@ class Store {
   virtual Task<std::map<Lane, BreakerState>> load_breakers() = 0;
   virtual Task<> save_breaker(const Lane& lane, const BreakerState& state) = 0;
   // On opening: what turned UNAUTHENTICATED or MISSING_PERMISSION since `since` becomes TEMPORARILY_UNAVAILABLE.
-  virtual Task<> take_back(const Lane& lane, WallTime since, WallTime now) = 0;
+  virtual Task<std::vector<Turned>> take_back(const Lane& lane, WallTime since, WallTime now) = 0;
   // While open: OK credentials first refused before `before`, by both clocks, become TEMPORARILY_UNAVAILABLE, at most
-  // 200 a call; returns how many did.
-  virtual Task<std::int64_t> suspect_refused(const Lane& lane, const Instant& before, WallTime now) = 0;
+  // 200 a call.
+  virtual Task<std::vector<Turned>> suspect_refused(const Lane& lane, const Instant& before, WallTime now) = 0;
   // After closing: every checkable credential of the lane is due within `spread`, and starts anew.
   virtual Task<> respread(const Lane& lane, WallTime now, milliseconds spread) = 0;
   // At start. Not configured: what says OK says so no longer. Configured again: what waited for it is due, spread.
-  virtual Task<> mark_not_configured(const Lane& lane, WallTime now) = 0;
+  virtual Task<std::vector<Turned>> mark_not_configured(const Lane& lane, WallTime now) = 0;
   virtual Task<> resume_configured(const Lane& lane, WallTime now, milliseconds spread) = 0;
   // `--accept-new-origin`: forgets the bound origins of a provider's credentials and makes them due, spread.
   virtual Task<std::int64_t> accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) = 0;

@@ -181,7 +181,6 @@ TEST_P(StoreChecksContract, DeletedMeanwhileNothingComesBack) {
   EXPECT_EQ(run(store_.begin_exchange(id, 1, "https://a.example", "digest", claim_)), Begun::gone);
   EXPECT_FALSE(run(store_.save_candidate(id, {"x"})));
   EXPECT_EQ(run(store_.mark_candidate_sent(id, claim_)), Begun::gone);
-  run(store_.record_not_sent(id, Reason::rate_limited, at(1)));
 }
 
 TEST_P(StoreChecksContract, BeforeAnythingIsSentItIsNoted) {
@@ -285,7 +284,7 @@ TEST_P(StoreChecksContract, UnlinkedAreNeverDue) {
   EXPECT_EQ(due(0), Ids{id});
   EXPECT_EQ(run(store_.find_probe(lane_)), id);
   ASSERT_TRUE(change(user, unlink()));
-  run(store_.record_not_sent(id, Reason::rate_limited, at(0)));
+  run(store_.record_not_sent(load(id), Reason::rate_limited, at(0)));
   run(store_.respread(lane_, at(0), seconds(1)));
   run(store_.accept_new_origin("valley", at(0), seconds(1)));
   run(store_.recover_candidates(at(0)));
@@ -305,7 +304,7 @@ TEST_P(StoreChecksContract, ProbesTakeWhatWaitedLongest) {
 TEST_P(StoreChecksContract, NotSentInTimeIsSaid) {
   const CredentialId id = add_with_state(state_of(Status::ok, 5, 900));
   const std::int64_t version = load(id).state_version;
-  run(store_.record_not_sent(id, Reason::rate_limited, at(7)));
+  run(store_.record_not_sent(load(id), Reason::rate_limited, at(7)));
   const CheckState state = load(id).state;
   EXPECT_EQ(state.reason, Reason::rate_limited);
   EXPECT_EQ(state.next_check, at(7));
@@ -313,6 +312,20 @@ TEST_P(StoreChecksContract, NotSentInTimeIsSaid) {
   EXPECT_EQ(state.since, at(5));
   EXPECT_EQ(state.last_checked, std::nullopt) << "nothing was asked";
   EXPECT_GT(load(id).state_version, version);
+}
+
+TEST_P(StoreChecksContract, NotSentInTimeSaysNothingOfWhatMovedMeanwhile) {
+  const LeafUserId user = add_user(owner_);
+  const CredentialId id = add_credential(owner_, user);
+  set_state(id, state_of(Status::unauthenticated, 0, std::nullopt));
+  const StoredCredential known = load(id);
+  ASSERT_TRUE(change(user, unlink()));
+  ASSERT_TRUE(change(user, link(id), 200));
+  run(store_.record_not_sent(known, Reason::rate_limited, std::nullopt));
+  EXPECT_EQ(load(id).state.next_check, at(200)) << "the link's";
+  set_state(id, state_of(Status::temporarily_unavailable, 0, 300));
+  run(store_.record_not_sent(known, Reason::rate_limited, at(999)));
+  EXPECT_EQ(load(id).state.next_check, at(300));
 }
 
 }  // namespace

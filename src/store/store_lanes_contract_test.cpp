@@ -63,7 +63,10 @@ TEST_P(StoreLanesContract, OpeningTakesBackWhatChecksTurnedWithinTheWindow) {
                                turned(Status::unauthenticated, 500, true, "valley", "STAGE")};
   std::vector<StoredCredential> before;
   for (const CredentialId id : kept) before.push_back(load(id));
-  run(store_.take_back(lane_, at(100), at(600)));
+  std::map<CredentialId, Status> turned_back;
+  for (const auto& [id, status] : run(store_.take_back(lane_, at(100), at(600)))) turned_back[id] = status;
+  EXPECT_EQ(turned_back,
+            (std::map<CredentialId, Status>{{refused, Status::unauthenticated}, {forbidden, Status::missing_permission}}));
   for (const CredentialId id : {refused, forbidden}) {
     const CheckState state = load(id).state;
     EXPECT_EQ(state.status, Status::temporarily_unavailable);
@@ -99,7 +102,12 @@ TEST_P(StoreLanesContract, WhileOpenTheRefusedAreSuspectedAfterAWhile) {
       {"MISSING_PERMISSION", pending(Status::missing_permission, instant(0)), false},
       {"nothing pending", add_with_state(state_of(Status::ok)), false},
   };
-  EXPECT_EQ(run(store_.suspect_refused(lane_, instant(100), at(1'000))), 3);
+  const auto turned = run(store_.suspect_refused(lane_, instant(100), at(1'000)));
+  EXPECT_EQ(turned.size(), 3U);
+  for (const auto& [id, before] : turned) {
+    EXPECT_EQ(before, Status::ok);
+    EXPECT_TRUE(load(id).state.suspected);
+  }
   for (const Row& row : rows) {
     const CheckState state = load(row.id).state;
     EXPECT_EQ(state.suspected, row.suspected) << row.what;
@@ -107,8 +115,8 @@ TEST_P(StoreLanesContract, WhileOpenTheRefusedAreSuspectedAfterAWhile) {
     if (row.suspected) EXPECT_EQ(state.status, Status::temporarily_unavailable) << row.what;
     if (row.suspected) EXPECT_EQ(state.since, at(1'000)) << row.what;
   }
-  EXPECT_EQ(run(store_.suspect_refused(lane_, instant(100), at(1'001))), 0);
-  EXPECT_EQ(run(store_.suspect_refused({"sentera", ""}, instant(100), at(1'001))), 0);
+  EXPECT_TRUE(run(store_.suspect_refused(lane_, instant(100), at(1'001))).empty());
+  EXPECT_TRUE(run(store_.suspect_refused({"sentera", ""}, instant(100), at(1'001))).empty());
 }
 
 TEST_P(StoreLanesContract, AfterClosingAllAreDueWithinTheSpreadAndStartAnew) {
@@ -138,7 +146,7 @@ TEST_P(StoreLanesContract, WithoutAddressNothingSaysOk) {
   for (int i = 0; i < 250; ++i) ids.push_back(add_with_state(state_of(Status::ok, 0, 90'000)));
   const CredentialId refused = add_with_state(state_of(Status::unauthenticated, 0, 90'000));
   const CredentialId other = add_with_state(state_of(Status::ok, 0, 90'000), "sentera");
-  run(store_.mark_not_configured(lane_, at(100)));
+  EXPECT_EQ(run(store_.mark_not_configured(lane_, at(100))).size(), ids.size());
   for (const CredentialId id : ids) {
     const CheckState state = load(id).state;
     ASSERT_EQ(state.status, Status::temporarily_unavailable);
@@ -149,7 +157,7 @@ TEST_P(StoreLanesContract, WithoutAddressNothingSaysOk) {
   EXPECT_EQ(status(refused), Status::unauthenticated) << "that is known all the same";
   EXPECT_EQ(status(other), Status::ok);
   // Again at the next start: nothing moves.
-  run(store_.mark_not_configured(lane_, at(200)));
+  EXPECT_TRUE(run(store_.mark_not_configured(lane_, at(200))).empty());
   EXPECT_EQ(load(ids.front()).state.since, at(100));
 
   run(store_.resume_configured(lane_, at(300), seconds(60)));

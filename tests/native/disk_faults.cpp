@@ -1,7 +1,7 @@
 // Preloaded into the server by tests/test_disk_faults.py: fails calls on the store's files as a bad disk would.
 //
-// GRANARY_DISK_FAULTS names a folder. A file `fault` in it says what fails: "CALL SKIP COUNT ERRNO", CALL being write,
-// fsync or all; the first SKIP calls since the file was written pass, then COUNT fail (-1: all that follow). What was
+// GRANARY_DISK_FAULTS names a folder. A file `fault` in it says what fails: "SERIAL CALL SKIP COUNT ERRNO", CALL being
+// write, fsync or all; the first SKIP calls since the SERIAL was new pass, then COUNT fail (-1: all that follow). What was
 // opened, synced and failed is appended to `log`, a line each.
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -47,20 +47,18 @@ void log(const std::string& line) {
 // The errno that this call must fail with; 0: it passes.
 int fault(const char* call, const std::string& file) {
   static std::mutex mutex;
-  static struct timespec written;
+  static long serial_seen;
   static long calls;
   const std::lock_guard lock(mutex);
-  struct stat info;
   FILE* in = fopen((folder() + "/fault").c_str(), "re");
   if (!in) return 0;
   char which[16];
-  long skip = 0, count = 0, error = 0;
-  const int read = fscanf(in, "%15s %ld %ld %ld", which, &skip, &count, &error);
-  fstat(fileno(in), &info);
+  long serial = 0, skip = 0, count = 0, error = 0;
+  const int read = fscanf(in, "%ld %15s %ld %ld %ld", &serial, which, &skip, &count, &error);
   fclose(in);
-  if (read != 4 || (strcmp(which, call) != 0 && strcmp(which, "all") != 0)) return 0;
-  if (memcmp(&info.st_mtim, &written, sizeof written) != 0) {
-    written = info.st_mtim;
+  if (read != 5 || (strcmp(which, call) != 0 && strcmp(which, "all") != 0)) return 0;
+  if (serial != serial_seen) {
+    serial_seen = serial;
     calls = 0;
   }
   const long number = calls++;
@@ -108,10 +106,13 @@ int fdatasync(int file) {
 
 int open64(const char* path, int flags, ...) {
   static auto* real = next<int(const char*, int, ...)>("open64");
-  va_list rest;
-  va_start(rest, flags);
-  const mode_t mode = va_arg(rest, mode_t);
-  va_end(rest);
+  mode_t mode = 0;
+  if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
+    va_list rest;
+    va_start(rest, flags);
+    mode = va_arg(rest, mode_t);
+    va_end(rest);
+  }
   const int file = real(path, flags, mode);
   if (!folder().empty() && file >= 0 && (flags & O_RDWR) != 0) {
     const std::string store = store_file(file);

@@ -66,7 +66,6 @@ class Weather:
         self.context.sni_callback = self.choose
         self.show("sound")
         self.mode = self.ok
-        self.answered = 0
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
@@ -108,7 +107,6 @@ class Weather:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
             await reader.readexactly(length)
-            self.answered += 1
             await self.mode(writer)
             await writer.drain()
             writer.close()

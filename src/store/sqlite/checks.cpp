@@ -163,13 +163,15 @@ Task<Recorded> SqliteStore::record_check(const CheckRecord& record) {
     std::int64_t row = 0, fields_version = 0, state_version = 0, link_version = 0;
     std::optional<WallTime> next_check;
     {
-      auto found = db.prepare("SELECT row, fields_version, state_version, link_version, next_check FROM credential WHERE id = ?");
+      auto found =
+          db.prepare("SELECT row, fields_version, state_version, link_version, next_check, status FROM credential WHERE id = ?");
       if (!found.bind(record.id).step()) return recorded;
       row = found.integer(0);
       fields_version = found.integer(1);
       state_version = found.integer(2);
       link_version = found.integer(3);
       next_check = found.optional_time(4);
+      recorded.status_before = static_cast<Status>(found.integer(5));
     }
     recorded.exists = true;
     if (fields_version != record.fields_version) return recorded;
@@ -183,18 +185,17 @@ Task<Recorded> SqliteStore::record_check(const CheckRecord& record) {
       if (!same_link) state.next_check = next_check;  // the other link's
       save_state(db, row, state);
     }
-    if (!recorded.state_kept) return recorded;
-    if (record.events) save_events(db, row, *record.events);
+    if (recorded.state_kept && record.events) save_events(db, row, *record.events);
     return recorded;
   });
 }
 
-Task<> SqliteStore::record_not_sent(CredentialId id, Reason reason, std::optional<WallTime> next_check) {
+Task<> SqliteStore::record_not_sent(const StoredCredential& known, Reason reason, std::optional<WallTime> next_check) {
   co_await writer_.run([&](Connection& db) {
     db.prepare(
           "UPDATE credential SET reason = ?, next_check = ?, state_version = state_version + 1 WHERE id = ? AND"
-          " leaf_user_id IS NOT NULL")
-        .bind(static_cast<std::int64_t>(reason), next_check, id)
+          " leaf_user_id IS NOT NULL AND state_version = ? AND link_version = ?")
+        .bind(static_cast<std::int64_t>(reason), next_check, known.id, known.state_version, known.link_version)
         .run();
   });
 }

@@ -92,6 +92,13 @@ Statement Connection::prepare_text(const std::string& sql) {
   return Statement(statement);
 }
 
+void Connection::stop_when(const std::atomic<bool>& is_stopping) {
+  constexpr int kSteps = 1000;  // of SQLite's machine: well below a millisecond
+  sqlite3_progress_handler(
+      handle_, kSteps, [](void* flag) { return static_cast<const std::atomic<bool>*>(flag)->load() ? 1 : 0; },
+      const_cast<std::atomic<bool>*>(&is_stopping));
+}
+
 void Connection::execute(const std::string& sql) {
   const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) fail_with(handle_, code, "the store cannot run a statement");

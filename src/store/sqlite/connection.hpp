@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -111,8 +112,8 @@ class Connection {
   Statement prepare_text(const std::string& sql);
   // Several statements without results.
   void execute(const std::string& sql);
-  // Ends the statement that runs; from any thread.
-  void interrupt() { sqlite3_interrupt(handle_); }
+  // From now on a statement fails (SQLITE_INTERRUPT) soon after `is_stopping`, which outlives the connection, is true.
+  void stop_when(const std::atomic<bool>& is_stopping);
   bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
   std::int64_t changes() const { return sqlite3_changes64(handle_); }
 

@@ -7,6 +7,7 @@
 #include <future>
 
 #include "base/temporary_folder_fixture.hpp"
+#include "store/sqlite/connection.hpp"
 
 namespace granary::sqlite {
 
@@ -22,20 +23,14 @@ class IntegrityCheckTest : public testing::Test {
         "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 2000)"
         "INSERT INTO t SELECT n, 'grower ' || n FROM c");
   }
-  // What it finds; empty when it ends without a word.
-  std::string found() {
-    std::string what;
-    {
-      std::promise<void> told;
-      const IntegrityCheck check(file_, [&](const std::string& damage) {
-        what = damage;
-        told.set_value();
-      });
-      told.get_future().wait_for(std::chrono::seconds(5));
-    }
-    return what;
+  using End = IntegrityCheck::End;
+  // How it ends when nobody stops it.
+  End end() {
+    std::promise<End> told;
+    const IntegrityCheck check(file_, [&](End how, const std::string&) { told.set_value(how); });
+    return told.get_future().get();
   }
-  // Every occurrence of `before` in the file.
+  // The first occurrence of `before` in the file.
   void replace(std::string_view before, std::string_view after) {
     std::string bytes;
     {
@@ -52,20 +47,35 @@ class IntegrityCheckTest : public testing::Test {
   const std::string file_ = folder_ / "a.db";
 };
 
-TEST_F(IntegrityCheckTest, NamesWhatWouldHideARow) {
+TEST_F(IntegrityCheckTest, ASoundFile) { EXPECT_EQ(end(), End::sound); }
+
+TEST_F(IntegrityCheckTest, FindsWhatWouldHideARow) {
   replace("grower 1234", "grower 1235");  // in the row or in the index, not in both
-  EXPECT_NE(found(), "");
+  EXPECT_EQ(end(), End::damaged);
 }
 
-TEST_F(IntegrityCheckTest, NamesAFileThatCannotBeRead) {
+TEST_F(IntegrityCheckTest, FindsAFileThatLostItsEnd) {
   std::filesystem::resize_file(file_, std::filesystem::file_size(file_) / 2);
-  EXPECT_NE(found(), "");
+  EXPECT_EQ(end(), End::damaged);
 }
 
-TEST_F(IntegrityCheckTest, SaysNothingOfASoundFileAndEndsWhenAsked) {
-  std::atomic<bool> was_told = false;
-  for (int i = 0; i < 20; ++i) const IntegrityCheck check(file_, [&](const std::string&) { was_told = true; });
-  EXPECT_FALSE(was_told);
+TEST_F(IntegrityCheckTest, AFileThatCannotBeOpenedIsNotCalledDamaged) {
+  std::filesystem::remove(file_);
+  EXPECT_EQ(end(), End::unknown);
+}
+
+TEST_F(IntegrityCheckTest, EndsWhenAskedHoweverMuchIsLeft) {
+  Connection(file_, OpenMode::read_write)
+      .execute(
+          "WITH RECURSIVE c(n) AS (SELECT 10000 UNION ALL SELECT n + 1 FROM c WHERE n < 400000)"
+          "INSERT INTO t SELECT n, 'grower ' || n FROM c");
+  for (int i = 0; i < 5; ++i) {
+    End how = End::sound;
+    {
+      const IntegrityCheck check(file_, [&](End end, const std::string&) { how = end; });
+    }
+    EXPECT_EQ(how, End::unknown);
+  }
 }
 
 }  // namespace

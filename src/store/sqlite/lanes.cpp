@@ -33,6 +33,10 @@ std::int64_t batch_end(Connection& db, const Lane& lane, std::int64_t after) {
   return end.integer(0);
 }
 
+void collect(Statement& rows, Status before, std::vector<Turned>& turned) {
+  while (rows.step()) turned.push_back({.id = rows.id<CredentialId>(0), .before = before});
+}
+
 }  // namespace
 
 Task<std::map<Lane, BreakerState>> SqliteStore::load_breakers() {
@@ -54,30 +58,35 @@ Task<> SqliteStore::save_breaker(const Lane& lane, const BreakerState& state) {
   });
 }
 
-Task<> SqliteStore::take_back(const Lane& lane, WallTime since, WallTime now) {
-  co_await writer_.run([&](Connection& db) {
-    db.prepare(
+Task<std::vector<Turned>> SqliteStore::take_back(const Lane& lane, WallTime since, WallTime now) {
+  co_return co_await writer_.run([&](Connection& db) {
+    std::vector<Turned> turned;
+    for (const Status before : {Status::unauthenticated, Status::missing_permission}) {
+      auto rows = db.prepare(
           "UPDATE credential SET status = ?, since = ?, reason = ?, suspected = 1, turned_by_check = 0, refusals = 0,"
           " next_check = ?, state_version = state_version + 1"
-          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND status IN (?, ?) AND turned_by_check = 1 AND "
-          "since >= ?")
-        .bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::provider_refuses_many), now, lane.provider,
-              lane.environment, number_of(Status::unauthenticated), number_of(Status::missing_permission), since)
-        .run();
+          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND status = ? AND turned_by_check = 1 AND"
+          " since >= ? RETURNING id");
+      rows.bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::provider_refuses_many), now, lane.provider,
+                lane.environment, number_of(before), since);
+      collect(rows, before, turned);
+    }
+    return turned;
   });
 }
 
-Task<std::int64_t> SqliteStore::suspect_refused(const Lane& lane, const Instant& before, WallTime now) {
+Task<std::vector<Turned>> SqliteStore::suspect_refused(const Lane& lane, const Instant& before, WallTime now) {
   co_return co_await writer_.run([&](Connection& db) {
-    db.prepare(
-          "UPDATE credential SET status = ?, since = ?, reason = ?, suspected = 1, state_version = state_version + 1 WHERE row IN"
-          " (SELECT row FROM credential WHERE provider = ? AND environment = ? AND pending <> 0 AND pending_wall <= ?"
-          "  AND (pending_boot <> ? OR pending_steady <= ?) AND status = ? AND leaf_user_id IS NOT NULL LIMIT ?)")
-        .bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::provider_refuses_many), lane.provider,
+    std::vector<Turned> turned;
+    auto rows = db.prepare(
+        "UPDATE credential SET status = ?, since = ?, reason = ?, suspected = 1, state_version = state_version + 1 WHERE row IN"
+        " (SELECT row FROM credential WHERE provider = ? AND environment = ? AND pending <> 0 AND pending_wall <= ?"
+        "  AND (pending_boot <> ? OR pending_steady <= ?) AND status = ? AND leaf_user_id IS NOT NULL LIMIT ?) RETURNING id");
+    rows.bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::provider_refuses_many), lane.provider,
               lane.environment, before.wall, before.boot, std::int64_t{before.steady.time_since_epoch().count()},
-              number_of(Status::ok), kBatch)
-        .run();
-    return db.changes();
+              number_of(Status::ok), kBatch);
+    collect(rows, Status::ok, turned);
+    return turned;
   });
 }
 
@@ -95,17 +104,20 @@ Task<> SqliteStore::respread(const Lane& lane, WallTime now, milliseconds spread
   });
 }
 
-Task<> SqliteStore::mark_not_configured(const Lane& lane, WallTime now) {
+Task<std::vector<Turned>> SqliteStore::mark_not_configured(const Lane& lane, WallTime now) {
+  std::vector<Turned> turned;
   co_await in_batches(writer_, [&](Connection& db, std::int64_t after) {
     const std::int64_t end = batch_end(db, lane, after);
-    db.prepare(
-          "UPDATE credential SET status = ?, since = ?, reason = ?, next_check = NULL, state_version = state_version + 1"
-          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ? AND status = ?")
-        .bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::not_configured), lane.provider, lane.environment,
-              after, end, number_of(Status::ok))
-        .run();
+    auto rows = db.prepare(
+        "UPDATE credential SET status = ?, since = ?, reason = ?, next_check = NULL, state_version = state_version + 1"
+        " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ? AND status = ?"
+        " RETURNING id");
+    rows.bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::not_configured), lane.provider, lane.environment,
+              after, end, number_of(Status::ok));
+    collect(rows, Status::ok, turned);
     return end;
   });
+  co_return turned;
 }
 
 Task<> SqliteStore::resume_configured(const Lane& lane, WallTime now, milliseconds spread) {
