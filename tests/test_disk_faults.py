@@ -139,6 +139,18 @@ def test_a_start_after_a_failed_sync_brings_the_log_into_the_file_first(server, 
     assert {"before", "after"} <= names(server)
 
 
+def test_a_start_is_refused_while_the_log_cannot_be_synced(server, disk):
+    assert make_user(server, "before").status_code == 201
+    server.kill()
+    disk.fail("fsync")
+    with pytest.raises(AssertionError, match="the server ended with"):
+        server.start()
+    assert "disk I/O error" in server.log.splitlines()[-1]
+    disk.mend()
+    server.start()
+    assert "before" in names(server)
+
+
 @pytest.mark.parametrize("call", ["write", "fsync"])
 def test_a_token_that_meets_a_failing_disk_is_held(server, disk, providers, call):
     """The provider has answered and the commit fails: the new token is kept in memory until the disk takes it."""
