@@ -200,7 +200,11 @@ void serve(Product& product, const config::Config& config, const Serving& servin
   // is sent here by readiness while "not found" may be wrong.
   const sqlite::IntegrityCheck integrity(
       product.folder.store_file(), [&product](sqlite::IntegrityCheck::End end, const std::string& what) {
-        if (end != sqlite::IntegrityCheck::End::damaged) return;
+        if (end == sqlite::IntegrityCheck::End::sound) return;
+        if (end == sqlite::IntegrityCheck::End::unknown) {
+          product.log.warning("the store's file was not read through; it is at the next start", {{"why", what}});
+          return;
+        }
         product.store_is_damaged = true;
         product.log.error("the store's file is damaged: restore it from a backup", {{"found", what}});
       });

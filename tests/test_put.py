@@ -230,6 +230,22 @@ def test_a_put_begins_the_count_of_refusals_anew(granary, providers):
     login.heal()
 
 
+def test_an_unlink_before_the_answer_leaves_no_change_unlogged(start_granary, providers):
+    """The new login's health comes with its fields, linked or not, and its line in the log with it."""
+    granary = start_granary()
+    login, credential = stored(granary, providers, "TEMPORARILY_UNAVAILABLE")
+    credential_id, new = credential.values()["id"], logins.valley(providers)
+    new.fail(faults.late_answer(1))
+    replaced = in_background(lambda: credential.put(new.body))
+    eventually(new.calls)
+    credential.unlink()
+    assert_problem(replaced(), 404, "notFound")
+    assert credential.link(USER_KEYS[login.slug], credential_id).status_code == 200
+    assert credential.values()["apid"] == new.body["apid"]
+    eventually(lambda: credential.standing() == ("OK", None))
+    granary.assert_every_change_is_logged()
+
+
 def crash_in_put(server, credential, new, fault):
     new.fail(fault, times=1)
     in_background(lambda: pytest.raises(Exception, lambda: credential.put(new.body)))

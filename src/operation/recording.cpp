@@ -72,7 +72,6 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
   StoredCredential& credential = recording.credential;
   const std::int64_t link_version = credential.link_version;
   bool fields_done = false;
-  std::optional<Status> replaced;  // the status of the login that this answer's fields have replaced
   std::optional<HeldAnswer> held;
   for (int tries = 0; tries < kTriesMax; ++tries) {
     RecordedEnd end;
@@ -118,15 +117,13 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
       end.kind = RecordedEnd::Kind::lost_race;
       co_return end;
     }
-    if (recorded.state_kept) {
-      log_change(checker.log, credential.id, credential.provider, replaced.value_or(end.before.status), end.after.status,
-                 end.after.reason);
-      co_return end;
-    }
+    // Another login's health is written even where the rest is to be decided anew, or the row was unlinked.
+    if (recorded.state_kept || (recorded.fields_kept && is_of_other_login(record)))
+      log_change(checker.log, credential.id, credential.provider, recorded.status_before, end.after.status, end.after.reason);
+    if (recorded.state_kept) co_return end;
     // Health or link moved while the provider was asked (the breaker, an unlink): what the provider gave is kept already,
     // the rest is decided anew on what is there now. A PUT's answer is about its own fields, whatever is stored by now.
     fields_done = fields_done || recorded.fields_kept;
-    if (recorded.fields_kept && is_of_other_login(record)) replaced = recorded.status_before;
     auto now_stored = co_await checker.store.find_credential(credential.id);
     if (!now_stored) {
       end.kind = RecordedEnd::Kind::gone;

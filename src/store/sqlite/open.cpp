@@ -85,7 +85,8 @@ void prepare(const std::string& path, const std::function<RingRow()>& first_ring
     // Of a process that died after a failed sync, the log may hold what the kernel shows and the disk has not: it goes into
     // the file, and is synced there, before anything is built on it.
     auto checkpoint = db->prepare("PRAGMA wal_checkpoint(TRUNCATE)");
-    if (!checkpoint.step() || checkpoint.integer(0) != 0) throw Failure(SQLITE_BUSY, "another program reads " + path);
+    if (!checkpoint.step() || checkpoint.integer(0) != 0)
+      throw StartRefused("another program reads " + path + ": end it, and start again");
   } catch (const Failure& failure) {
     if (is_new)
       for (const char* end : {"", "-wal", "-shm"}) unlink((path + end).c_str());
