@@ -148,7 +148,8 @@ class Granary:
         self.add_owner(*OWNER)
         return self
 
-    def start(self):
+    def launch(self):
+        """Starts the process; whether it serves or refuses is for the caller to see."""
         self.config_file.write_text(toml(self.config))
         self.url = f"http://127.0.0.1:{free_port()}"
         self._local = threading.local()
@@ -160,6 +161,9 @@ class Granary:
                 stderr=log,
                 env=environment() | self.environment,
             )
+
+    def start(self):
+        self.launch()
         self.wait_until_ready()
         if self.token is None:
             self.token = self.log_in(*OWNER)

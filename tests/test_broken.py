@@ -9,6 +9,7 @@ import uuid
 import pytest
 from background import in_background
 from harness import CREDENTIALS, USERS, Granary, base_config, eventually
+from held import assert_held_until
 from logins import SLUGS, FIELDS, new_login
 from problems import assert_problem
 from standins import faults
@@ -77,18 +78,7 @@ def test_a_token_that_cannot_be_stored_is_held_until_it_can(small, providers):
     filler = server.data / "filler"
     fill(filler)
     eventually(lambda: server.request("POST", USERS, json={"name": "x" * 4000}).status_code == 503, pause=0)
-
-    def ready():
-        return server.request("GET", "/health/ready", token=None).status_code
-
-    eventually(lambda: ready() == 503, 20)
-    assert credential.values()["refreshToken"] != login.record.refresh_token, "the disk is full"
-    filler.unlink()
-    eventually(lambda: ready() == 200)
-    assert checked().status_code == 200
-    assert credential.values()["refreshToken"] == login.record.refresh_token
-    assert credential.checked()["status"] == "OK"
-    assert not login.record.reused
+    assert_held_until(server, login, credential, checked, filler.unlink)
 
 
 

@@ -2,11 +2,10 @@
 back wrong, and no credential is said not to exist without the server knowing that its store is damaged."""
 
 import random
-import subprocess
 
 import pytest
 import requests
-from harness import BINARY, USERS, Granary, base_config, environment, eventually, free_port, toml
+from harness import Granary, base_config, eventually
 from logins import SLUGS, new_login
 
 PAGE = 4096
@@ -28,13 +27,8 @@ def stored(providers, tmp_path_factory):
 
 def start_or_refuse(server):
     """False when it refuses to start, with a sentence."""
-    server.url = f"http://127.0.0.1:{free_port()}"
-    server.config_file.write_text(toml(server.config))
     server.log_file.unlink(missing_ok=True)
-    with open(server.log_file, "ab") as log:
-        server.process = subprocess.Popen(
-            [str(BINARY), *server.serve_arguments()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment()
-        )
+    server.launch()
 
     def live():
         if server.process.poll() is not None:

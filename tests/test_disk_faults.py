@@ -6,6 +6,7 @@ import errno
 import pytest
 from background import all_at_once, in_background
 from harness import ROOT, USERS, Granary, base_config, eventually
+from held import assert_held_until
 from logins import new_login
 from problems import assert_problem
 from standins import faults
@@ -160,15 +161,4 @@ def test_a_token_that_meets_a_failing_disk_is_held(server, disk, providers, call
     checked = in_background(credential.check)
     eventually(lambda: len(login.calls()) == 2)
     disk.fail(call)
-
-    def ready():
-        return server.request("GET", "/health/ready", token=None).status_code
-
-    eventually(lambda: ready() == 503)
-    assert credential.values()["refreshToken"] != login.record.refresh_token
-    disk.mend()
-    eventually(lambda: ready() == 200)
-    assert checked().status_code == 200
-    assert credential.values()["refreshToken"] == login.record.refresh_token
-    assert credential.checked()["status"] == "OK"
-    assert not login.record.reused
+    assert_held_until(server, login, credential, checked, disk.mend)
