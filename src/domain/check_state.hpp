@@ -30,6 +30,8 @@ struct Instant {
   WallTime wall;
   SteadyTime steady;
   std::int64_t boot = 0;
+
+  bool operator==(const Instant&) const = default;
 };
 
 // The smaller of wall time and elapsed time (a clock that jumps confirms nothing); never negative.
@@ -53,6 +55,8 @@ struct CheckState {
   bool outcome_unknown = false;  // a token was spent and the answer was lost
   bool suspected = false;        // was OK when the breaker opened, and lost it for that alone
   bool turned_by_check = false;  // a check, not POST or PUT, ended its OK: the breaker may take that back
+
+  bool operator==(const CheckState&) const = default;
 };
 
 struct CheckPolicy {

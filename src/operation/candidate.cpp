@@ -59,7 +59,8 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   Recording recording{.credential = std::move(credential),
                       .next_state = [](CheckState state) { return state; },
                       .events = std::move(asked.events),
-                      .removes_candidate = true};
+                      .removes_candidate = true,
+                      .is_waited_for = trigger == Trigger::request};
   if (end == CandidateEnd::promoted) {
     auto changed = updated(candidate, asked.verdict.updates);
     recording.fields = changed ? std::move(changed) : candidate.clone();
@@ -82,12 +83,12 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   co_return CandidateEnd::gone;
 }
 
-Task<bool> settle_candidate(Checker& checker, const StoredCredential& credential) {
+Task<bool> settle_candidate(Checker& checker, const StoredCredential& credential, Trigger trigger) {
   const SealScope scope = scope_of(credential);
   const auto packed = checker.sealer.open_candidate(scope, credential.fields_key, credential.candidate->fields);
   const auto fields = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
   if (fields && credential.candidate->sent) {
-    co_return co_await try_candidate(checker, credential, *fields, Trigger::request) != CandidateEnd::refused;
+    co_return co_await try_candidate(checker, credential, *fields, trigger) != CandidateEnd::refused;
   }
   co_await record_answer(
       checker, {.credential = credential, .next_state = [](CheckState state) { return state; }, .removes_candidate = true});

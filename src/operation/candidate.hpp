@@ -13,7 +13,7 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
 
 // After a crash: one that was sent is tried once more, one that was not is dropped. False when the stored
 // fields are the ones to check now.
-Task<bool> settle_candidate(Checker& checker, const StoredCredential& credential);
+Task<bool> settle_candidate(Checker& checker, const StoredCredential& credential, Trigger trigger);
 
 // Which lane the fields belong to; null when none is known.
 LaneState* lane_of(Checker& checker, const Provider& provider, const Fields& fields);

@@ -74,7 +74,8 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
   else co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
 }
 
-Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential credential, const Fields& fields, Asked asked) {
+Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential credential, const Fields& fields, Asked asked,
+                            Trigger trigger) {
   const Instant now = checker.now();
   // A token that an earlier check left noted as spent: its answer never came.
   const bool is_forgotten = is_planted(Fault::lost_answer_forgotten);
@@ -92,7 +93,8 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
                       .fields = is_planted(Fault::new_token_not_stored) ? std::nullopt : updated(fields, asked.verdict.updates),
                       .withdrawn = std::move(asked.verdict.withdrawn),
                       .events = std::move(asked.events),
-                      .clears_spending = true};
+                      .clears_spending = true,
+                      .is_waited_for = trigger == Trigger::request};
   const StoredCredential known = recording.credential;
   const RecordedEnd end = co_await record_answer(checker, std::move(recording));
   checker.metrics.count_check(lane.lane.provider, name_of(answer.kind));
@@ -110,7 +112,7 @@ Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
   auto credential = co_await checker.store.find_credential(id);
   if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
   if (credential->candidate) {
-    if (co_await settle_candidate(checker, *credential)) co_return CheckEnd::recorded;
+    if (co_await settle_candidate(checker, *credential, trigger)) co_return CheckEnd::recorded;
     credential = co_await checker.store.find_credential(id);
     if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
   }
@@ -146,7 +148,7 @@ Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
       }
       co_return CheckEnd::not_sent;
   }
-  co_return co_await record_check(checker, *lane, std::move(*credential), *fields, std::move(asked));
+  co_return co_await record_check(checker, *lane, std::move(*credential), *fields, std::move(asked), trigger);
 }
 
 }  // namespace

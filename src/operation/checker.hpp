@@ -71,6 +71,9 @@ class Turns {
   std::unordered_map<CredentialId, std::shared_ptr<Signal>> running_;
 };
 
+// With so many answers waiting for the store, the clock asks for no more: they could not be stored either.
+inline constexpr int kHeldAnswersMax = 100;
+
 struct Checker {
   Checker(Executor checks_executor, Store& checks_store, const Sealer& the_sealer, Clock& the_clock, Random& the_random,
           const Catalog& the_catalog, http::HttpTransport& the_transport, Log& the_log, Metrics& the_metrics,

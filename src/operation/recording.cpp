@@ -1,13 +1,13 @@
 #include "operation/recording.hpp"
 
 #include "domain/planted.hpp"
+#include "operation/held_answer.hpp"
 
 namespace granary {
 
 namespace {
 
 constexpr int kTriesMax = 8;
-constexpr seconds kStorePause{1};
 
 // Only what the descriptor shows can be withdrawn, so the copy of the fields is made at most once.
 std::optional<Fields> without(const Fields& fields, const std::vector<std::string>& withdrawn) {
@@ -46,18 +46,6 @@ void seal_into(Checker& checker, const StoredCredential& credential, const Field
   record.fields = checker.sealer.seal_fields(scope, key, credential.fields_version + 1, fields.pack(), checker.random);
 }
 
-// Counts an answer as held for as long as it lives.
-class HeldAnswer {
- public:
-  explicit HeldAnswer(Checker& checker) : checker_(checker) { ++checker_.held_answers; }
-  ~HeldAnswer() { --checker_.held_answers; }
-  HeldAnswer(const HeldAnswer&) = delete;
-  HeldAnswer& operator=(const HeldAnswer&) = delete;
-
- private:
-  Checker& checker_;
-};
-
 }  // namespace
 
 CheckPolicy policy_for(const Checker& checker, const LaneState& lane) {
@@ -72,8 +60,10 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
   StoredCredential& credential = recording.credential;
   const std::int64_t link_version = credential.link_version;
   bool fields_done = false;
-  std::optional<HeldAnswer> held;
-  for (int tries = 0; tries < kTriesMax; ++tries) {
+  HeldAnswer held(checker, recording.is_waited_for);
+  // What a commit may have left that was heard to fail: that does not say that it was not made.
+  std::optional<CheckState> maybe_kept;
+  for (int tries = 0; tries < kTriesMax;) {
     RecordedEnd end;
     end.before = credential.state;
     end.after = recording.next_state(credential.state);
@@ -91,44 +81,45 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
     record.state = end.after;
     const bool replaces_fields = record.fields.has_value();
     Recorded recorded;
-    bool is_store_failing = false;
+    std::exception_ptr failure;
     try {
       if (!recording.events.empty() && !is_planted(Fault::events_left_out))
         record.events = co_await seal_events(checker, credential, recording.events);
       recorded = co_await checker.store.record_check(record);
-    } catch (const StoreUnavailable& failure) {
-      // What the provider gave exists nowhere else: it is held here, with the credential's turn, until the store takes it.
-      if (!replaces_fields || checker.stopping || is_planted(Fault::answer_dropped_while_store_fails)) throw;
-      is_store_failing = true;
-      checker.log.error("what a provider gave cannot be stored now; it is held and tried again",
-                        {{"credential", credential.id.text()}, {"provider", credential.provider}, {"error", failure.what()}});
+    } catch (const StoreUnavailable&) {
+      failure = std::current_exception();
     }
-    if (is_store_failing) {
-      if (!held) held.emplace(checker);
-      co_await checker.clock.sleep_until(checker.clock.elapsed() + kStorePause);
-      --tries;
+    if (failure) {
+      maybe_kept = end.after;
+      co_await held.wait(failure, credential, replaces_fields);
       continue;
     }
+    ++tries;
     if (!recorded.exists) {
       end.kind = RecordedEnd::Kind::gone;
-      co_return end;
-    }
-    if (!recorded.fields_kept && !recording.removes_candidate && !is_planted(Fault::lost_race_taken_for_a_refusal)) {
-      end.kind = RecordedEnd::Kind::lost_race;
       co_return end;
     }
     // Another login's health is written even where the rest is to be decided anew, or the row was unlinked.
     if (recorded.state_kept || (recorded.fields_kept && is_of_other_login(record)))
       log_change(checker.log, credential.id, credential.provider, recorded.status_before, end.after.status, end.after.reason);
     if (recorded.state_kept) co_return end;
-    // Health or link moved while the provider was asked (the breaker, an unlink): what the provider gave is kept already,
-    // the rest is decided anew on what is there now. A PUT's answer is about its own fields, whatever is stored by now.
     fields_done = fields_done || recorded.fields_kept;
-    auto now_stored = co_await checker.store.find_credential(credential.id);
+    auto now_stored = co_await held.reload(credential);
     if (!now_stored) {
       end.kind = RecordedEnd::Kind::gone;
       co_return end;
     }
+    if (maybe_kept && now_stored->state == *maybe_kept) {
+      end.after = *maybe_kept;
+      log_change(checker.log, credential.id, credential.provider, end.before.status, end.after.status, end.after.reason);
+      co_return end;
+    }
+    if (!recorded.fields_kept && !recording.removes_candidate && !is_planted(Fault::lost_race_taken_for_a_refusal)) {
+      end.kind = RecordedEnd::Kind::lost_race;
+      co_return end;
+    }
+    // Health or link moved while the provider was asked (the breaker, an unlink): what the provider gave is kept already,
+    // the rest is decided anew on what is there now. A PUT's answer is about its own fields, whatever is stored by now.
     if (!now_stored->leaf_user || now_stored->link_version != link_version) {
       end.kind = RecordedEnd::Kind::unlinked;
       co_return end;

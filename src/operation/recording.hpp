@@ -25,6 +25,8 @@ struct Recording {
   std::vector<Event> events;
   bool clears_spending = false;
   bool removes_candidate = false;
+  // A request waits for it: what gives no fields fails with the store at once, instead of being held for it.
+  bool is_waited_for = true;
 };
 
 struct RecordedEnd {
@@ -40,8 +42,7 @@ struct RecordedEnd {
 
 Task<RecordedEnd> record_answer(Checker& checker, Recording recording);
 
-// One line for every change of status: never a secret.
-// One line for every change of a status, whoever made it.
+// One line for every change of a status, whoever made it: never a secret.
 void log_change(Log& log, CredentialId id, std::string_view provider, Status before, Status after, std::optional<Reason> reason);
 
 }  // namespace granary

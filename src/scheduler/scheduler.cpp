@@ -35,7 +35,8 @@ Task<> Scheduler::run() {
     try {
       for (auto& [key, lane] : checker_.lanes) {
         lane.limits.expire(now);
-        if (lane.base_url && now >= paused_until_) is_busy = co_await start_due(lane) || is_busy;
+        const bool may_start = now >= paused_until_ && checker_.held_answers < kHeldAnswersMax;
+        if (lane.base_url && may_start) is_busy = co_await start_due(lane) || is_busy;
       }
       co_await tend_breakers(checker_);
       if (now >= next_expiry_) co_await expire();

@@ -212,7 +212,12 @@ class History {
                           });
         return;
       case Kind::check:
-        if (slot.id) node->run<CheckEnd>(check_now(parts.checker, *slot.id), [](std::exception_ptr, CheckEnd) {});
+        if (slot.id) {
+          world_.oracle.request_began(node->process());
+          node->run<CheckEnd>(
+              check_now(parts.checker, *slot.id),
+              [this, process = node->process()](std::exception_ptr, CheckEnd) { world_.oracle.request_ended(process); });
+        }
         return;
       default: return;
     }
@@ -225,10 +230,12 @@ class History {
     if (is_connecting(action.kind)) ++slot.connecting;
     if (++slot.operations > 1) slot.was_disturbed = true;
     running_.emplace_back(node->process(), &slot, action.kind);
+    world_.oracle.request_began(node->process());
     node->run<Result<T>>(std::move(task), [this, &slot, process = node->process(), kind = action.kind, end = std::move(end)](
                                               std::exception_ptr error, Result<T> result) mutable {
       const auto mine = std::ranges::find(running_, std::tuple(process, &slot, kind));
       if (mine != running_.end()) running_.erase(mine);
+      world_.oracle.request_ended(process);
       world_.tell("process " + std::to_string(process) + " answers a " +
                   std::string(kKinds[static_cast<std::size_t>(kind)].name) +
                   (error    ? ": 503"

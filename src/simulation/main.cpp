@@ -14,6 +14,8 @@ using namespace granary::simulation;
 
 namespace {
 
+constexpr std::uint64_t kProgressEvery = 50'000;
+
 struct Found {
   std::uint64_t seed = 0;
   Violation violation;
@@ -27,6 +29,9 @@ std::optional<Found> search(std::uint64_t first, std::uint64_t count, Fault faul
   const auto work = [&] {
     for (std::uint64_t seed = next++; seed < end; seed = next++) {
       const Outcome outcome = run_history(make_plan(seed), fault, false);
+      // A long run says how far it is.
+      if (const std::uint64_t done = seed - first + 1; done % kProgressEvery == 0)
+        std::fprintf(stderr, "%llu histories\n", static_cast<unsigned long long>(done));
       if (!outcome.violation) continue;
       const std::lock_guard lock(mutex);
       if (!found || seed < found->seed) found = {seed, *outcome.violation};

@@ -62,6 +62,7 @@ void Oracle::crashed(ProcessId process) {
 }
 
 void Oracle::store_failed(ProcessId process) {
+  if (requests_[process] == 0) return;
   std::erase_if(events_owed_, [&](const auto& owed) { return owed.first.first == process; });
 }
 

@@ -42,7 +42,10 @@ class Oracle final : public Observer {
   // What a process learned: an answer, or that none would come.
   void delivered(const std::shared_ptr<Flight>& flight, const http::Exchange& exchange, bool login_was_valid);
   void crashed(ProcessId process);
-  // An answer that gave nothing to keep is asked for again when the store cannot record it, and its event is lost.
+  // What a request asks for: when the store cannot record an answer that gave nothing to keep, the client is told so, and
+  // the answer's event is lost. The clock holds whatever it is told.
+  void request_began(ProcessId process) { ++requests_[process]; }
+  void request_ended(ProcessId process) { --requests_[process]; }
   void store_failed(ProcessId process);
   // POST, PUT or another operation of a client has ended, acknowledged.
   void acknowledged_delete(const Slot& slot, const Database& database);
@@ -81,6 +84,7 @@ class Oracle final : public Observer {
   std::set<CredentialId> deleted_;
   std::vector<std::shared_ptr<Flight>> unrecorded_;
   std::map<std::pair<ProcessId, int>, int> events_owed_;  // by process and account
+  std::map<ProcessId, int> requests_;                     // under way
 };
 
 }  // namespace granary::simulation
