@@ -284,3 +284,17 @@ def test_a_rotated_candidate_survives_a_crash_where_the_provider_allows(start_gr
     eventually(lambda: credential.values()["publicKey"] == new.body["publicKey"], 15)
     assert credential.values()["refreshToken"] == new.record.refresh_token
     assert credential.checked()["status"] == "OK"
+
+
+def test_a_candidate_whose_answer_was_lost_says_so_after_an_outage_too(start_granary, providers):
+    """Found by history 100048044: the try after the crash met an outage, and the lost answer was forgotten with it."""
+    server = start_granary(checks={"timeout": "20s", "confirm_after": "1s"})
+    _, credential = stored(server, providers, "UNAUTHENTICATED", "ag-leader-credentials")
+    new = logins.ag_leader(providers)
+    crash_in_put(server, credential, new, faults.after_work(faults.hang()))
+    new.fail(faults.html(), times=1)
+    server.start()
+    eventually(lambda: credential.standing() == ("TEMPORARILY_UNAVAILABLE", "unexpected_answer"), 15)
+    assert credential.values()["publicKey"] == new.body["publicKey"]
+    assert credential.checked()["reason"] == "refused_once"
+    eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refresh_outcome_unknown"))

@@ -34,6 +34,8 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   const Provider* provider = checker.catalog.find_short_name(credential.provider);
   LaneState* lane = provider ? lane_of(checker, *provider, candidate) : nullptr;
   const auto stored = open_stored(checker, credential);
+  // Shown before a crash, and its answer was never heard.
+  const bool was_unknown = credential.candidate && credential.candidate->sent;
   Asked asked;
   if (lane && lane->base_url) {
     asked = co_await ask_provider(checker, {.credential = credential,
@@ -70,10 +72,11 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
     recording.clears_spending = true;
     const CheckPolicy policy = lane ? policy_for(checker, *lane) : CheckPolicy{};
     const bool is_checkable = lane && lane->base_url;
-    recording.next_state = [&checker, answer, policy, now, is_checkable, lost = asked.verdict.answer_lost](CheckState state) {
+    const bool is_unknown = asked.verdict.answer_lost || (was_unknown && answer.kind == AnswerKind::unavailable);
+    recording.next_state = [&checker, answer, policy, now, is_checkable, is_unknown](CheckState state) {
       state.outcome_unknown = false;
       state = after_connect(state, answer, policy, now, checker.random);
-      state.outcome_unknown = lost;
+      state.outcome_unknown = is_unknown;
       if (!is_checkable) state.next_check.reset();
       return state;
     };

@@ -94,6 +94,7 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
   }
   const Sealed sealed = checker.sealer.seal_candidate(scope, credential->fields_key, fields.pack(), checker.random);
   if (!co_await checker.store.save_candidate(credential->id, sealed)) co_return fail(ErrorCode::not_found);
+  credential->candidate.reset();  // what stands here now was never shown
   switch (co_await try_candidate(checker, std::move(*credential), fields, Trigger::request)) {
     case CandidateEnd::promoted: co_return Result<void>();
     case CandidateEnd::refused: co_return fail(ErrorCode::refused);
