@@ -2,6 +2,7 @@
 for good, and a file system that turned read-only. Nothing acknowledged is lost, nothing is acknowledged that is not kept."""
 
 import errno
+import time
 
 import pytest
 from background import all_at_once, in_background
@@ -162,3 +163,30 @@ def test_a_token_that_meets_a_failing_disk_is_held(server, disk, providers, call
     eventually(lambda: len(login.calls()) == 2)
     disk.fail(call)
     assert_held_until(server, login, credential, checked, disk.mend)
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_password_is_not_shown_again_and_again_while_the_disk_fails(disk, providers, tmp_path, call):
+    """The clock's answer is held like a token: its provider is not asked each second for what could not be stored either, and
+    the answer's event is there when the disk is back."""
+    config = base_config(providers)
+    config["checks"] |= {"interval": "1s", "confirm_after": "1s"}
+    server = Granary(tmp_path, config)
+    server.environment = disk.environment()
+    server.prepare().start()
+    try:
+        login = new_login(providers, "valley-credentials")
+        credential = server.connect(login)
+        eventually(lambda: len(login.calls()) >= 3)
+        disk.fail(call)
+        eventually(lambda: server.request("GET", "/health/ready", token=None).status_code == 503)
+        asked = len(login.calls())
+        time.sleep(4)
+        assert len(login.calls()) == asked
+        assert_problem(server.request("POST", USERS, json={"name": "never"}), 503, "storeUnavailable")
+        disk.mend()
+        eventually(lambda: len(login.calls()) >= asked + 2)
+        eventually(lambda: len(credential.events(size=100)) == len(login.calls()))
+        assert server.request("GET", "/health/ready", token=None).status_code == 200
+    finally:
+        server.kill()
