@@ -117,7 +117,7 @@ Product::~Product() = default;
 
 Task<> Product::bring_up(const config::Config& config) {
   const WallTime now = clock.now();
-  co_await checks_store.recover_candidates(now);
+  co_await checks_store.recover_interrupted(now);
   for (const auto& [key, lane] : checker.lanes) {
     const milliseconds spread = std::min(lane.interval, kStartSpreadMax);
     if (lane.base_url) {

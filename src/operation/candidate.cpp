@@ -34,8 +34,9 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   const Provider* provider = checker.catalog.find_short_name(credential.provider);
   LaneState* lane = provider ? lane_of(checker, *provider, candidate) : nullptr;
   const auto stored = open_stored(checker, credential);
-  // Shown before a crash, and its answer was never heard.
-  const bool was_unknown = credential.candidate && credential.candidate->sent;
+  // A token that was shown before a crash, and whose answer was never heard.
+  const bool was_unknown =
+      credential.candidate && credential.candidate->sent && provider && provider->login_kind() == LoginKind::refresh_token;
   Asked asked;
   if (lane && lane->base_url) {
     asked = co_await ask_provider(checker, {.credential = credential,
@@ -62,7 +63,7 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
                       .next_state = [](CheckState state) { return state; },
                       .events = std::move(asked.events),
                       .removes_candidate = true,
-                      .is_waited_for = trigger == Trigger::request};
+                      .holds_without_fields = trigger == Trigger::clock ? HoldsWithoutFields::yes : HoldsWithoutFields::no};
   if (end == CandidateEnd::promoted) {
     auto changed = updated(candidate, asked.verdict.updates);
     recording.fields = changed ? std::move(changed) : candidate.clone();

@@ -94,7 +94,7 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
                       .withdrawn = std::move(asked.verdict.withdrawn),
                       .events = std::move(asked.events),
                       .clears_spending = true,
-                      .is_waited_for = trigger == Trigger::request};
+                      .holds_without_fields = trigger == Trigger::clock ? HoldsWithoutFields::yes : HoldsWithoutFields::no};
   const StoredCredential known = recording.credential;
   const RecordedEnd end = co_await record_answer(checker, std::move(recording));
   checker.metrics.count_check(lane.lane.provider, name_of(answer.kind));

@@ -4,18 +4,25 @@ namespace granary {
 
 Task<> Turns::wait_free(CredentialId id) {
   for (auto found = running_.find(id); found != running_.end(); found = running_.find(id)) {
-    const auto ended = found->second;
-    co_await ended->wait();
+    if (found->second.is_held) throw StoreUnavailable("an answer for this credential waits for the store");
+    const auto changed = found->second.changed;
+    co_await changed->wait();
   }
 }
 
-Turns::Hold::Hold(Turns& turns, CredentialId id) : turns_(turns), id_(id), ended_(std::make_shared<Signal>(turns.executor_)) {
-  turns_.running_[id] = ended_;
+void Turns::mark_held(CredentialId id) {
+  const auto turn = running_.find(id);
+  if (turn == running_.end()) return;
+  turn->second.is_held = true;
+  turn->second.changed->fire();
+}
+
+Turns::Hold::Hold(Turns& turns, CredentialId id) : turns_(turns), id_(id) {
+  turns_.running_[id] = {.changed = std::make_shared<Signal>(turns.executor_)};
 }
 
 Turns::Hold::~Hold() {
-  turns_.running_.erase(id_);
-  ended_->fire();
+  if (const auto turn = turns_.running_.extract(id_)) turn.mapped().changed->fire();
 }
 
 LaneState* Checker::find_lane(const std::string& provider, const std::string& environment) {

@@ -50,8 +50,10 @@ class Turns {
  public:
   explicit Turns(Executor executor) : executor_(executor) {}
   bool is_taken(CredentialId id) const { return running_.contains(id) && !is_planted(Fault::two_checks_at_once); }
-  // Waits until nobody has the turn; does not take it.
+  // Waits until nobody has the turn; does not take it. StoreUnavailable, when who has it waits for the store.
   Task<> wait_free(CredentialId id);
+  // Whoever has the turn waits for the store, for as long as that takes: nobody waits behind it.
+  void mark_held(CredentialId id);
 
   class Hold {
    public:
@@ -63,12 +65,16 @@ class Turns {
    private:
     Turns& turns_;
     CredentialId id_;
-    std::shared_ptr<Signal> ended_;
   };
 
  private:
+  struct Turn {
+    std::shared_ptr<Signal> changed;  // it ended, or is held
+    bool is_held = false;
+  };
+
   Executor executor_;
-  std::unordered_map<CredentialId, std::shared_ptr<Signal>> running_;
+  std::unordered_map<CredentialId, Turn> running_;
 };
 
 // With so many answers waiting for the store, the clock asks for no more: they could not be stored either.
@@ -112,6 +118,7 @@ struct Checker {
   bool stopping = false;
   // Answers that exist only here, since the store cannot write them now. Readable from every thread.
   std::atomic<int> held_answers = 0;
+  int held_tokens = 0;  // of these, with fields that the provider gave
 
   Instant now() { return {.wall = clock.now(), .steady = clock.elapsed(), .boot = clock.boot()}; }
   LaneState* find_lane(const std::string& provider, const std::string& environment);

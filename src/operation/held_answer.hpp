@@ -5,27 +5,40 @@
 
 #include <exception>
 
+#include "base/locked_plaintext.hpp"
 #include "operation/checker.hpp"
 
 namespace granary {
 
+// How an answer fares that gives no fields to store. One that a client asked for is not held: the client is told of the store.
+enum class HoldsWithoutFields { yes, no };
+
 class HeldAnswer {
  public:
-  // One that a request waits for is held for the fields it gives only: the client is told of the failing store instead.
-  HeldAnswer(Checker& checker, bool is_waited_for) : checker_(checker), is_waited_for_(is_waited_for) {}
+  // `fields` are what the provider gave; while they are held they are kept in locked memory.
+  HeldAnswer(Checker& checker, CredentialId id, HoldsWithoutFields holds, std::optional<Fields> fields);
   ~HeldAnswer();
   HeldAnswer(const HeldAnswer&) = delete;
   HeldAnswer& operator=(const HeldAnswer&) = delete;
 
+  std::optional<Fields> fields() const;
+  void drop_fields();
+
   // Returns when the store may be tried again; throws `failure` for an answer that is not to be held (any longer).
-  Task<> wait(const std::exception_ptr& failure, const StoredCredential& credential, bool gives_fields);
+  Task<> wait(const StoreUnavailable& failure);
   // Reads the credential again, however long that takes.
-  Task<std::optional<StoredCredential>> reload(const StoredCredential& credential);
+  Task<std::optional<StoredCredential>> reload();
 
  private:
+  bool is_to_be_held(SteadyTime now);
+
   Checker& checker_;
-  const bool is_waited_for_;
+  const CredentialId id_;
+  const HoldsWithoutFields holds_;
+  std::optional<Fields> fields_;
+  std::optional<LockedPlaintext> locked_fields_;
   std::optional<SteadyTime> since_;  // counted among the checker's held answers
+  std::optional<SteadyTime> stopping_since_;
 };
 
 }  // namespace granary

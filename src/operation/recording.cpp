@@ -1,7 +1,6 @@
 #include "operation/recording.hpp"
 
 #include "domain/planted.hpp"
-#include "operation/held_answer.hpp"
 
 namespace granary {
 
@@ -20,14 +19,13 @@ std::optional<Fields> without(const Fields& fields, const std::vector<std::strin
   return out;
 }
 
-// The fields to store: the flow's, less what a withdrawn permission takes away.
-std::optional<Fields> fields_to_store(Checker& checker, const Recording& recording, const CheckState& after) {
-  std::optional<Fields> fields;
-  if (recording.fields) fields = recording.fields->clone();
-  if (after.status != Status::missing_permission || recording.withdrawn.empty()) return fields;
-  if (fields) {
-    if (auto less = without(*fields, recording.withdrawn)) return less;
-    return fields;
+// The fields to store: those `given`, less what a withdrawn permission takes away.
+std::optional<Fields> fields_to_store(Checker& checker, const Recording& recording, std::optional<Fields> given,
+                                      const CheckState& after) {
+  if (after.status != Status::missing_permission || recording.withdrawn.empty()) return given;
+  if (given) {
+    if (auto less = without(*given, recording.withdrawn)) return less;
+    return given;
   }
   const auto& c = recording.credential;
   const auto packed = checker.sealer.open_fields(scope_of(c), c.fields_key, c.fields_version, c.fields);
@@ -46,6 +44,24 @@ void seal_into(Checker& checker, const StoredCredential& credential, const Field
   record.fields = checker.sealer.seal_fields(scope, key, credential.fields_version + 1, fields.pack(), checker.random);
 }
 
+CheckRecord make_record(Checker& checker, const Recording& recording, const HeldAnswer& held, bool fields_done,
+                        std::int64_t link_version, const CheckState& after) {
+  const StoredCredential& credential = recording.credential;
+  CheckRecord record{.id = credential.id,
+                     .fields_version = credential.fields_version,
+                     .state_version = credential.state_version,
+                     .link_version = link_version};
+  if (!fields_done) {
+    if (const auto fields = fields_to_store(checker, recording, held.fields(), after))
+      seal_into(checker, credential, *fields, record);
+    record.environment = recording.environment;
+    record.origin = recording.origin;
+    if (recording.removes_candidate) record.candidate = CandidateChange::remove;
+  }
+  record.clears_spending = recording.clears_spending;
+  return record;
+}
+
 }  // namespace
 
 CheckPolicy policy_for(const Checker& checker, const LaneState& lane) {
@@ -59,58 +75,56 @@ CheckPolicy policy_for(const Checker& checker, const LaneState& lane) {
 Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
   StoredCredential& credential = recording.credential;
   const std::int64_t link_version = credential.link_version;
+  HeldAnswer held(checker, credential.id, recording.holds_without_fields, std::move(recording.fields));
   bool fields_done = false;
-  HeldAnswer held(checker, recording.is_waited_for);
-  // What a commit may have left that was heard to fail: that does not say that it was not made.
-  std::optional<CheckState> maybe_kept;
-  for (int tries = 0; tries < kTriesMax;) {
+  for (int tries = 0; tries < kTriesMax; ++tries) {
     RecordedEnd end;
     end.before = credential.state;
     end.after = recording.next_state(credential.state);
-    CheckRecord record{.id = credential.id,
-                       .fields_version = credential.fields_version,
-                       .state_version = credential.state_version,
-                       .link_version = link_version};
-    if (!fields_done) {
-      if (const auto fields = fields_to_store(checker, recording, end.after)) seal_into(checker, credential, *fields, record);
-      record.environment = recording.environment;
-      record.origin = recording.origin;
-      if (recording.removes_candidate) record.candidate = CandidateChange::remove;
-    }
-    record.clears_spending = recording.clears_spending;
-    record.state = end.after;
+    CheckRecord record = make_record(checker, recording, held, fields_done, link_version, end.after);
     const bool replaces_fields = record.fields.has_value();
     Recorded recorded;
-    std::exception_ptr failure;
-    try {
-      if (!recording.events.empty() && !is_planted(Fault::events_left_out))
-        record.events = co_await seal_events(checker, credential, recording.events);
-      recorded = co_await checker.store.record_check(record);
-    } catch (const StoreUnavailable&) {
-      failure = std::current_exception();
+    // A commit that was heard to fail may have been made all the same.
+    bool may_be_kept = false;
+    // Where the events cannot be read to be added to, the fields do not wait for them: the rest comes in a commit of its own.
+    bool only_fields = false;
+    while (true) {
+      std::optional<StoreUnavailable> failure;
+      bool has_events = only_fields;
+      try {
+        if (!recording.events.empty() && !only_fields && !is_planted(Fault::events_left_out))
+          record.events = co_await seal_events(checker, credential, recording.events);
+        has_events = true;
+        // A PUT's health goes with its fields.
+        record.state = only_fields && !recording.removes_candidate ? std::nullopt : std::optional(end.after);
+        recorded = co_await checker.store.record_check(record);
+        break;
+      } catch (const StoreUnavailable& unavailable) {
+        failure = unavailable;
+      }
+      may_be_kept = may_be_kept || has_events;
+      only_fields = replaces_fields && !has_events;
+      record.events.reset();
+      co_await held.wait(*failure);
     }
-    if (failure) {
-      maybe_kept = end.after;
-      co_await held.wait(failure, credential, replaces_fields);
-      continue;
-    }
-    ++tries;
     if (!recorded.exists) {
       end.kind = RecordedEnd::Kind::gone;
       co_return end;
     }
     // Another login's health is written even where the rest is to be decided anew, or the row was unlinked.
-    if (recorded.state_kept || (recorded.fields_kept && is_of_other_login(record)))
+    const bool is_whole = recorded.state_kept && !only_fields;
+    if (is_whole || (recorded.fields_kept && is_of_other_login(record)))
       log_change(checker.log, credential.id, credential.provider, recorded.status_before, end.after.status, end.after.reason);
-    if (recorded.state_kept) co_return end;
+    if (is_whole) co_return end;
     fields_done = fields_done || recorded.fields_kept;
-    auto now_stored = co_await held.reload(credential);
+    if (fields_done) held.drop_fields();
+    auto now_stored = co_await held.reload();
     if (!now_stored) {
       end.kind = RecordedEnd::Kind::gone;
       co_return end;
     }
-    if (maybe_kept && now_stored->state == *maybe_kept) {
-      end.after = *maybe_kept;
+    const bool wrote_fields = replaces_fields && recorded.fields_kept;  // then no try before this one did
+    if (may_be_kept && !wrote_fields && now_stored->state == end.after) {
       log_change(checker.log, credential.id, credential.provider, end.before.status, end.after.status, end.after.reason);
       co_return end;
     }

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "operation/ask_provider.hpp"
+#include "operation/held_answer.hpp"
 
 namespace granary {
 
@@ -25,8 +26,7 @@ struct Recording {
   std::vector<Event> events;
   bool clears_spending = false;
   bool removes_candidate = false;
-  // A request waits for it: what gives no fields fails with the store at once, instead of being held for it.
-  bool is_waited_for = true;
+  HoldsWithoutFields holds_without_fields = HoldsWithoutFields::no;
 };
 
 struct RecordedEnd {

@@ -24,7 +24,7 @@ Scheduler::Scheduler(Checker& checker)
         try {
           std::rethrow_exception(error);
         } catch (const std::exception& failure) {
-          checker_.log.error("a check could not be recorded; it is tried again", {{"error", failure.what()}});
+          checker_.log.error("the store failed a check; it is tried again", {{"error", failure.what()}});
         }
       }) {}
 
@@ -65,9 +65,9 @@ Task<bool> Scheduler::start_due(LaneState& lane) {
   const int room = std::min(lane.limits.room_for_clock(), kStartsMax);
   if (room <= 0) co_return lane.limits.waiting() == 0;
   const auto [refused, other] = longest_wait(policy_for(checker_, lane));
-  // Those under way are due until they are recorded, so they stand among the answers.
+  // Those under way or held are due until they are recorded, so they stand among the answers.
   const auto ids = co_await checker_.store.list_due(lane.lane, now, {.refused = now + refused, .other = now + other},
-                                                    room + lane.provider->concurrency);
+                                                    room + lane.provider->concurrency + checker_.held_answers);
   int started = 0;
   for (const CredentialId& id : ids) {
     if (checker_.turns.is_taken(id)) continue;

@@ -36,6 +36,7 @@ class Observer {
   virtual ~Observer() = default;
   virtual void added(const CredentialEntry& entry) = 0;
   virtual void deleted(CredentialId id) = 0;
+  virtual void unlinked(const CredentialEntry& entry) = 0;
   // `before` is the row as it was; `by` the process that recorded.
   virtual void recorded(const CredentialEntry& before, const CheckRecord& record, const Recorded& end,
                         const CredentialEntry& after, std::int64_t by) = 0;

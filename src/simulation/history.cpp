@@ -79,7 +79,7 @@ class History {
                .conditions = {},
                .providers = ProviderWorld(static_cast<Reuse>(plan.seed % 3)),
                .database = {},
-               .oracle = Oracle(world_.providers, shared().sealer, world_.timeline, kConfirmAfter),
+               .oracle = Oracle(world_.providers, shared().sealer, world_.timeline, kConfirmAfter, kInterval),
                .catalog = shared().catalog,
                .sealer = shared().sealer,
                .log = shared().silent,
@@ -105,6 +105,11 @@ class History {
     world_.conditions = {.store_waits = world_.conditions.store_waits, .wall_offset = world_.conditions.wall_offset};
     for (auto& node : nodes_)
       if (node) node->fail_store_until({});
+    // One more leaves when nothing stands in the way of noticing it.
+    if (const auto last = last_account_.find(plan_.seed % world_.oracle.slots.size()); last != last_account_.end()) {
+      Account& account = world_.providers.account(last->second);
+      if (std::exchange(account.alive, false)) account.revoked_in_calm = world_.timeline.now();
+    }
     run_until(SteadyTime(kEventful + kCalm));
     if (!world_.oracle.violation()) world_.oracle.judge_end(world_.database);
     nodes_.clear();
@@ -175,17 +180,25 @@ class History {
     const Provider& provider = *world_.catalog.find_short_name(slot.provider);
     switch (action.kind) {
       case Kind::post: {
-        begin<Revealed>(slot, action, node, connect(parts, owner_, slot.user, provider, new_login(action.slot, true)),
-                        [this, &slot](const Result<Revealed>& made) {
-                          if (made) accept(slot, made->id);
+        Fields login = new_login(action.slot, true);
+        begin<Revealed>(slot, action, node, connect(parts, owner_, slot.user, provider, std::move(login)),
+                        [&slot, account = last_made_](const Result<Revealed>& made) {
+                          if (!made) return;
+                          slot.presence = Presence::present;
+                          slot.id = made->id;
+                          slot.is_linked = true;
+                          slot.account = account;
                         });
         return;
       }
       case Kind::put:
       case Kind::put_refused: {
         const bool is_good = action.kind == Kind::put;
-        begin<Revealed>(slot, action, node, reconnect(parts, owner_, slot.user, provider, new_login(action.slot, is_good)),
-                        [](const Result<Revealed>&) {});
+        Fields login = new_login(action.slot, is_good);
+        begin<Revealed>(slot, action, node, reconnect(parts, owner_, slot.user, provider, std::move(login)),
+                        [&slot, account = last_made_](const Result<Revealed>& replaced) {
+                          if (replaced) slot.account = account;
+                        });
         return;
       }
       case Kind::remove:
@@ -251,14 +264,11 @@ class History {
 
   void finish(Slot& slot, Kind kind) {
     if (is_connecting(kind)) --slot.connecting;
-    if (slot.was_disturbed) slot.presence = Presence::unknown;
+    if (slot.was_disturbed) {
+      slot.presence = Presence::unknown;
+      slot.account.reset();
+    }
     if (--slot.operations == 0) slot.was_disturbed = false;
-  }
-
-  void accept(Slot& slot, CredentialId id) {
-    slot.presence = Presence::present;
-    slot.id = id;
-    slot.is_linked = true;
   }
 
   void crash(const Action& action) {
@@ -281,6 +291,7 @@ class History {
     const bool has_password = world_.oracle.slots[slot].has_password;
     Account& account = world_.providers.add_account(has_password);
     account.alive = is_good;
+    last_made_ = account.number;
     if (is_good) last_account_[slot] = account.number;
     Fields fields;
     if (has_password) {
@@ -301,7 +312,8 @@ class History {
   std::vector<std::unique_ptr<Node>> nodes_;
   ProcessId processes_ = 0;
   std::vector<std::tuple<ProcessId, Slot*, Kind>> running_;
-  std::map<std::size_t, int> last_account_;
+  std::map<std::size_t, int> last_account_;  // by slot, of those that were good
+  int last_made_ = -1;
   Outcome outcome_;
 };
 

@@ -24,7 +24,7 @@ class Mass {
                .conditions = {},
                .providers = ProviderWorld(Reuse::no_rotation),
                .database = {},
-               .oracle = Oracle(world_.providers, sealer_, world_.timeline, kConfirmAfter),
+               .oracle = Oracle(world_.providers, sealer_, world_.timeline, kConfirmAfter, interval),
                .catalog = catalog_,
                .sealer = sealer_,
                .log = log_,
@@ -67,7 +67,7 @@ class Mass {
     int sum = 0;
     for (int i = 0; i < kGrowers; ++i)
       sum += static_cast<int>(
-          std::ranges::count_if(account(i).refusals, [&](const Refusal& r) { return r.at >= from && r.at < to; }));
+          std::ranges::count_if(account(i).refusals, [&](SteadyTime at) { return at >= from && at < to; }));
     return sum;
   }
   bool is_open() { return node_->parts().checker.find_lane("ag-leader", "")->breaker.is_open(); }

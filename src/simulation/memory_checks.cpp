@@ -174,11 +174,12 @@ Task<Begun> MemoryStore::mark_candidate_sent(CredentialId id, const Claim& claim
   });
 }
 
-Task<> MemoryStore::recover_candidates(WallTime now) {
+Task<> MemoryStore::recover_interrupted(WallTime now) {
   co_await write([this, now] {
     for (auto& [id, entry] : db_.credentials) {
       if (entry.row.candidate && !entry.row.candidate->sent) entry.row.candidate.reset();
-      if (entry.row.candidate && entry.row.leaf_user) entry.row.state.next_check = now;
+      const bool is_interrupted = entry.row.candidate || !entry.row.spending.empty();
+      if (is_interrupted && entry.row.leaf_user) entry.row.state.next_check = now;
     }
   });
 }

@@ -31,7 +31,8 @@ Page<T> cut(std::vector<T> all, PageRequest page) {
   return out;
 }
 
-void unlink(CredentialEntry& entry, WallTime now) {
+void unlink(Database& db, CredentialEntry& entry, WallTime now) {
+  if (db.observer) db.observer->unlinked(entry);
   entry.segments.clear();
   entry.contents.clear();
   entry.row.events_key = {};
@@ -135,12 +136,12 @@ Result<void> MemoryStore::change_links(OwnerId owner, LeafUserId user, const Lin
   for (auto& [id, entry] : db_.credentials) {
     if (entry.row.leaf_user != user) continue;
     const bool is_named = std::ranges::find(links.unlink, entry.row.provider) != links.unlink.end();
-    if (is_named || (links.unlink_others && !names(entry.row.provider))) unlink(entry, now);
+    if (is_named || (links.unlink_others && !names(entry.row.provider))) unlink(db_, entry, now);
   }
   for (const auto& [provider, id] : links.link) {
     CredentialEntry& entry = *db_.find(id);
     if (entry.row.leaf_user == user) continue;
-    if (CredentialEntry* old = db_.find(user, provider)) unlink(*old, now);
+    if (CredentialEntry* old = db_.find(user, provider)) unlink(db_, *old, now);
     entry.row.leaf_user = entry.last_leaf_user = user;
     entry.unlinked_since.reset();
     ++entry.row.link_version;

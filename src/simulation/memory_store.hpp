@@ -57,7 +57,7 @@ class MemoryStore final : public Store {
   Task<> record_not_sent(const StoredCredential& known, Reason reason, std::optional<WallTime> next_check) override;
   Task<bool> save_candidate(CredentialId id, const Sealed& fields) override;
   Task<Begun> mark_candidate_sent(CredentialId id, const Claim& claim) override;
-  Task<> recover_candidates(WallTime now) override;
+  Task<> recover_interrupted(WallTime now) override;
 
   Task<std::map<Lane, BreakerState>> load_breakers() override;
   Task<> save_breaker(const Lane& lane, const BreakerState& state) override;

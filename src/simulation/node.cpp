@@ -117,17 +117,14 @@ class Node::NodeTransport final : public http::HttpTransport {
     }
     flight->returned = true;
     flight->lost = answer.failure.has_value() && answer.was_sent;
-    const bool was_valid = flight->account >= 0 && !flight->login_was_invalid;
     world.tell(whose(*flight) + " is told " + (answer.failure ? "nothing" : std::to_string(answer.status)));
-    world.oracle.delivered(flight, answer, was_valid);
+    world.oracle.delivered(flight, answer);
     co_return answer;
   }
 
  private:
   static void arrive(World& world, const std::shared_ptr<Flight>& flight, const http::OutboundRequest& request) {
-    flight->login_was_invalid = flight->account < 0 || !world.providers.account(flight->account).is_valid();
     flight->answer = world.providers.process(request, flight);
-    flight->login_was_invalid = flight->login_was_invalid || flight->answer.status == 400;
     flight->processed = true;
     world.tell("the provider answers account " + std::to_string(flight->account) + " with " +
                std::to_string(flight->answer.status));
@@ -185,7 +182,7 @@ Task<> Node::live() {
   while (true) {
     bool is_up = true;
     try {
-      co_await store_.recover_candidates(clock_->now());
+      co_await store_.recover_interrupted(clock_->now());
     } catch (const StoreUnavailable&) {
       is_up = false;
     }

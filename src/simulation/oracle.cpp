@@ -47,11 +47,11 @@ void Oracle::spent_token_sent(const Flight& flight) {
   fail("no_spent_token_is_sent", "a token of account " + std::to_string(flight.account) + " came again, and its sender knew");
 }
 
-void Oracle::delivered(const std::shared_ptr<Flight>& flight, const http::Exchange& exchange, bool login_was_valid) {
+void Oracle::delivered(const std::shared_ptr<Flight>& flight, const http::Exchange& exchange) {
   if (flight->account < 0) return;
   ++events_owed_[{flight->process, flight->account}];
   const bool is_refusal = !exchange.failure && (exchange.status == 400 || exchange.status == 401);
-  if (is_refusal) providers_.account(flight->account).refusals.push_back({timeline_.now(), login_was_valid});
+  if (is_refusal) providers_.account(flight->account).refusals.push_back(timeline_.now());
 }
 
 void Oracle::crashed(ProcessId process) {
@@ -78,16 +78,24 @@ void Oracle::added(const CredentialEntry& entry) {
 
 void Oracle::deleted(CredentialId id) { deleted_.insert(id); }
 
-void Oracle::judge_refusals(const CredentialEntry& after, int account) {
-  if (account < 0) return;
-  const auto& refusals = providers_.account(account).refusals;
-  for (const Refusal& first : refusals)
-    for (const Refusal& second : refusals)
-      if (second.at - first.at >= confirm_after_) {
-        if (first.login_was_valid && second.login_was_valid)
-          fail("a_valid_login_is_never_unauthenticated", "both refusals came while the provider held the login valid");
-        return;
-      }
+void Oracle::unlinked(const CredentialEntry& entry) {
+  // Its events are gone, and those of its running checks are owed to nobody.
+  const std::set<int> accounts = accounts_of(entry, entry);
+  std::erase_if(events_owed_, [&](const auto& owed) { return accounts.contains(owed.first.second); });
+}
+
+bool Oracle::works(const Login& login) const {
+  const Account& account = providers_.account(login.account);
+  return account.has_password ? account.is_valid() : providers_.would_accept(account, login.token_index);
+}
+
+void Oracle::judge_refusals(const CredentialEntry& after) {
+  const Login login = stored_login(after.row);
+  if (login.account < 0) return;
+  // What has ceased to be valid never is again: valid now, it was so at both refusals.
+  if (works(login)) fail("a_valid_login_is_never_unauthenticated", "the provider holds the stored login valid");
+  const auto& refusals = providers_.account(login.account).refusals;
+  if (!refusals.empty() && refusals.back() - refusals.front() >= confirm_after_) return;
   fail("two_refusals_confirm", "credential " + after.row.id.text() + " became UNAUTHENTICATED after " +
                                    std::to_string(refusals.size()) + " refusals, none " + std::to_string(confirm_after_.count()) +
                                    " ms after another");
@@ -100,10 +108,11 @@ void Oracle::judge_events(const CredentialEntry& before, const CheckRecord& reco
   int owed = 0;
   for (const auto& [whose, count] : events_owed_)
     if (is_of_this(whose.first, whose.second)) owed += count;
-  if (end.state_kept && owed > 0 && after.events() - before.events() < owed)
+  const bool is_whole = end.state_kept && record.state;
+  if (is_whole && owed > 0 && after.events() - before.events() < owed)
     fail("an_event_for_every_exchange",
          std::to_string(owed) + " exchanges, and " + std::to_string(after.events() - before.events()) + " events more");
-  if (end.state_kept || after.row.link_version != record.link_version)
+  if (is_whole || after.row.link_version != record.link_version)
     std::erase_if(events_owed_, [&](const auto& entry) { return is_of_this(entry.first.first, entry.first.second); });
   // What the process was told of this credential is in the store now.
   std::erase_if(unrecorded_, [&](const auto& flight) {
@@ -135,16 +144,21 @@ void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, 
   judge_events(before, record, end, after, by);
   if (!end.state_kept || !record.state) return;
   const CheckState &was = before.row.state, &is = after.row.state;
-  if (is.status == Status::unauthenticated && was.status != Status::unauthenticated && is.turned_by_check)
-    judge_refusals(after, stored_login(after.row).account);
+  if (is.status == Status::unauthenticated && was.status != Status::unauthenticated && is.turned_by_check) judge_refusals(after);
   if (is.status == Status::unauthenticated && was.status != Status::unauthenticated && !is.turned_by_check) {
     const Slot* slot = slot_of(after.row);
     const bool is_candidate = before.row.candidate.has_value();
     if (slot && slot->connecting == 0 && !is_candidate)
       fail("two_refusals_confirm", "UNAUTHENTICATED at once, and neither POST nor PUT was under way");
   }
-  const bool used_up = is.status == Status::unauthenticated && is.refusals >= kPasswordTriesMax;
-  if (after.row.leaf_user && !is.next_check && !used_up)
+  if (is.status == Status::unauthenticated && was.status != Status::unauthenticated) turned_[after.row.id] = timeline_.now();
+  judge_next_check(after);
+}
+
+void Oracle::judge_next_check(const CredentialEntry& entry) {
+  const CheckState& state = entry.row.state;
+  const bool used_up = state.status == Status::unauthenticated && state.refusals >= kPasswordTriesMax;
+  if (entry.row.leaf_user && !state.next_check && !used_up)
     fail("the_clock_forgets_nobody", "a checkable credential has no next check");
 }
 
@@ -157,7 +171,7 @@ void Oracle::judge_token(const CredentialEntry& entry) {
   }
   const Account& account = providers_.account(number);
   const CheckState& state = row.state;
-  const bool works = account.has_password ? account.is_valid() : providers_.would_accept(account, index);
+  const bool is_valid = works({number, index});
   const bool says_unknown = state.outcome_unknown || !row.spending.empty() || state.reason == Reason::refresh_outcome_unknown;
   // Also a request that came late, after its sender had given it up, and spent or burnt what was stored since.
   const bool was_lost = std::ranges::any_of(account.shown_by, [](const auto& shown) {
@@ -165,23 +179,41 @@ void Oracle::judge_token(const CredentialEntry& entry) {
   });
   // One that came after its token had been retried, and worked: nobody can know.
   const bool was_burnt_late = account.killed_by && account.killed_by->is_unknown();
-  if (!works && account.alive && !(says_unknown && was_lost) && !was_burnt_late)
+  if (!is_valid && account.alive && !(says_unknown && was_lost) && !was_burnt_late)
     fail("the_stored_token_is_the_valid_one", "token " + std::to_string(index) + " of account " + std::to_string(number) +
                                                   " is stored, " + std::to_string(account.newest) + " is valid" +
                                                   (says_unknown ? ", the row says unknown but nothing was lost" : "") +
                                                   (was_lost ? ", an answer was lost but the row does not say so" : ""));
   if (!row.leaf_user || state.status == Status::missing_permission) return;
-  if (works && state.status != Status::ok)
+  if (is_valid && state.status != Status::ok)
     fail("a_valid_login_is_ok_in_the_end", "status " + std::string(name_of(state.status)) + ", reason " +
                                                std::string(state.reason ? name_of(*state.reason) : "none"));
-  if (!works && state.status != Status::unauthenticated)
+  if (!is_valid && state.status != Status::unauthenticated)
     fail("a_revoked_login_is_noticed", "status " + std::string(name_of(state.status)) + " long after");
 }
 
+// One that was revoked after the calm had begun: nothing stood in the way of noticing it.
+void Oracle::judge_revocation(const CredentialEntry& entry) {
+  constexpr seconds kSlack{20};
+  const int number = stored_login(entry.row).account;
+  const auto turned = turned_.find(entry.row.id);
+  if (number < 0 || !entry.row.leaf_user || turned == turned_.end()) return;
+  const Account& account = providers_.account(number);
+  if (account.revoked_in_calm && turned->second > *account.revoked_in_calm + interval_ + confirm_after_ + kSlack)
+    fail("a_revoked_login_is_noticed_in_time",
+         std::to_string(std::chrono::duration_cast<seconds>(turned->second - *account.revoked_in_calm).count()) + " s after");
+}
+
 void Oracle::judge_presence(const Slot& slot, const Database& database) {
-  int linked = 0;
+  int linked = 0, kept = -1;
   for (const auto& [id, entry] : database.credentials)
-    if (entry.row.leaf_user == slot.user && entry.row.provider == slot.provider) ++linked;
+    if (entry.row.leaf_user == slot.user && entry.row.provider == slot.provider) {
+      ++linked;
+      kept = stored_login(entry.row).account;
+    }
+  if (slot.account && linked == 1 && kept != *slot.account)
+    fail("acknowledged_is_kept", "the login of account " + std::to_string(*slot.account) + " was acknowledged, that of account " +
+                                     std::to_string(kept) + " is stored");
   if (linked > 1) fail("one_credential_for_user_and_provider", std::to_string(linked) + " are there");
   if (slot.presence == Slot::Presence::present && slot.is_linked && linked == 0)
     fail("acknowledged_is_kept", "a credential whose POST was acknowledged is not there");
@@ -192,6 +224,8 @@ void Oracle::judge_end(const Database& database) {
   for (const auto& [id, entry] : database.credentials) {
     if (deleted_.contains(id)) fail("deleted_stays_deleted", "a deleted credential is there");
     judge_token(entry);
+    judge_revocation(entry);
+    judge_next_check(entry);
   }
   for (const Slot& slot : slots) judge_presence(slot, database);
 }

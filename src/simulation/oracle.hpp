@@ -22,6 +22,7 @@ struct Slot {
   enum class Presence { absent, present, unknown } presence = Presence::absent;
   std::optional<CredentialId> id;  // the last one that was acknowledged
   bool is_linked = true;
+  std::optional<int> account;  // whose login was acknowledged last, where that is certain
   int operations = 0;          // that change it, under way
   int connecting = 0;          // POST and PUT under way
   bool was_disturbed = false;  // one of them may have ended in either way
@@ -29,8 +30,9 @@ struct Slot {
 
 class Oracle final : public Observer {
  public:
-  Oracle(ProviderWorld& providers, const Sealer& sealer, const Timeline& timeline, milliseconds confirm_after)
-      : providers_(providers), sealer_(sealer), timeline_(timeline), confirm_after_(confirm_after) {}
+  Oracle(ProviderWorld& providers, const Sealer& sealer, const Timeline& timeline, milliseconds confirm_after,
+         milliseconds interval)
+      : providers_(providers), sealer_(sealer), timeline_(timeline), confirm_after_(confirm_after), interval_(interval) {}
 
   std::vector<Slot> slots;
   std::function<void(const std::string&)> trace;  // null: nobody reads along
@@ -40,7 +42,7 @@ class Oracle final : public Observer {
   void spent_token_sent(const Flight& flight);
   void sent(const std::shared_ptr<Flight>& flight) { unrecorded_.push_back(flight); }
   // What a process learned: an answer, or that none would come.
-  void delivered(const std::shared_ptr<Flight>& flight, const http::Exchange& exchange, bool login_was_valid);
+  void delivered(const std::shared_ptr<Flight>& flight, const http::Exchange& exchange);
   void crashed(ProcessId process);
   // What a request asks for: when the store cannot record an answer that gave nothing to keep, the client is told so, and
   // the answer's event is lost. The clock holds whatever it is told.
@@ -52,6 +54,7 @@ class Oracle final : public Observer {
 
   void added(const CredentialEntry& entry) override;
   void deleted(CredentialId id) override;
+  void unlinked(const CredentialEntry& entry) override;
   void recorded(const CredentialEntry& before, const CheckRecord& record, const Recorded& end, const CredentialEntry& after,
                 std::int64_t by) override;
 
@@ -70,21 +73,26 @@ class Oracle final : public Observer {
   Login stored_login(const StoredCredential& row) const;
   // Those whose login is stored before or after, or is the candidate's.
   std::set<int> accounts_of(const CredentialEntry& before, const CredentialEntry& after) const;
-  void judge_refusals(const CredentialEntry& after, int account);
+  // Whether the provider would take it now.
+  bool works(const Login& login) const;
+  void judge_refusals(const CredentialEntry& after);
   void judge_events(const CredentialEntry& before, const CheckRecord& record, const Recorded& end, const CredentialEntry& after,
                     std::int64_t by);
   void judge_token(const CredentialEntry& entry);
+  void judge_revocation(const CredentialEntry& entry);
+  void judge_next_check(const CredentialEntry& entry);
   void judge_presence(const Slot& slot, const Database& database);
 
   ProviderWorld& providers_;
   const Sealer& sealer_;
   const Timeline& timeline_;
-  milliseconds confirm_after_;
+  milliseconds confirm_after_, interval_;
   std::optional<Violation> violation_;
   std::set<CredentialId> deleted_;
   std::vector<std::shared_ptr<Flight>> unrecorded_;
   std::map<std::pair<ProcessId, int>, int> events_owed_;  // by process and account
   std::map<ProcessId, int> requests_;                     // under way
+  std::map<CredentialId, SteadyTime> turned_;             // UNAUTHENTICATED by a check, since
 };
 
 }  // namespace granary::simulation

@@ -47,7 +47,8 @@ Account& ProviderWorld::add_account(bool has_password) {
                        .killed_by = {},
                        .spent_by = {},
                        .shown_by = {},
-                       .refusals = {}});
+                       .refusals = {},
+                       .revoked_in_calm = {}});
   return accounts_.back();
 }
 

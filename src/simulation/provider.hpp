@@ -21,20 +21,14 @@ struct Flight {
   ProcessId process = kNobody;
   int account = -1;
   bool processed = false;
-  bool login_was_invalid = false;  // when the provider looked at it
-  bool returned = false;           // the process knows how it ended
-  bool lost = false;               // and never saw the answer
-  bool crashed = false;            // it died before it had recorded it
+  bool returned = false;  // the process knows how it ended
+  bool lost = false;      // and never saw the answer
+  bool crashed = false;   // it died before it had recorded it
   bool recorded = false;
   http::Exchange answer;
 
   // Why the sender may not know what became of a token it sent.
   bool is_unknown() const { return lost || (crashed && !recorded); }
-};
-
-struct Refusal {
-  SteadyTime at;
-  bool login_was_valid;
 };
 
 struct Account {
@@ -46,7 +40,8 @@ struct Account {
   int newest = 0;                                   // of its refresh tokens
   std::map<int, std::shared_ptr<Flight>> spent_by;  // by index of the token
   std::map<int, std::vector<std::shared_ptr<Flight>>> shown_by;
-  std::vector<Refusal> refusals;  // as they reached a process
+  std::vector<SteadyTime> refusals;  // as they reached a process
+  std::optional<SteadyTime> revoked_in_calm;
 
   bool is_valid() const { return alive && !family_dead; }
   std::string refresh_token(int index) const;

@@ -172,8 +172,9 @@ class Store {
   virtual Task<bool> save_candidate(CredentialId id, const Sealed& fields) = 0;
   // Claims the row too: a candidate's token is spent like a stored one.
   virtual Task<Begun> mark_candidate_sent(CredentialId id, const Claim& claim) = 0;
-  // At start: candidates that were never sent are dropped; the credentials of the others are due at once.
-  virtual Task<> recover_candidates(WallTime now) = 0;
+  // At start: candidates that were never sent are dropped; where one was, or a token was noted as spent and no answer was
+  // recorded, the credential is due at once.
+  virtual Task<> recover_interrupted(WallTime now) = 0;
 
   // Lanes as a whole.
   virtual Task<std::map<Lane, BreakerState>> load_breakers() = 0;

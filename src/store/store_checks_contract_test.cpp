@@ -234,17 +234,24 @@ TEST_P(StoreChecksContract, CandidatesStandBesideTheStoredFields) {
   EXPECT_FALSE(run(store_.save_candidate(id, {"x"}))) << "unlinked is invisible";
 }
 
-TEST_P(StoreChecksContract, AfterACrashSentCandidatesAreDueAndOthersAreDropped) {
+TEST_P(StoreChecksContract, AfterACrashWhatWasSentIsDueAndOtherCandidatesAreDropped) {
   const CredentialId none = add_with_state(state_of(Status::ok, 0, 9'000)),
                      unsent = add_with_state(state_of(Status::ok, 0, 9'000)),
-                     sent = add_with_state(state_of(Status::ok, 0, 9'000));
+                     sent = add_with_state(state_of(Status::ok, 0, 9'000)),
+                     spending = add_with_state(state_of(Status::ok, 0, 9'000)),
+                     bound = add_with_state(state_of(Status::ok, 0, 9'000));
   ASSERT_TRUE(run(store_.save_candidate(unsent, {"a"})));
   ASSERT_TRUE(run(store_.save_candidate(sent, {"b"})));
   ASSERT_EQ(run(store_.mark_candidate_sent(sent, claim_)), Begun::yes);
-  run(store_.recover_candidates(at(10)));
+  ASSERT_EQ(run(store_.begin_exchange(spending, 1, "https://a.example", "digest", claim_)), Begun::yes);
+  ASSERT_EQ(run(store_.begin_exchange(bound, 1, "https://a.example", "", claim_)), Begun::yes);
+  run(store_.recover_interrupted(at(10)));
   EXPECT_FALSE(load(unsent).candidate);
   ASSERT_TRUE(load(sent).candidate);
-  EXPECT_EQ(due(10), Ids{sent});
+  Ids found = due(10), expected = {sent, spending};
+  std::ranges::sort(found);
+  std::ranges::sort(expected);
+  EXPECT_EQ(found, expected);
   EXPECT_EQ(load(none).state.next_check, at(9'000));
 }
 
@@ -287,7 +294,7 @@ TEST_P(StoreChecksContract, UnlinkedAreNeverDue) {
   run(store_.record_not_sent(load(id), Reason::rate_limited, at(0)));
   run(store_.respread(lane_, at(0), seconds(1)));
   run(store_.accept_new_origin("valley", at(0), seconds(1)));
-  run(store_.recover_candidates(at(0)));
+  run(store_.recover_interrupted(at(0)));
   EXPECT_EQ(due(1'000), Ids{});
   EXPECT_EQ(run(store_.find_probe(lane_)), std::nullopt);
 }

@@ -216,10 +216,14 @@ Task<Begun> SqliteStore::mark_candidate_sent(CredentialId id, const Claim&) {
   });
 }
 
-Task<> SqliteStore::recover_candidates(WallTime now) {
+Task<> SqliteStore::recover_interrupted(WallTime now) {
   co_await writer_.run([&](Connection& db) {
     db.prepare("UPDATE credential SET candidate = NULL WHERE candidate IS NOT NULL AND candidate_sent = 0").run();
-    db.prepare("UPDATE credential SET next_check = ? WHERE candidate IS NOT NULL AND leaf_user_id IS NOT NULL").bind(now).run();
+    db.prepare(
+          "UPDATE credential SET next_check = ? WHERE (candidate IS NOT NULL OR spending IS NOT NULL) AND leaf_user_id IS NOT "
+          "NULL")
+        .bind(now)
+        .run();
   });
 }
 
