@@ -2,6 +2,7 @@
 for good, and a file system that turned read-only. Nothing acknowledged is lost, nothing is acknowledged that is not kept."""
 
 import errno
+import sqlite3
 import time
 
 import pytest
@@ -183,10 +184,73 @@ def test_a_password_is_not_shown_again_and_again_while_the_disk_fails(disk, prov
         asked = len(login.calls())
         time.sleep(4)
         assert len(login.calls()) == asked
-        assert_problem(server.request("POST", USERS, json={"name": "never"}), 503, "storeUnavailable")
+        for answer in (credential.check(), credential.put(login.body), make_user(server, "never")):
+            assert_problem(answer, 503, "storeUnavailable")
+        assert len(login.calls()) == asked
         disk.mend()
         eventually(lambda: len(login.calls()) >= asked + 2)
         eventually(lambda: len(credential.events(size=100)) == len(login.calls()))
         assert server.request("GET", "/health/ready", token=None).status_code == 200
     finally:
         server.kill()
+
+
+def hold_a_token(server, disk, providers):
+    """A credential whose new token the store could not take, and the request that waits for it."""
+    login = new_login(providers, "ag-leader-credentials")
+    credential = server.connect(login)
+    login.fail(faults.late_answer(1), times=1)
+    checked = in_background(credential.check)
+    eventually(lambda: len(login.calls()) == 2)
+    disk.fail("write")
+    eventually(lambda: not is_ready(server), 20)
+    return login, credential, checked
+
+
+def is_ready(server):
+    return server.request("GET", "/health/ready", token=None).status_code == 200
+
+
+def test_no_other_token_is_spent_while_one_is_held(server, disk, providers):
+    other_login = new_login(providers, "ag-leader-credentials")
+    other = server.connect(other_login)
+    seen = 0
+    while not seen:
+        login, credential, checked = hold_a_token(server, disk, providers)
+        disk.mend()  # the one that is held is tried again within a second: until then, the disk would take others
+        while True:
+            asked = len(other_login.calls())
+            answer = other.check()
+            if is_ready(server):
+                break
+            assert_problem(answer, 503, "storeUnavailable")
+            assert len(other_login.calls()) == asked
+            seen += 1
+        assert checked().status_code == 200
+        assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert other.checked()["status"] == "OK"
+
+
+def test_a_held_token_outlives_an_orderly_stop(server, disk, providers):
+    """After SIGTERM it is tried for as long as the server may take to end."""
+    login, credential, _ = hold_a_token(server, disk, providers)
+    server.process.terminate()
+    time.sleep(2)
+    disk.mend()
+    assert server.process.wait(20) == 0
+    server.start()
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert credential.checked()["status"] == "OK"
+    assert not login.record.reused
+
+
+def test_a_token_does_not_wait_for_events_that_cannot_be_read(server, providers):
+    login = new_login(providers, "ag-leader-credentials")
+    credential = server.connect(login)
+    with sqlite3.connect(server.data / "granary.db") as db:
+        db.execute("ALTER TABLE event_segment RENAME TO event_segment_lost")
+    db.close()
+    checked = in_background(credential.check)
+    eventually(lambda: len(login.calls()) == 2)
+    eventually(lambda: credential.values()["refreshToken"] == login.record.refresh_token)
+    assert_problem(checked(), 503, "storeUnavailable")

@@ -286,6 +286,20 @@ def test_a_rotated_candidate_survives_a_crash_where_the_provider_allows(start_gr
     assert credential.checked()["status"] == "OK"
 
 
+def test_a_password_that_a_crash_interrupted_is_refused_plainly(start_granary, providers):
+    """Only a token can be spent by a request whose answer was lost."""
+    server = start_granary(checks={"timeout": "20s", "confirm_after": "1s"})
+    _, credential = stored(server, providers, "UNAUTHENTICATED")
+    new = logins.valley(providers)
+    crash_in_put(server, credential, new, faults.hang())
+    new.fail(faults.answer(500), times=1)
+    new.revoke()
+    server.start()
+    eventually(lambda: credential.standing() == ("TEMPORARILY_UNAVAILABLE", "provider_error"), 15)
+    credential.checked()
+    eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refused"))
+
+
 def test_a_candidate_whose_answer_was_lost_says_so_after_an_outage_too(start_granary, providers):
     """Found by history 100048044: the try after the crash met an outage, and the lost answer was forgotten with it."""
     server = start_granary(checks={"timeout": "20s", "confirm_after": "1s"})

@@ -31,7 +31,8 @@ constexpr struct {
     {"relink", 8},
     {"check", 20},
     {"the grower revokes the login", 8},
-    {"crash", 12},
+    {"crash", 9},
+    {"pause", 3},
     {"the store fails", 8},
     {"the provider is down", 6},
     {"the clock jumps", 5},
@@ -104,7 +105,10 @@ class History {
     world_.tell("calm");
     world_.conditions = {.store_waits = world_.conditions.store_waits, .wall_offset = world_.conditions.wall_offset};
     for (auto& node : nodes_)
-      if (node) node->fail_store_until({});
+      if (node) {
+        node->fail_store_until({});
+        node->pause_until({});
+      }
     // One more leaves when nothing stands in the way of noticing it.
     if (const auto last = last_account_.find(plan_.seed % world_.oracle.slots.size()); last != last_account_.end()) {
       Account& account = world_.providers.account(last->second);
@@ -164,6 +168,9 @@ class History {
     Slot& slot = world_.oracle.slots[action.slot];
     switch (action.kind) {
       case Kind::crash: crash(action); return;
+      case Kind::pause:
+        if (node) pause(*node, seconds(action.number));
+        return;
       case Kind::clock_jumps: world_.conditions.wall_offset += seconds(action.number); return;
       case Kind::provider_is_down: world_.conditions.outage_until = world_.timeline.now() + seconds(action.number); return;
       case Kind::store_fails:
@@ -286,6 +293,14 @@ class History {
     world_.timeline.at(world_.timeline.now() + kRestart, kNobody, [this, index = action.node] { start(index); });
   }
 
+  // A machine that stands still, longer than any claim lasts: others take over, and then it goes on as if nothing had been.
+  void pause(Node& node, seconds length) {
+    const SteadyTime until = world_.timeline.now() + length;
+    world_.oracle.paused(node.process());
+    node.pause_until(until);
+    world_.timeline.at(until, node.process(), [] {});  // it is polled again
+  }
+
   // A login that the provider knows, or one that it never saw valid.
   Fields new_login(std::size_t slot, bool is_good) {
     const bool has_password = world_.oracle.slots[slot].has_password;
@@ -324,7 +339,7 @@ std::string Action::text() const {
   if (kind <= Kind::revoke) out += ", slot " + std::to_string(slot);
   if (kind != Kind::revoke && kind != Kind::provider_is_down && kind != Kind::clock_jumps)
     out += ", node " + std::to_string(node);
-  if (kind == Kind::store_fails || kind == Kind::provider_is_down || kind == Kind::clock_jumps)
+  if (kind == Kind::pause || kind == Kind::store_fails || kind == Kind::provider_is_down || kind == Kind::clock_jumps)
     out += ", " + std::to_string(number) + " s";
   return out;
 }
@@ -337,6 +352,7 @@ Plan make_plan(std::uint64_t seed) {
     Action action{.at = SteadyTime(chance.span(from, to)), .kind = kind};
     action.node = chance.below(kNodes);
     action.slot = chance.below(kUsers * 2);
+    if (kind == Kind::pause) action.number = chance.between(1, 80);
     if (kind == Kind::store_fails) action.number = chance.between(1, 8);
     if (kind == Kind::provider_is_down) action.number = chance.between(10, 120);
     if (kind == Kind::clock_jumps) action.number = chance.percent(50) ? 86'400 : -86'400;

@@ -24,6 +24,7 @@ struct Action {
     revoke,
     // By machines.
     crash,
+    pause,
     store_fails,
     provider_is_down,
     clock_jumps,

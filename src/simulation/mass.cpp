@@ -66,8 +66,7 @@ class Mass {
   int refusals(SteadyTime from, SteadyTime to) {
     int sum = 0;
     for (int i = 0; i < kGrowers; ++i)
-      sum += static_cast<int>(
-          std::ranges::count_if(account(i).refusals, [&](SteadyTime at) { return at >= from && at < to; }));
+      sum += static_cast<int>(std::ranges::count_if(account(i).refusals, [&](SteadyTime at) { return at >= from && at < to; }));
     return sum;
   }
   bool is_open() { return node_->parts().checker.find_lane("ag-leader", "")->breaker.is_open(); }

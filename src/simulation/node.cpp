@@ -91,6 +91,8 @@ class Node::NodeTransport final : public http::HttpTransport {
     World& world = node_.world_;
     Chance& chance = world.chance;
     const Conditions& sky = world.conditions;
+    // As the product's transport does: a process that stood still before it sent sends no more.
+    if (world.timeline.now() >= request.deadline) co_return failed(http::ExchangeFailure::timeout, false);
     const auto flight = std::make_shared<Flight>();
     flight->process = node_.process_;
     if (!world.providers.take_off(request, flight)) world.oracle.spent_token_sent(*flight);
@@ -193,6 +195,7 @@ Task<> Node::live() {
 }
 
 void Node::poll() {
+  if (world_.timeline.now() < paused_until_) return;
   context_->restart();
   context_->poll();
 }

@@ -59,6 +59,8 @@ class Node {
   // Runs what is ready.
   void poll();
   void fail_store_until(SteadyTime when) { store_fails_until_ = when; }
+  // What it waits for comes meanwhile, and it does nothing.
+  void pause_until(SteadyTime when) { paused_until_ = when; }
 
  private:
   class NodeClock;
@@ -70,7 +72,7 @@ class Node {
 
   World& world_;
   const ProcessId process_;
-  SteadyTime store_fails_until_{};
+  SteadyTime store_fails_until_{}, paused_until_{};
   // Destroyed first, by the destructor: the frames it holds refer to everything below.
   std::unique_ptr<asio::io_context> context_ = std::make_unique<asio::io_context>(1);
   asio::executor_work_guard<Executor> guard_{context_->get_executor()};

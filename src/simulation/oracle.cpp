@@ -61,6 +61,11 @@ void Oracle::crashed(ProcessId process) {
   std::erase_if(events_owed_, [&](const auto& owed) { return owed.first.first == process; });
 }
 
+void Oracle::paused(ProcessId process) {
+  for (const auto& flight : unrecorded_)
+    if (flight->process == process) flight->paused = true;
+}
+
 void Oracle::store_failed(ProcessId process) {
   if (requests_[process] == 0) return;
   std::erase_if(events_owed_, [&](const auto& owed) { return owed.first.first == process; });

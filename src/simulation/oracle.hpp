@@ -44,6 +44,7 @@ class Oracle final : public Observer {
   // What a process learned: an answer, or that none would come.
   void delivered(const std::shared_ptr<Flight>& flight, const http::Exchange& exchange);
   void crashed(ProcessId process);
+  void paused(ProcessId process);
   // What a request asks for: when the store cannot record an answer that gave nothing to keep, the client is told so, and
   // the answer's event is lost. The clock holds whatever it is told.
   void request_began(ProcessId process) { ++requests_[process]; }

@@ -25,10 +25,11 @@ struct Flight {
   bool lost = false;      // and never saw the answer
   bool crashed = false;   // it died before it had recorded it
   bool recorded = false;
+  bool paused = false;  // it stood still, perhaps for longer than its claim
   http::Exchange answer;
 
   // Why the sender may not know what became of a token it sent.
-  bool is_unknown() const { return lost || (crashed && !recorded); }
+  bool is_unknown() const { return lost || paused || (crashed && !recorded); }
 };
 
 struct Account {

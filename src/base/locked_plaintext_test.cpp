@@ -1,0 +1,31 @@
+#include "base/locked_plaintext.hpp"
+
+#include <gtest/gtest.h>
+#include <fstream>
+#include <string>
+
+namespace granary {
+namespace {
+
+// Locked memory of this process in KiB, as the system counts it.
+long locked_now() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmLck:")) return std::stol(line.substr(6));
+  return -1;
+}
+
+TEST(LockedPlaintext, IsLockedWhileItLives) {
+  const long before = locked_now();
+  {
+    const LockedPlaintext secret(std::string(20'000, 's'));
+    EXPECT_EQ(secret.reveal(), std::string(20'000, 's'));
+    EXPECT_GE(locked_now() - before, 16);
+  }
+  EXPECT_EQ(locked_now(), before);
+}
+
+TEST(LockedPlaintext, OfNothing) { EXPECT_EQ(LockedPlaintext("").reveal(), ""); }
+
+}  // namespace
+}  // namespace granary
