@@ -6,8 +6,9 @@ import re
 import stat
 from types import SimpleNamespace
 
+import logins
 import pytest
-from harness import OWNER, Granary, base_config, run_binary, toml
+from harness import OWNER, Granary, base_config, moment, run_binary, toml
 from logins import new_login
 from problems import assert_problem
 
@@ -265,6 +266,56 @@ def test_credentials_as_a_table(farm, words, listed):
     if "refused" in listed:
         line = next(line for line in done.stdout.splitlines() if farm.refused in line)
         assert "UNAUTHENTICATED" in line and "valley" in line
+
+
+def test_credentials_say_whom_to_call(granary, providers):
+    login = logins.valley(providers)
+    login.refuse()
+    user = granary.new_user(name="Ada \x1b[2J\u009b Okoro", email="ada@example.org", phone="+1 555 0100")
+    granary.credential(login.slug, user).post(login.body)
+    done = command(granary, "credentials", "--status", "UNAUTHENTICATED")
+    line = next(line for line in done.stdout.splitlines() if user in line)
+    assert "Ada  [2J  Okoro" in line and "ada@example.org" in line and "+1 555 0100" in line
+    assert "valley" in line and "refused" in line
+
+
+def test_providers_tell_the_last_success_over_a_restart(start_granary, providers):
+    server = start_granary()
+
+    def last_success(slug):
+        done = command(server, "providers")
+        column = done.stdout.splitlines()[0].index("LAST SUCCESS")
+        return next(line for line in done.stdout.splitlines() if line.startswith(slug))[column:].strip()
+
+    login = logins.valley(providers)
+    credential = server.connect(login)
+    assert last_success("valley") == "-", "a POST is no check"
+    before = credential.checked()["lastCheckedTime"]
+    told = last_success("valley")
+    assert told.endswith("Z") and abs(moment(told) - moment(before)) < 1
+    assert server.stop()[0] == 0
+    server.start()
+    assert last_success("valley") == told and last_success("sentera") == "-"
+    login.refuse()
+    credential.checked()
+    assert last_success("valley") == told
+
+
+def test_providers_show_an_open_breaker(start_granary, providers):
+    server = start_granary(breaker={"minimum": 3})
+    given = [logins.valley(providers) for _ in range(3)]
+    credentials = [server.connect(login) for login in given]
+
+    def breaker():
+        lines = command(server, "providers").stdout.splitlines()
+        column = lines[0].index("BREAKER")
+        return {line.split()[0]: line[column:].split()[0] for line in lines[1:]}
+
+    assert set(breaker().values()) == {"closed"}
+    for login, credential in zip(given, credentials):
+        login.refuse()
+        credential.checked()
+    assert breaker()["valley"] == "open" and breaker()["sentera"] == "closed"
 
 
 def test_providers_count_credentials_by_status(farm):

@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "operation/catalog.hpp"
 #include "operation/health.hpp"
+#include "operation/leaf_users.hpp"
 #include "operation/owners.hpp"
 
 namespace granary::cli {
@@ -96,6 +97,11 @@ Task<Json> run_credentials(Parts& parts, const Json& request) {
     Json row;
     row.set("id", health.id.text());
     row.set("leafUserId", health.leaf_user.text());
+    if (const auto user = co_await find_user(parts, health.owner, health.leaf_user)) {
+      row.set("name", user->name ? Json(*user->name) : Json());
+      row.set("email", user->email ? Json(*user->email) : Json());
+      row.set("phone", user->phone ? Json(*user->phone) : Json());
+    }
     row.set("provider", health.provider);
     row.set("status", name_of(health.status));
     row.set("since", format_wire_time(health.since));
@@ -119,8 +125,18 @@ constexpr std::array<std::pair<std::string_view, Run>, 5> kCommands = {{{"owner 
 std::string text_of(const Json& row, std::string_view key) {
   const Json* value = row.find(key);
   if (!value || value->is_null()) return "-";
-  if (value->string()) return value->string()->empty() ? "-" : *value->string();
-  return value->dump();
+  if (!value->string()) return value->dump();
+  if (value->string()->empty()) return "-";
+  // A name is whatever its owner sent: its control characters (C0, DEL, C1) do not steer the terminal.
+  std::string text;
+  for (std::size_t i = 0; i < value->string()->size(); ++i) {
+    const auto byte = static_cast<unsigned char>((*value->string())[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < value->string()->size() ? (*value->string())[i + 1] : '\0');
+    const bool is_c1 = byte == 0xc2 && next < 0xa0;
+    if (is_c1) ++i;
+    text += byte < 0x20 || byte == 0x7f || is_c1 ? ' ' : static_cast<char>(byte);
+  }
+  return text;
 }
 
 void print_table(const std::vector<std::pair<std::string_view, std::string_view>>& columns, const Json& answer) {
@@ -174,6 +190,9 @@ int print_answer(const Json& request, const Json& answer) {
                  {"status", "STATUS"},
                  {"since", "SINCE"},
                  {"leafUserId", "LEAF USER"},
+                 {"name", "NAME"},
+                 {"email", "EMAIL"},
+                 {"phone", "PHONE"},
                  {"reason", "REASON"},
                  {"message", "MESSAGE"}},
                 answer);

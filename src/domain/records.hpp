@@ -103,6 +103,7 @@ struct RevealedRow {
 
 struct CredentialSummary {
   CredentialId id;
+  OwnerId owner;
   LeafUserId leaf_user;
   std::string provider;
   std::string environment;

@@ -49,7 +49,8 @@ Result<void> prepare_lanes(Checker& checker, const std::map<Lane, BreakerState>&
                                       .limits = LaneLimits(checker.executor, checker.clock, provider.rate, provider.concurrency),
                                       .breaker = Breaker(checker.settings.breaker, interval,
                                                          known == breakers.end() ? BreakerState{} : known->second),
-                                      .last_success = {}});
+                                      .last_success = {},
+                                      .stored_success = {}});
     }
   }
   return {};

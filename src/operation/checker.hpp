@@ -41,7 +41,8 @@ struct LaneState {
   milliseconds interval;
   LaneLimits limits;
   Breaker breaker;
-  std::optional<WallTime> last_success;     // since the start
+  std::optional<WallTime> last_success;     // of a check
+  std::optional<WallTime> stored_success;   // as the store has it
   std::optional<WallTime> take_back_since;  // the breaker opened, and the store has not been told yet
 };
 

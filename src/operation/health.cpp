@@ -11,6 +11,7 @@ HealthReport report_of(const Catalog& catalog, const CredentialSummary& summary)
   const Provider* provider = catalog.find_short_name(summary.provider);
   HealthReport report{
       .id = summary.id,
+      .owner = summary.owner,
       .leaf_user = summary.leaf_user,
       .provider = summary.provider,
       .status = summary.state.status,

@@ -16,6 +16,7 @@ struct Parts;
 
 struct HealthReport {
   CredentialId id;
+  OwnerId owner;
   LeafUserId leaf_user;
   std::string provider;  // short name
   Status status;
@@ -39,7 +40,7 @@ struct ProviderHealth {
   bool is_configured = false;
   bool is_breaker_open = false;
   std::optional<WallTime> breaker_opened;
-  std::optional<WallTime> last_success;                      // since the start
+  std::optional<WallTime> last_success;                      // of a check, by the clock or on request
   std::vector<std::pair<Status, std::int64_t>> credentials;  // linked, by status, of the provider as a whole
 };
 

@@ -3,6 +3,7 @@
 #include "operation/check.hpp"
 #include "operation/checker.hpp"
 #include "operation/expire.hpp"
+#include "operation/last_success.hpp"
 #include "operation/recording.hpp"
 
 namespace granary {
@@ -14,6 +15,7 @@ constexpr milliseconds kBusyTick{20};  // while a lane has more due than it may 
 constexpr std::chrono::minutes kExpiryInterval{10};
 constexpr seconds kPauseAfterFailure{1};
 constexpr int kStartsMax = 200;
+constexpr std::chrono::minutes kSuccessStoredBehind{1};
 
 }  // namespace
 
@@ -39,6 +41,7 @@ Task<> Scheduler::run() {
         if (lane.base_url && may_start) is_busy = co_await start_due(lane) || is_busy;
       }
       co_await tend_breakers(checker_);
+      co_await save_last_successes(checker_, kSuccessStoredBehind);
       if (now >= next_expiry_) co_await expire();
     } catch (const std::exception& failure) {
       paused_until_ = now + kPauseAfterFailure;
@@ -47,6 +50,11 @@ Task<> Scheduler::run() {
     co_await checker_.clock.sleep_until(now + (is_busy ? kBusyTick : kTick));
   }
   co_await checks_.wait_idle();
+  try {
+    co_await save_last_successes(checker_, milliseconds(0));
+  } catch (const StoreUnavailable&) {
+    // A minute of it is forgotten.
+  }
 }
 
 void Scheduler::stop() {

@@ -108,6 +108,7 @@ class History {
       if (node) {
         node->fail_store_until({});
         node->pause_until({});
+        node->poll();
       }
     // One more leaves when nothing stands in the way of noticing it.
     if (const auto last = last_account_.find(plan_.seed % world_.oracle.slots.size()); last != last_account_.end()) {

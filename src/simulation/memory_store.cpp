@@ -19,8 +19,12 @@ RevealedRow revealed(const StoredCredential& row) {
 }
 
 CredentialSummary summary(const StoredCredential& row) {
-  return {
-      .id = row.id, .leaf_user = *row.leaf_user, .provider = row.provider, .environment = row.environment, .state = row.state};
+  return {.id = row.id,
+          .owner = row.owner,
+          .leaf_user = *row.leaf_user,
+          .provider = row.provider,
+          .environment = row.environment,
+          .state = row.state};
 }
 
 template <class T>

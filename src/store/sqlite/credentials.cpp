@@ -18,15 +18,16 @@ RevealedRow read_revealed(const Statement& row) {
 
 CredentialSummary read_summary(const Statement& row) {
   CredentialSummary summary{.id = row.id<CredentialId>(0),
-                            .leaf_user = row.id<LeafUserId>(1),
-                            .provider = row.text(2),
-                            .environment = row.text(3),
+                            .owner = row.id<OwnerId>(1),
+                            .leaf_user = row.id<LeafUserId>(2),
+                            .provider = row.text(3),
+                            .environment = row.text(4),
                             .state = {}};
-  summary.state.status = static_cast<Status>(row.integer(4));
-  summary.state.since = row.time(5);
-  summary.state.reason = row.is_null(6) ? std::nullopt : std::optional(static_cast<Reason>(row.integer(6)));
-  summary.state.last_checked = row.optional_time(7);
-  summary.state.next_check = row.optional_time(8);
+  summary.state.status = static_cast<Status>(row.integer(5));
+  summary.state.since = row.time(6);
+  summary.state.reason = row.is_null(7) ? std::nullopt : std::optional(static_cast<Reason>(row.integer(7)));
+  summary.state.last_checked = row.optional_time(8);
+  summary.state.next_check = row.optional_time(9);
   return summary;
 }
 
@@ -94,7 +95,7 @@ Task<std::vector<RevealedRow>> SqliteStore::list_revealed(OwnerId owner, LeafUse
 
 Task<std::optional<CredentialSummary>> SqliteStore::find_summary(OwnerId owner, LeafUserId user, std::string_view provider) {
   auto row = reader_.fresh().prepare(
-      "SELECT id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check FROM credential"
+      "SELECT id, owner_id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check FROM credential"
       " WHERE leaf_user_id = ? AND provider = ? AND owner_id = ?");
   co_return row.bind(user, provider, owner).step() ? std::optional(read_summary(row)) : std::nullopt;
 }
@@ -121,7 +122,7 @@ Task<Page<CredentialSummary>> SqliteStore::list_summaries(std::optional<OwnerId>
     result.total = count.integer(0);
   }
   auto rows = reader_.fresh().prepare_text(
-      "SELECT id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check" + where +
+      "SELECT id, owner_id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check" + where +
       " ORDER BY since DESC, id LIMIT ? OFFSET ?");
   bind_filter(rows);
   rows.bind(page.size, page.offset());

@@ -1,0 +1,31 @@
+#include "operation/last_success.hpp"
+
+#include <charconv>
+
+namespace granary {
+
+namespace {
+
+std::string setting_of(const Lane& lane) { return "last success " + lane.provider + " " + lane.environment; }
+
+}  // namespace
+
+Task<> load_last_successes(Checker& checker) {
+  for (auto& [key, lane] : checker.lanes) {
+    const auto text = co_await checker.store.find_setting(setting_of(key));
+    std::int64_t micros = 0;
+    if (!text || std::from_chars(text->data(), text->data() + text->size(), micros).ec != std::errc()) continue;
+    lane.last_success = lane.stored_success = from_micros(micros);
+  }
+}
+
+Task<> save_last_successes(Checker& checker, milliseconds behind) {
+  for (auto& [key, lane] : checker.lanes) {
+    if (!lane.last_success || (lane.stored_success && *lane.last_success <= *lane.stored_success + behind)) continue;
+    const WallTime time = *lane.last_success;
+    co_await checker.store.save_setting(setting_of(key), std::to_string(to_micros(time)));
+    lane.stored_success = time;
+  }
+}
+
+}  // namespace granary
