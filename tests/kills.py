@@ -59,6 +59,7 @@ class Held:
     def __init__(self, path):
         self.path = path
         self.present = False
+        self.key = None  # the client id of the login that was acknowledged last
         self.certain = True
         self.lock = threading.Lock()
 
@@ -99,11 +100,10 @@ class Kills:
         threads = [threading.Thread(target=self.write, args=(stop, self.random.random())) for _ in range(3)]
         for thread in threads:
             thread.start()
-        self.aimed += aimed
         if aimed:
             time.sleep(self.random.uniform(0, 0.2))
             self.provider.issued.clear()
-            self.provider.issued.wait(3)
+            self.aimed += self.provider.issued.wait(3)
             time.sleep(self.random.uniform(0, 0.004))
         else:
             time.sleep(self.random.uniform(0, 0.5))
@@ -140,17 +140,16 @@ class Kills:
             if not held.certain:
                 return  # the next comparison says what came of it
             held.certain = False
-            if held.present:
+            key = f"key-{chance.randrange(10**12)}"
+            method = chance.choice(["PUT", "DELETE"]) if held.present else "POST"
+            if method == "DELETE":
                 status, _ = client("DELETE", held.path)
-                expected = 204
             else:
-                key = f"key-{chance.randrange(10**12)}"
                 grant = self.provider.create(key, "secret")
                 body = {"refreshToken": grant.refresh_token, "publicKey": key, "privateKey": "secret"}
-                status, _ = client("POST", held.path, body)
-                expected = 201
-            if status == expected:
-                held.present, held.certain = not held.present, True
+                status, _ = client(method, held.path, body)
+            if status == {"POST": 201, "PUT": 200, "DELETE": 204}[method]:
+                held.present, held.key, held.certain = method != "DELETE", key, True
                 self.acknowledged += 1
         finally:
             held.lock.release()
@@ -162,7 +161,9 @@ class Kills:
             found = status == 200
             assert found or status == 404, answer
             assert not held.certain or found == held.present, f"{held.path} was acknowledged as {held.present}, and is {found}"
-            held.present, held.certain = found, True
+            if held.certain and found:
+                assert answer["publicKey"] == held.key, f"{held.path} has another login than the one acknowledged last"
+            held.present, held.certain, held.key = found, True, answer.get("publicKey")
             if found:
                 self.compare_token(client, held, answer["publicKey"])
 
@@ -220,7 +221,8 @@ def main():
     print(f"seed {given.seed}", flush=True)
     shares = [given.cycles // given.jobs + (job < given.cycles % given.jobs) for job in range(given.jobs)]
     with multiprocessing.Pool(given.jobs) as pool:
-        ends = pool.starmap(run_one, [(share, given.seed + job) for job, share in enumerate(shares)], chunksize=1)
+        jobs = [pool.apply_async(run_one, (share, given.seed + job)) for job, share in enumerate(shares)]
+        ends = [job.get() for job in jobs]
     print(row(ends))
 
 

@@ -12,7 +12,8 @@ from standins import faults
 
 CONFIRM, OUTAGE = 1.0, 2.0  # seconds, as the server below is configured
 STEPS = 28
-SLACK = 0.05  # between an event's moment and that of what it decided
+SLACK = 0.05  # between asking for a check and its event's moment
+SAME = 0.003  # between an event's moment and that of what it decided: both come from one turn of one thread
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +54,13 @@ def reconstruct(events, said):
             status, pending, outages = "OK", None, []
         elif kind == "unavailable":
             outages.append(at)
-            if status == "OK" and len(outages) >= 3 and at - outages[0] >= OUTAGE - SLACK / 2:
+            if status == "OK" and len(outages) >= 3 and at - outages[0] >= OUTAGE - SAME:
                 status = "TEMPORARILY_UNAVAILABLE"
         elif status == CONFIRMED[kind]:
             pending = None
         elif pending is None or pending[0] != kind:
             pending = kind, at
-        elif at - pending[1] >= CONFIRM - SLACK / 2:
+        elif at - pending[1] >= CONFIRM - SAME:
             status, pending = CONFIRMED[kind], None
         yield at, status
 
@@ -68,9 +69,9 @@ def wait_for_a_clear_moment(credential):
     """The next answer comes clearly before or after what a rule counts from."""
 
     def is_clear():
-        now = time.time()
         moments = [moment(event["createdDate"]) for event in credential.events(size=100)]
-        return not any(-0.02 < at + limit - now < 2 * SLACK for at in moments for limit in (CONFIRM, OUTAGE))
+        now = time.time()
+        return not any(-SLACK < at + limit - now < 4 * SLACK for at in moments for limit in (CONFIRM, OUTAGE))
 
     eventually(is_clear, pause=0.02)
 

@@ -29,10 +29,21 @@ def test_a_planted_fault_is_found(number, fault):
     assert done.returncode == 1, f"{fault} was not found"
     found = re.search(r"seed (\d+) breaks (\w+): (.*)", done.stdout)
     assert found, done.stdout
+    # Shrunk, and told line by line down to the moment when it broke.
+    least, all_of_them = map(int, re.search(r"(\d+) of its (\d+) actions are enough", done.stdout).groups())
+    assert least <= all_of_them
+    lines = done.stdout.splitlines()
+    assert re.match(r"  0\.0+ process 1 starts", lines[3]) and lines[-1].strip() == f"{found[2]}: {found[3]}"
     # The seed alone replays it.
     again = simulate("--histories", 1, "--seed", found[1], "--fault", number)
     assert again.returncode == 1 and found[0] in again.stdout
     assert simulate("--histories", 1, "--seed", found[1]).returncode == 0, "without the fault nothing breaks"
+
+
+def test_shrinking_leaves_out_what_is_not_needed():
+    done = simulate("--histories", HISTORIES, "--seed", 1, "--fault", FAULTS.index("confirmed_at_once") + 1)
+    least, all_of_them = map(int, re.search(r"(\d+) of its (\d+) actions are enough", done.stdout).groups())
+    assert least < all_of_them
 
 
 def test_there_are_enough_faults():

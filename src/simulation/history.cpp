@@ -298,6 +298,9 @@ class History {
   void pause(Node& node, seconds length) {
     const SteadyTime until = world_.timeline.now() + length;
     world_.oracle.paused(node.process());
+    // Another process may settle what it was at, and it will not know.
+    for (auto& [owner, slot, kind] : running_)
+      if (owner == node.process()) slot->was_disturbed = true;
     node.pause_until(until);
     world_.timeline.at(until, node.process(), [] {});  // it is polled again
   }

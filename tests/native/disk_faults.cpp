@@ -1,7 +1,7 @@
 // Preloaded into the server by tests/test_disk_faults.py: fails calls on the store's files as a bad disk would.
 //
 // GRANARY_DISK_FAULTS names a folder. A file `fault` in it says what fails: "SERIAL CALL SKIP COUNT ERRNO", CALL being
-// write, fsync or all; the first SKIP calls since the SERIAL was new pass, then COUNT fail (-1: all that follow). What was
+// write, fsync, open (to write) or all; the first SKIP calls since the SERIAL was new pass, then COUNT fail (-1: all that follow). What was
 // opened, synced and failed is appended to `log`, a line each.
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -30,11 +30,14 @@ const std::string& folder() {
 }
 
 // The store's database or its log; empty for every other file. Not the shared memory beside them, which is no disk.
+std::string store_name(const std::string& name) {
+  return name.ends_with("/granary.db") || name.ends_with("/granary.db-wal") ? name.substr(name.rfind('/') + 1) : "";
+}
+
 std::string store_file(int file) {
   char path[4096];
   const ssize_t size = readlink(("/proc/self/fd/" + std::to_string(file)).c_str(), path, sizeof path);
-  const std::string name(path, size > 0 ? static_cast<std::size_t>(size) : 0);
-  return name.ends_with("/granary.db") || name.ends_with("/granary.db-wal") ? name.substr(name.rfind('/') + 1) : "";
+  return store_name(std::string(path, size > 0 ? static_cast<std::size_t>(size) : 0));
 }
 
 void log(const std::string& line) {
@@ -112,6 +115,14 @@ int open64(const char* path, int flags, ...) {
     va_start(rest, flags);
     mode = va_arg(rest, mode_t);
     va_end(rest);
+  }
+  // A file system that turned read-only gives out no file to write to.
+  const std::string name = store_name(path);
+  if (!folder().empty() && (flags & O_RDWR) != 0 && !name.empty()) {
+    if (const int error = fault("open", name)) {
+      errno = error;
+      return -1;
+    }
   }
   const int file = real(path, flags, mode);
   if (!folder().empty() && file >= 0 && (flags & O_RDWR) != 0) {
