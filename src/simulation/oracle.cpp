@@ -179,11 +179,14 @@ void Oracle::judge_token(const CredentialEntry& entry) {
   const bool is_valid = works({number, index});
   const bool says_unknown = state.outcome_unknown || !row.spending.empty() || state.reason == Reason::refresh_outcome_unknown;
   // Also a request that came late, after its sender had given it up, and spent or burnt what was stored since.
-  const bool was_lost = std::ranges::any_of(account.shown_by, [](const auto& shown) {
-    return std::ranges::any_of(shown.second, [](const auto& flight) { return flight->is_unknown(); });
-  });
-  // One that came after its token had been retried, and worked: nobody can know.
-  const bool was_burnt_late = account.killed_by && account.killed_by->is_unknown();
+  const auto any_shown = [&](const auto& what) {
+    return std::ranges::any_of(account.shown_by, [&](const auto& shown) { return std::ranges::any_of(shown.second, what); });
+  };
+  const bool was_lost = any_shown([](const auto& flight) { return flight->is_unknown(); });
+  // One that came after its token had been retried, and worked: nobody can know. Nor what was made of a token whose sender stood
+  // still for longer than its claim lasted, and then had its answer after all.
+  const bool was_burnt_late =
+      account.family_dead && (account.killed_by->is_unknown() || any_shown([](const auto& flight) { return flight->paused; }));
   if (!is_valid && account.alive && !(says_unknown && was_lost) && !was_burnt_late)
     fail("the_stored_token_is_the_valid_one", "token " + std::to_string(index) + " of account " + std::to_string(number) +
                                                   " is stored, " + std::to_string(account.newest) + " is valid" +

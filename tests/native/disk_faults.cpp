@@ -1,8 +1,8 @@
 // Preloaded into the server by tests/test_disk_faults.py: fails calls on the store's files as a bad disk would.
 //
 // GRANARY_DISK_FAULTS names a folder. A file `fault` in it says what fails: "SERIAL CALL SKIP COUNT ERRNO", CALL being
-// write, fsync, open (to write) or all; the first SKIP calls since the SERIAL was new pass, then COUNT fail (-1: all that follow). What was
-// opened, synced and failed is appended to `log`, a line each.
+// write, fsync, open (to write) or all; the first SKIP calls since the SERIAL was new pass, then COUNT fail (-1: all that
+// follow). What was opened, synced and failed is appended to `log`, a line each.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
