@@ -254,3 +254,35 @@ def test_a_token_does_not_wait_for_events_that_cannot_be_read(server, providers)
     eventually(lambda: len(login.calls()) == 2)
     eventually(lambda: credential.values()["refreshToken"] == login.record.refresh_token)
     assert_problem(checked(), 503, "storeUnavailable")
+
+
+def test_only_so_many_answers_are_held(disk, providers, tmp_path):
+    """With a hundred waiting for the store, the clock asks for no more; when it is back, everybody is checked again."""
+    config = base_config(providers)
+    config["checks"] |= {"interval": "1s", "confirm_after": "1s"}
+    config["providers"]["valley"] |= {"rate": 1000}
+    server = Granary(tmp_path, config)
+    server.environment = disk.environment()
+    server.prepare().start()
+    try:
+        given = [new_login(providers, "valley-credentials") for _ in range(200)]
+        for login in given:
+            server.connect(login)
+
+        def asked():
+            return sum(len(login.calls()) for login in given)
+
+        disk.fail("write")
+        eventually(lambda: not is_ready(server))
+        before = asked()
+        eventually(lambda: asked() >= before + 60, 20)
+        time.sleep(4)
+        held = asked()
+        assert held - before <= 100 + 2 * 32, "those under way when the hundredth was held come on top"
+        time.sleep(3)
+        assert asked() == held
+        disk.mend()
+        calls = [len(login.calls()) for login in given]
+        eventually(lambda: all(len(login.calls()) > seen for login, seen in zip(given, calls)), 30)
+    finally:
+        server.kill()
