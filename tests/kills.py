@@ -165,14 +165,16 @@ class Kills:
                 assert answer["publicKey"] == held.key, f"{held.path} has another login than the one acknowledged last"
             held.present, held.certain, held.key = found, True, answer.get("publicKey")
             if found:
-                self.compare_token(client, held, answer["publicKey"])
+                self.compare_token(client, held)
 
-    def compare_token(self, client, held, key):
+    def compare_token(self, client, held):
         """The stored token is the valid one, or becomes it; or the row says that it was lost, and a kill explains it."""
-        grant = self.provider.grants[key]
         end = time.monotonic() + 30
         while True:
             _, values = client("GET", held.path)
+            # A PUT that the kill cut off may be settled only now.
+            held.key = values["publicKey"]
+            grant = self.provider.grants[held.key]
             with self.provider.lock:
                 if values["refreshToken"] == grant.refresh_token and not grant.revoked:
                     return

@@ -252,8 +252,10 @@ def test_a_token_does_not_wait_for_events_that_cannot_be_read(server, providers)
     db.close()
     checked = in_background(credential.check)
     eventually(lambda: len(login.calls()) == 2)
-    eventually(lambda: credential.values()["refreshToken"] == login.record.refresh_token)
-    assert_problem(checked(), 503, "storeUnavailable")
+    eventually(lambda: credential.values()["refreshToken"] == login.record.refresh_token, 40)
+    answer = checked()
+    assert (answer.status_code, answer.json()["status"]) == (200, "OK")
+    assert any("cannot be read" in line["message"] for line in server.problems())
 
 
 def test_only_so_many_answers_are_held(disk, providers, tmp_path):
@@ -265,20 +267,20 @@ def test_only_so_many_answers_are_held(disk, providers, tmp_path):
     server.environment = disk.environment()
     server.prepare().start()
     try:
-        given = [new_login(providers, "valley-credentials") for _ in range(200)]
+        given = [new_login(providers, "valley-credentials") for _ in range(400)]
         for login in given:
             server.connect(login)
 
         def asked():
             return sum(len(login.calls()) for login in given)
 
+        before = asked()
         disk.fail("write")
         eventually(lambda: not is_ready(server))
-        before = asked()
-        eventually(lambda: asked() >= before + 60, 20)
+        eventually(lambda: asked() >= before + 100, 30)
         time.sleep(4)
         held = asked()
-        assert held - before <= 100 + 2 * 32, "those under way when the hundredth was held come on top"
+        assert held - before <= 100 + 3 * 32, "those under way when the disk failed and when the hundredth was held come on top"
         time.sleep(3)
         assert asked() == held
         disk.mend()

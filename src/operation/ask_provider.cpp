@@ -104,9 +104,7 @@ Claim claim_for(const Checker& checker) {
 // Durably, before anything is sent: to whom the credential is bound, and what is about to be spent.
 Task<Begun> note_before_sending(Checker& checker, const Asking& asking, const Send& send, bool is_first) {
   const StoredCredential& credential = asking.credential;
-  // What a provider gives for it would have to be held beside what is held already.
-  if (!send.one_use_token.empty() && checker.held_tokens > 0)
-    throw StoreUnavailable("a provider's token waits for the store: no other token is spent");
+  if (!send.one_use_token.empty()) refuse_while_token_is_held(checker);
   if (asking.shown == ShownFields::candidate) {
     if (!is_first && send.one_use_token.empty()) co_return Begun::yes;
     co_return co_await checker.store.mark_candidate_sent(credential.id, claim_for(checker));
@@ -121,6 +119,10 @@ Task<Begun> note_before_sending(Checker& checker, const Asking& asking, const Se
 }
 
 }  // namespace
+
+void refuse_while_token_is_held(const Checker& checker) {
+  if (checker.held_tokens > 0) throw StoreUnavailable("a provider's token waits for the store: no other token is spent");
+}
 
 Task<Asked> ask_provider(Checker& checker, Asking asking) {
   Asked asked;

@@ -82,8 +82,10 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
       return state;
     };
   }
+  asked.verdict.updates.clear();  // what it gave is in the recording alone
   const RecordedEnd recorded = co_await record_answer(checker, std::move(recording));
   if (recorded.kind == RecordedEnd::Kind::recorded) co_return end;
+  if (recorded.kind == RecordedEnd::Kind::lost_race) co_return CandidateEnd::unavailable;
   co_return CandidateEnd::gone;
 }
 

@@ -95,6 +95,7 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
                       .events = std::move(asked.events),
                       .clears_spending = true,
                       .holds_without_fields = trigger == Trigger::clock ? HoldsWithoutFields::yes : HoldsWithoutFields::no};
+  asked.verdict = {};  // what it gave is in the recording alone
   const StoredCredential known = recording.credential;
   const RecordedEnd end = co_await record_answer(checker, std::move(recording));
   checker.metrics.count_check(lane.lane.provider, name_of(answer.kind));

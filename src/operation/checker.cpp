@@ -10,11 +10,11 @@ Task<> Turns::wait_free(CredentialId id) {
   }
 }
 
-void Turns::mark_held(CredentialId id) {
+void Turns::mark_held(CredentialId id, bool is_held) {
   const auto turn = running_.find(id);
   if (turn == running_.end()) return;
-  turn->second.is_held = true;
-  turn->second.changed->fire();
+  const auto before = std::exchange(turn->second, {.changed = std::make_shared<Signal>(executor_), .is_held = is_held});
+  before.changed->fire();
 }
 
 Turns::Hold::Hold(Turns& turns, CredentialId id) : turns_(turns), id_(id) {

@@ -53,8 +53,8 @@ class Turns {
   bool is_taken(CredentialId id) const { return running_.contains(id) && !is_planted(Fault::two_checks_at_once); }
   // Waits until nobody has the turn; does not take it. StoreUnavailable, when who has it waits for the store.
   Task<> wait_free(CredentialId id);
-  // Whoever has the turn waits for the store, for as long as that takes: nobody waits behind it.
-  void mark_held(CredentialId id);
+  // Whoever has the turn waits for the store, for as long as that takes: nobody waits behind it meanwhile.
+  void mark_held(CredentialId id, bool is_held);
 
   class Hold {
    public:
@@ -117,6 +117,7 @@ struct Checker {
   Turns turns;
   std::map<std::int32_t, Plaintext> day_keys;
   bool stopping = false;
+  SteadyTime ends_at{};  // when stopping: what cannot be stored until then is lost
   // Answers that exist only here, since the store cannot write them now. Readable from every thread.
   std::atomic<int> held_answers = 0;
   int held_tokens = 0;  // of these, with fields that the provider gave

@@ -42,6 +42,7 @@ Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, S
                       .withdrawn = asked.verdict.withdrawn,
                       .events = std::move(asked.events),
                       .clears_spending = asked.outcome == AskOutcome::answered};
+  asked.verdict.updates.clear();  // what it gave is in the recording alone
   co_return (co_await record_answer(checker, std::move(recording))).kind;
 }
 
@@ -67,6 +68,7 @@ Task<Result<void>> connect_here(Checker& checker, OwnerId owner, LeafUserId user
                                can_ask ? std::optional(now) : std::nullopt);
 
   const Turns::Hold turn(checker.turns, credential.id);
+  if (provider.login_kind() == LoginKind::refresh_token) refuse_while_token_is_held(checker);
   if (auto added = co_await checker.store.add_credential(credential); !added) co_return added;
   if (!can_ask) co_return Result<void>();
   const auto kind = co_await record_first_answer(checker, *lane, std::move(credential), fields);
@@ -82,6 +84,7 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
   const Turns::Hold turn(checker.turns, summary->id);
   auto credential = co_await checker.store.find_credential(summary->id);
   if (!credential || credential->leaf_user != user) co_return fail(ErrorCode::not_found);
+  if (provider.login_kind() == LoginKind::refresh_token) refuse_while_token_is_held(checker);
   const SealScope scope = scope_of(*credential);
   if (!checker.sealer.opens_fields_key(scope, credential->fields_key)) {
     // A damaged row: what it sealed is lost already, so it gets a new key for what comes.

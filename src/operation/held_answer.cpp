@@ -6,18 +6,19 @@ namespace granary {
 
 namespace {
 constexpr seconds kPause{1};
-// A damaged row must not keep its credential's turn for ever, unless a token would be lost.
-constexpr std::chrono::minutes kWithoutFieldsMax{5};
-// After SIGTERM: within the ten seconds in which the server ends.
-constexpr seconds kStoppingMax{7};
+// For so long what is held stands in the way of others: a damaged row must not keep its credential's turn for ever, nor every
+// other token from being spent.
+constexpr std::chrono::minutes kInTheWayMax{5};
 }  // namespace
 
 HeldAnswer::HeldAnswer(Checker& checker, CredentialId id, HoldsWithoutFields holds, std::optional<Fields> fields)
     : checker_(checker), id_(id), holds_(holds), fields_(std::move(fields)) {}
 
 HeldAnswer::~HeldAnswer() {
-  drop_fields();
-  if (since_) --checker_.held_answers;
+  release_others();
+  if (!since_) return;
+  --checker_.held_answers;
+  checker_.turns.mark_held(id_, false);
 }
 
 std::optional<Fields> HeldAnswer::fields() const {
@@ -27,36 +28,40 @@ std::optional<Fields> HeldAnswer::fields() const {
 
 void HeldAnswer::drop_fields() {
   fields_.reset();
-  if (locked_fields_) --checker_.held_tokens;
   locked_fields_.reset();
+  release_others();
 }
 
-bool HeldAnswer::is_to_be_held(SteadyTime now) {
+void HeldAnswer::release_others() {
+  if (std::exchange(is_token_, false)) --checker_.held_tokens;
+}
+
+bool HeldAnswer::is_to_be_held(SteadyTime now) const {
   if (is_planted(Fault::answer_dropped_while_store_fails)) return false;
   const bool has_fields = fields_ || locked_fields_;
-  if (checker_.stopping) {
-    if (!stopping_since_) stopping_since_ = now;
-    return has_fields && now < *stopping_since_ + kStoppingMax;
+  if (checker_.stopping) return has_fields && now < checker_.ends_at;
+  return has_fields || (holds_ == HoldsWithoutFields::yes && (!since_ || now < *since_ + kInTheWayMax));
+}
+
+void HeldAnswer::begin(SteadyTime now, const StoreUnavailable& failure) {
+  since_ = now;
+  ++checker_.held_answers;
+  if (fields_) {
+    is_token_ = true;
+    ++checker_.held_tokens;
+    locked_fields_.emplace(fields_->pack().reveal());
+    fields_.reset();
   }
-  if (has_fields) return true;
-  return holds_ == HoldsWithoutFields::yes && (!since_ || now < *since_ + kWithoutFieldsMax);
+  checker_.turns.mark_held(id_, true);
+  checker_.log.error("a provider's answer cannot be stored now; it is held and tried again",
+                     {{"credential", id_.text()}, {"error", failure.what()}});
 }
 
 Task<> HeldAnswer::wait(const StoreUnavailable& failure) {
   const SteadyTime now = checker_.clock.elapsed();
   if (!is_to_be_held(now)) throw failure;
-  if (!since_) {
-    since_ = now;
-    ++checker_.held_answers;
-    if (fields_) {
-      locked_fields_.emplace(fields_->pack().reveal());
-      ++checker_.held_tokens;
-      fields_.reset();
-    }
-    checker_.turns.mark_held(id_);
-    checker_.log.error("a provider's answer cannot be stored now; it is held and tried again",
-                       {{"credential", id_.text()}, {"error", failure.what()}});
-  }
+  if (!since_) begin(now, failure);
+  if (now >= *since_ + kInTheWayMax) release_others();
   co_await checker_.clock.sleep_until(now + kPause);
 }
 

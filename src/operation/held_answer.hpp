@@ -3,8 +3,6 @@
 // second for as long as a disk is full. Internal to operation/.
 #pragma once
 
-#include <exception>
-
 #include "base/locked_plaintext.hpp"
 #include "operation/checker.hpp"
 
@@ -30,7 +28,9 @@ class HeldAnswer {
   Task<std::optional<StoredCredential>> reload();
 
  private:
-  bool is_to_be_held(SteadyTime now);
+  bool is_to_be_held(SteadyTime now) const;
+  void begin(SteadyTime now, const StoreUnavailable& failure);
+  void release_others();
 
   Checker& checker_;
   const CredentialId id_;
@@ -38,7 +38,7 @@ class HeldAnswer {
   std::optional<Fields> fields_;
   std::optional<LockedPlaintext> locked_fields_;
   std::optional<SteadyTime> since_;  // counted among the checker's held answers
-  std::optional<SteadyTime> stopping_since_;
+  bool is_token_ = false;            // and among its held tokens
 };
 
 }  // namespace granary

@@ -19,12 +19,16 @@ Task<> load_last_successes(Checker& checker) {
   }
 }
 
-Task<> save_last_successes(Checker& checker, milliseconds behind) {
-  for (auto& [key, lane] : checker.lanes) {
-    if (!lane.last_success || (lane.stored_success && *lane.last_success <= *lane.stored_success + behind)) continue;
-    const WallTime time = *lane.last_success;
-    co_await checker.store.save_setting(setting_of(key), std::to_string(to_micros(time)));
-    lane.stored_success = time;
+Task<> save_last_successes(Checker& checker) {
+  try {
+    for (auto& [key, lane] : checker.lanes) {
+      if (!lane.last_success || lane.last_success == lane.stored_success) continue;
+      const WallTime time = *lane.last_success;
+      co_await checker.store.save_setting(setting_of(key), std::to_string(to_micros(time)));
+      lane.stored_success = time;
+    }
+  } catch (const StoreUnavailable& failure) {
+    checker.log.warning("the time of a provider's last success is not stored", {{"error", failure.what()}});
   }
 }
 

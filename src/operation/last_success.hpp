@@ -8,7 +8,7 @@ namespace granary {
 
 // Before the scheduler runs.
 Task<> load_last_successes(Checker& checker);
-// Those that are newer than what is stored by more than `behind`.
-Task<> save_last_successes(Checker& checker, milliseconds behind);
+// Those that changed. What the store does not take is tried again the next time.
+Task<> save_last_successes(Checker& checker);
 
 }  // namespace granary

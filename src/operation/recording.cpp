@@ -7,6 +7,9 @@ namespace granary {
 namespace {
 
 constexpr int kTriesMax = 8;
+// Where the events of a credential cannot be read, to be added to, for so many tries (a second apart), the answer is recorded
+// without.
+constexpr int kUnsealedMax = 20;
 
 // Only what the descriptor shows can be withdrawn, so the copy of the fields is made at most once.
 std::optional<Fields> without(const Fields& fields, const std::vector<std::string>& withdrawn) {
@@ -34,7 +37,7 @@ std::optional<Fields> fields_to_store(Checker& checker, const Recording& recordi
 }
 
 // Seals the fields for the version they will have. A key that does not open any more (a damaged row) gives way to a new one.
-void seal_into(Checker& checker, const StoredCredential& credential, const Fields& fields, CheckRecord& record) {
+void seal_fields_into(Checker& checker, const StoredCredential& credential, const Fields& fields, CheckRecord& record) {
   const SealScope scope = scope_of(credential);
   Sealed key = credential.fields_key;
   if (!checker.sealer.opens_fields_key(scope, key)) {
@@ -42,6 +45,16 @@ void seal_into(Checker& checker, const StoredCredential& credential, const Field
     record.fields_key = key;
   }
   record.fields = checker.sealer.seal_fields(scope, key, credential.fields_version + 1, fields.pack(), checker.random);
+}
+
+Task<> seal_events_into(Checker& checker, const Recording& recording, CheckRecord& record, int& unsealed) {
+  try {
+    record.events = co_await seal_events(checker, recording.credential, recording.events);
+  } catch (const StoreUnavailable& failure) {
+    if (++unsealed <= kUnsealedMax) throw;
+    checker.log.error("the events of a credential cannot be read: its answer is recorded without one",
+                      {{"credential", recording.credential.id.text()}, {"error", failure.what()}});
+  }
 }
 
 CheckRecord make_record(Checker& checker, const Recording& recording, const HeldAnswer& held, bool fields_done,
@@ -53,12 +66,13 @@ CheckRecord make_record(Checker& checker, const Recording& recording, const Held
                      .link_version = link_version};
   if (!fields_done) {
     if (const auto fields = fields_to_store(checker, recording, held.fields(), after))
-      seal_into(checker, credential, *fields, record);
+      seal_fields_into(checker, credential, *fields, record);
     record.environment = recording.environment;
     record.origin = recording.origin;
     if (recording.removes_candidate) record.candidate = CandidateChange::remove;
   }
   record.clears_spending = recording.clears_spending;
+  record.state = after;
   return record;
 }
 
@@ -86,25 +100,19 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
     Recorded recorded;
     // A commit that was heard to fail may have been made all the same.
     bool may_be_kept = false;
-    // Where the events cannot be read to be added to, the fields do not wait for them: the rest comes in a commit of its own.
-    bool only_fields = false;
+    int unsealed = 0;
     while (true) {
       std::optional<StoreUnavailable> failure;
-      bool has_events = only_fields;
       try {
-        if (!recording.events.empty() && !only_fields && !is_planted(Fault::events_left_out))
-          record.events = co_await seal_events(checker, credential, recording.events);
-        has_events = true;
-        // A PUT's health goes with its fields.
-        record.state = only_fields && !recording.removes_candidate ? std::nullopt : std::optional(end.after);
+        record.events.reset();
+        if (!recording.events.empty() && !is_planted(Fault::events_left_out))
+          co_await seal_events_into(checker, recording, record, unsealed);
         recorded = co_await checker.store.record_check(record);
         break;
       } catch (const StoreUnavailable& unavailable) {
         failure = unavailable;
       }
-      may_be_kept = may_be_kept || has_events;
-      only_fields = replaces_fields && !has_events;
-      record.events.reset();
+      may_be_kept = true;
       co_await held.wait(*failure);
     }
     if (!recorded.exists) {
@@ -112,10 +120,9 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
       co_return end;
     }
     // Another login's health is written even where the rest is to be decided anew, or the row was unlinked.
-    const bool is_whole = recorded.state_kept && !only_fields;
-    if (is_whole || (recorded.fields_kept && is_of_other_login(record)))
+    if (recorded.state_kept || (recorded.fields_kept && is_of_other_login(record)))
       log_change(checker.log, credential.id, credential.provider, recorded.status_before, end.after.status, end.after.reason);
-    if (is_whole) co_return end;
+    if (recorded.state_kept) co_return end;
     fields_done = fields_done || recorded.fields_kept;
     if (fields_done) held.drop_fields();
     auto now_stored = co_await held.reload();
@@ -128,7 +135,9 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
       log_change(checker.log, credential.id, credential.provider, end.before.status, end.after.status, end.after.reason);
       co_return end;
     }
-    if (!recorded.fields_kept && !recording.removes_candidate && !is_planted(Fault::lost_race_taken_for_a_refusal)) {
+    // Only another process takes a PUT's candidate away: it was faster, and what it was given is stored.
+    const bool is_lost = !recording.removes_candidate || !now_stored->candidate;
+    if (!recorded.fields_kept && is_lost && !is_planted(Fault::lost_race_taken_for_a_refusal)) {
       end.kind = RecordedEnd::Kind::lost_race;
       co_return end;
     }

@@ -15,7 +15,8 @@ constexpr milliseconds kBusyTick{20};  // while a lane has more due than it may 
 constexpr std::chrono::minutes kExpiryInterval{10};
 constexpr seconds kPauseAfterFailure{1};
 constexpr int kStartsMax = 200;
-constexpr std::chrono::minutes kSuccessStoredBehind{1};
+constexpr std::chrono::minutes kSuccessInterval{1};
+constexpr seconds kStopsWithin{8};  // of the ten that SIGTERM leaves
 
 }  // namespace
 
@@ -41,7 +42,7 @@ Task<> Scheduler::run() {
         if (lane.base_url && may_start) is_busy = co_await start_due(lane) || is_busy;
       }
       co_await tend_breakers(checker_);
-      co_await save_last_successes(checker_, kSuccessStoredBehind);
+      if (now >= next_success_) co_await save_successes();
       if (now >= next_expiry_) co_await expire();
     } catch (const std::exception& failure) {
       paused_until_ = now + kPauseAfterFailure;
@@ -50,15 +51,12 @@ Task<> Scheduler::run() {
     co_await checker_.clock.sleep_until(now + (is_busy ? kBusyTick : kTick));
   }
   co_await checks_.wait_idle();
-  try {
-    co_await save_last_successes(checker_, milliseconds(0));
-  } catch (const StoreUnavailable&) {
-    // A minute of it is forgotten.
-  }
+  co_await save_successes();
 }
 
 void Scheduler::stop() {
   checker_.stopping = true;
+  checker_.ends_at = checker_.clock.elapsed() + kStopsWithin;
   for (auto& [key, lane] : checker_.lanes) lane.limits.stop();
 }
 
@@ -84,6 +82,11 @@ Task<bool> Scheduler::start_due(LaneState& lane) {
     ++started;
   }
   co_return false;
+}
+
+Task<> Scheduler::save_successes() {
+  next_success_ = checker_.clock.elapsed() + kSuccessInterval;
+  co_await save_last_successes(checker_);
 }
 
 Task<> Scheduler::expire() {

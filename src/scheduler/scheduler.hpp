@@ -24,11 +24,12 @@ class Scheduler {
  private:
   // True when the lane has more due than it could start.
   Task<bool> start_due(LaneState& lane);
+  Task<> save_successes();
   Task<> expire();
 
   Checker& checker_;
   TaskGroup checks_;
-  SteadyTime next_expiry_{};
+  SteadyTime next_success_{}, next_expiry_{};
   SteadyTime paused_until_{};
 };
 

@@ -294,10 +294,12 @@ class History {
     world_.timeline.at(world_.timeline.now() + kRestart, kNobody, [this, index = action.node] { start(index); });
   }
 
-  // A machine that stands still, longer than any claim lasts: others take over, and then it goes on as if nothing had been.
+  // A machine that stands still, perhaps for longer than its claim lasts: others take over, and then it goes on as if nothing had
+  // been.
   void pause(Node& node, seconds length) {
     const SteadyTime until = world_.timeline.now() + length;
-    world_.oracle.paused(node.process());
+    constexpr seconds kClaimLeft{30};  // at the end of a call
+    if (length >= kClaimLeft) world_.oracle.paused(node.process());
     // Another process may settle what it was at, and it will not know.
     for (auto& [owner, slot, kind] : running_)
       if (owner == node.process()) slot->was_disturbed = true;
