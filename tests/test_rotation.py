@@ -160,6 +160,19 @@ def test_a_crash_after_the_provider_worked(start_granary, providers):
     eventually(lambda: refused.standing() == ("UNAUTHENTICATED", "refresh_outcome_unknown"), 15)
 
 
+def test_a_request_that_comes_after_its_retry_is_told_as_unknown(start_granary, providers):
+    """It was given up, the try after it has worked, and then it arrives: the provider sees reuse and revokes the grant."""
+    granary = start_granary(checks={"timeout": "1s", "confirm_after": "1s"})
+    login = logins.ag_leader(providers)
+    credential = granary.connect(login)
+    login.fail(faults.delay(3), times=1)
+    assert credential.checked()["reason"] == "timeout"
+    assert credential.checked()["status"] == "OK"
+    eventually(lambda: login.record.reused, 15)
+    assert credential.checked()["reason"] == "refused_once"
+    eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refresh_outcome_unknown"))
+
+
 def test_a_revoked_grant_is_simply_refused(granary, providers):
     login = logins.ag_leader(providers)
     credential = granary.connect(login)

@@ -134,9 +134,12 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
     co_return asked;
   }
   const SlotHold slot(limits, asking.trigger);
+  const StoredCredential& known = asking.credential;
+  const bool is_candidate = asking.shown == ShownFields::candidate;
   const FlowInput input{.base_url = *asking.lane.base_url,
                         .fields = asking.fields,
-                        .outcome_unknown = asking.credential.state.outcome_unknown || !asking.credential.spending.empty(),
+                        .outcome_unknown = is_candidate ? known.candidate && known.candidate->sent
+                                                        : known.state.outcome_unknown || !known.spending.empty(),
                         .now = checker.clock.now()};
   const auto flow = checker.plans.find(asking.lane.lane.provider)->second->start(input);
   std::vector<TimedExchange> exchanges;

@@ -77,10 +77,12 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
 Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential credential, const Fields& fields, Asked asked,
                             Trigger trigger) {
   const Instant now = checker.now();
-  // A token that an earlier check left noted as spent: its answer never came.
-  const bool is_forgotten = is_planted(Fault::lost_answer_forgotten);
-  const bool was_unknown = (credential.state.outcome_unknown || !credential.spending.empty()) && !is_forgotten;
   const Answer answer = asked.verdict.answer;
+  // A token that an earlier check left noted as spent: its answer never came. Or what came of the try after that, and may have
+  // been revoked by the request that was thought lost.
+  const bool is_forgotten = is_planted(Fault::lost_answer_forgotten);
+  const bool may_be_burnt = answer.kind == AnswerKind::refused && fields.find(kAfterLostAnswer);
+  const bool was_unknown = (credential.state.outcome_unknown || !credential.spending.empty() || may_be_burnt) && !is_forgotten;
   const CheckState before = credential.state;
   Recording recording{.credential = std::move(credential),
                       .next_state =

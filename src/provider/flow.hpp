@@ -20,6 +20,9 @@ namespace granary {
 inline constexpr std::size_t kTokenBytesMax = 64 * 1024;
 
 // Fields that are ours: never shown, sealed with the rest.
+// There while the stored refresh token is what the try after a lost answer gave, and has not worked itself: the request whose
+// answer was lost may still arrive, and a provider that detects reuse then revokes the grant.
+inline constexpr std::string_view kAfterLostAnswer = "_afterLostAnswer";
 inline constexpr std::string_view kPreviousRefreshToken = "_previousRefreshToken";
 inline constexpr std::string_view kAccessTokenRefreshAt = "_accessTokenRefreshAt";  // microseconds since 1970
 

@@ -130,7 +130,10 @@ class Oauth2Refresh final : public Flow {
   void take_tokens(const Json& json, const std::string& access_token, WallTime now) {
     updates_.push_back({parameters_.access_token_field, Plaintext(access_token)});
     const auto refresh_token = read_token(json.find("refresh_token"));
-    if (refresh_token && *refresh_token != sent_token_) {
+    const bool is_rotated = refresh_token && *refresh_token != sent_token_;
+    updates_.push_back(
+        {std::string(kAfterLostAnswer), is_rotated && input_.outcome_unknown ? std::optional(Plaintext("1")) : std::nullopt});
+    if (is_rotated) {
       updates_.push_back({parameters_.refresh_token_field, Plaintext(*refresh_token)});
       updates_.push_back({std::string(kPreviousRefreshToken), Plaintext(sent_token_)});
     } else if (sent_token_ != input_.fields.value(parameters_.refresh_token_field)) {

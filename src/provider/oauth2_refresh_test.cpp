@@ -173,6 +173,16 @@ TEST_F(Oauth2RefreshTest, ThePreviousTokenThatWorkedIsKept) {
   }
 }
 
+TEST_F(Oauth2RefreshTest, WhatTheTryAfterALostAnswerGaveIsMarkedUntilItWorks) {
+  const auto rotated = answer(200, "{'access_token':'a','refresh_token':'new'}");
+  run({rotated}, true);
+  EXPECT_EQ(update(kAfterLostAnswer), "1");
+  run({rotated}, false);
+  EXPECT_EQ(update(kAfterLostAnswer), "(removed)");
+  run({answer(200, "{'access_token':'a'}")}, true);
+  EXPECT_EQ(update(kAfterLostAnswer), "(removed)") << "a token that stays cannot be used twice";
+}
+
 class Oauth2ProbeTest : public Oauth2RefreshTest {
  protected:
   Oauth2ProbeTest() {

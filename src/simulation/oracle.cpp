@@ -183,10 +183,11 @@ void Oracle::judge_token(const CredentialEntry& entry) {
     return std::ranges::any_of(account.shown_by, [&](const auto& shown) { return std::ranges::any_of(shown.second, what); });
   };
   const bool was_lost = any_shown([](const auto& flight) { return flight->is_unknown(); });
-  // One that came after its token had been retried, and worked: nobody can know. Nor what was made of a token whose sender stood
-  // still for longer than its claim lasted, and then had its answer after all.
+  // One that came after the try that followed it had worked, and what that gave had worked too: nobody can know. Nor what was
+  // made of a token whose sender stood still for longer than its claim lasted, and then had its answer after all.
+  const bool came_too_late = account.family_dead && account.killed_by->is_unknown() && account.newest > account.killed_with + 1;
   const bool was_burnt_late =
-      account.family_dead && (account.killed_by->is_unknown() || any_shown([](const auto& flight) { return flight->paused; }));
+      came_too_late || (account.family_dead && any_shown([](const auto& flight) { return flight->paused; }));
   if (!is_valid && account.alive && !(says_unknown && was_lost) && !was_burnt_late)
     fail("the_stored_token_is_the_valid_one", "token " + std::to_string(index) + " of account " + std::to_string(number) +
                                                   " is stored, " + std::to_string(account.newest) + " is valid" +

@@ -106,8 +106,10 @@ http::Exchange ProviderWorld::refresh(const http::OutboundRequest& request, cons
   Account& known = account(flight->account);
   const int index = index_of(form_value(request.body, "refresh_token=rt"));
   if (!would_accept(known, index)) {
-    if (index < known.newest && reuse_ == Reuse::kills_family && !std::exchange(known.family_dead, true))
+    if (index < known.newest && reuse_ == Reuse::kills_family && !std::exchange(known.family_dead, true)) {
       known.killed_by = flight;
+      known.killed_with = index;
+    }
     return refused;
   }
   if (reuse_ != Reuse::no_rotation && index == known.newest) {

@@ -38,6 +38,7 @@ struct Account {
   bool alive = true;                                // the grower has not revoked it
   bool family_dead = false;                         // a spent token came again
   std::shared_ptr<Flight> killed_by;                // whose token came again
+  int killed_with = 0;                              // its index
   int newest = 0;                                   // of its refresh tokens
   std::map<int, std::shared_ptr<Flight>> spent_by;  // by index of the token
   std::map<int, std::vector<std::shared_ptr<Flight>>> shown_by;
