@@ -98,17 +98,18 @@ class MemoryStore final : public Store {
 template <class Change>
 auto MemoryStore::write(Change change) -> Task<std::invoke_result_t<Change>> {
   if (weather_) co_await weather_->before_write();
-  if (weather_ && is_planted(Fault::acknowledged_before_it_is_kept)) {
-    // Acknowledged first: a crash within the next moment loses it.
-    asio::co_spawn(
-        co_await asio::this_coro::executor,
-        [](StoreWeather& weather, Change late) -> Task<> {
-          for (int i = 0; i < 4; ++i) co_await weather.after_write();
-          late();
-        }(*weather_, change),
-        [](std::exception_ptr) {});
-    if constexpr (std::is_same_v<std::invoke_result_t<Change>, Recorded>)
+  if constexpr (std::is_same_v<std::invoke_result_t<Change>, Recorded>) {
+    if (weather_ && is_planted(Fault::acknowledged_before_it_is_kept)) {
+      // Acknowledged first: a crash within the next moment loses it.
+      asio::co_spawn(
+          co_await asio::this_coro::executor,
+          [](StoreWeather& weather, Change late) -> Task<> {
+            for (int i = 0; i < 4; ++i) co_await weather.after_write();
+            late();
+          }(*weather_, change),
+          [](std::exception_ptr) {});
       co_return Recorded{.exists = true, .fields_kept = true, .state_kept = true};
+    }
   }
   if constexpr (std::is_void_v<std::invoke_result_t<Change>>) {
     change();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "domain/fields.hpp"
+#include "provider/flow.hpp"
 
 namespace granary::simulation {
 
@@ -28,7 +29,9 @@ Oracle::Login Oracle::login_in(const std::optional<Plaintext>& packed) {
   if (!fields) return {};
   const std::string_view token = fields->value("refreshToken");
   if (token.empty()) return {.account = ProviderWorld::account_of(fields->value("username"))};
-  return {.account = ProviderWorld::account_of(token), .token_index = ProviderWorld::index_of(token)};
+  return {.account = ProviderWorld::account_of(token),
+          .token_index = ProviderWorld::index_of(token),
+          .follows_lost_answer = fields->find(kAfterLostAnswer) != nullptr};
 }
 
 Oracle::Login Oracle::stored_login(const StoredCredential& row) const {
@@ -169,15 +172,17 @@ void Oracle::judge_next_check(const CredentialEntry& entry) {
 
 void Oracle::judge_token(const CredentialEntry& entry) {
   const StoredCredential& row = entry.row;
-  const auto [number, index] = stored_login(row);
+  const Login login = stored_login(row);
+  const auto [number, index, follows_lost_answer] = login;
   if (number < 0) {
     fail("sealed_fields_open", "a credential's fields do not open");
     return;
   }
   const Account& account = providers_.account(number);
   const CheckState& state = row.state;
-  const bool is_valid = works({number, index});
-  const bool says_unknown = state.outcome_unknown || !row.spending.empty() || state.reason == Reason::refresh_outcome_unknown;
+  const bool is_valid = works(login);
+  const bool says_unknown =
+      state.outcome_unknown || follows_lost_answer || !row.spending.empty() || state.reason == Reason::refresh_outcome_unknown;
   // Also a request that came late, after its sender had given it up, and spent or burnt what was stored since.
   const auto any_shown = [&](const auto& what) {
     return std::ranges::any_of(account.shown_by, [&](const auto& shown) { return std::ranges::any_of(shown.second, what); });

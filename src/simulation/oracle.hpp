@@ -69,6 +69,7 @@ class Oracle final : public Observer {
   struct Login {
     int account = -1;
     int token_index = -1;
+    bool follows_lost_answer = false;  // marked as what the try after one gave
   };
   static Login login_in(const std::optional<Plaintext>& packed);
   Login stored_login(const StoredCredential& row) const;
