@@ -150,6 +150,8 @@ void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, 
   if (!before.row.leaf_user && (record.state || record.events) && end.state_kept)
     fail("unlinked_is_left_alone", "health or events of an unlinked credential were recorded");
   judge_events(before, record, end, after, by);
+  if (is_of_other_login(record) && record.state && record.state->status == Status::unauthenticated)
+    fail("a_refused_put_changes_nothing", "the fields of a PUT that was refused were stored");
   if (!end.state_kept || !record.state) return;
   const CheckState &was = before.row.state, &is = after.row.state;
   if (is.status == Status::unauthenticated && was.status != Status::unauthenticated && is.turned_by_check) judge_refusals(after);
