@@ -266,6 +266,12 @@ class Granary:
         assert (answer.status_code, answer.json()["status"]) == (201, "OK"), answer.text
         return credential
 
+    def is_ready(self):
+        """By /health/ready, which says 200 or 503 and nothing else."""
+        status = self.request("GET", "/health/ready", token=None).status_code
+        assert status in (200, 503), status
+        return status == 200
+
     def assert_every_change_is_logged(self):
         """The log tells each credential's statuses without a gap: from the one it was made with to the one it has now."""
 

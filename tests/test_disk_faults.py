@@ -180,7 +180,7 @@ def test_a_password_is_not_shown_again_and_again_while_the_disk_fails(disk, prov
         credential = server.connect(login)
         eventually(lambda: len(login.calls()) >= 3)
         disk.fail(call)
-        eventually(lambda: server.request("GET", "/health/ready", token=None).status_code == 503)
+        eventually(lambda: not server.is_ready())
         asked = len(login.calls())
         time.sleep(4)
         assert len(login.calls()) == asked
@@ -190,7 +190,7 @@ def test_a_password_is_not_shown_again_and_again_while_the_disk_fails(disk, prov
         disk.mend()
         eventually(lambda: len(login.calls()) >= asked + 2)
         eventually(lambda: len(credential.events(size=100)) == len(login.calls()))
-        assert server.request("GET", "/health/ready", token=None).status_code == 200
+        assert server.is_ready()
     finally:
         server.kill()
 
@@ -203,12 +203,8 @@ def hold_a_token(server, disk, providers):
     checked = in_background(credential.check)
     eventually(lambda: len(login.calls()) == 2)
     disk.fail("write")
-    eventually(lambda: not is_ready(server), 20)
+    eventually(lambda: not server.is_ready(), 20)
     return login, credential, checked
-
-
-def is_ready(server):
-    return server.request("GET", "/health/ready", token=None).status_code == 200
 
 
 def test_no_other_token_is_spent_while_one_is_held(server, disk, providers):
@@ -221,7 +217,7 @@ def test_no_other_token_is_spent_while_one_is_held(server, disk, providers):
         while True:
             asked = len(other_login.calls())
             answer = other.check()
-            if is_ready(server):
+            if server.is_ready():
                 break
             assert_problem(answer, 503, "storeUnavailable")
             assert len(other_login.calls()) == asked
@@ -276,7 +272,7 @@ def test_only_so_many_answers_are_held(disk, providers, tmp_path):
 
         before = asked()
         disk.fail("write")
-        eventually(lambda: not is_ready(server))
+        eventually(lambda: not server.is_ready())
         eventually(lambda: asked() >= before + 100, 30)
         time.sleep(4)
         held = asked()

@@ -63,7 +63,7 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
                       .next_state = [](CheckState state) { return state; },
                       .events = std::move(asked.events),
                       .removes_candidate = true,
-                      .holds_without_fields = trigger == Trigger::clock ? HoldsWithoutFields::yes : HoldsWithoutFields::no};
+                      .holds_without_fields = held_for(trigger)};
   if (end == CandidateEnd::promoted) {
     auto changed = updated(candidate, asked.verdict.updates);
     recording.fields = changed ? std::move(changed) : candidate.clone();

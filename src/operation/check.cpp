@@ -96,7 +96,7 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
                       .withdrawn = std::move(asked.verdict.withdrawn),
                       .events = std::move(asked.events),
                       .clears_spending = true,
-                      .holds_without_fields = trigger == Trigger::clock ? HoldsWithoutFields::yes : HoldsWithoutFields::no};
+                      .holds_without_fields = held_for(trigger)};
   asked.verdict = {};  // what it gave is in the recording alone
   const StoredCredential known = recording.credential;
   const RecordedEnd end = co_await record_answer(checker, std::move(recording));

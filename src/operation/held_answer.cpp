@@ -11,8 +11,9 @@ constexpr seconds kPause{1};
 constexpr std::chrono::minutes kInTheWayMax{5};
 }  // namespace
 
-HeldAnswer::HeldAnswer(Checker& checker, CredentialId id, HoldsWithoutFields holds, std::optional<Fields> fields)
-    : checker_(checker), id_(id), holds_(holds), fields_(std::move(fields)) {}
+HeldAnswer::HeldAnswer(Checker& checker, const StoredCredential& credential, HoldsWithoutFields holds,
+                       std::optional<Fields> fields)
+    : checker_(checker), id_(credential.id), provider_(credential.provider), holds_(holds), fields_(std::move(fields)) {}
 
 HeldAnswer::~HeldAnswer() {
   release_others();
@@ -54,7 +55,7 @@ void HeldAnswer::begin(SteadyTime now, const StoreUnavailable& failure) {
   }
   checker_.turns.mark_held(id_, true);
   checker_.log.error("a provider's answer cannot be stored now; it is held and tried again",
-                     {{"credential", id_.text()}, {"error", failure.what()}});
+                     {{"credential", id_.text()}, {"provider", provider_}, {"error", failure.what()}});
 }
 
 Task<> HeldAnswer::wait(const StoreUnavailable& failure) {

@@ -10,11 +10,14 @@ namespace granary {
 
 // How an answer fares that gives no fields to store. One that a client asked for is not held: the client is told of the store.
 enum class HoldsWithoutFields { yes, no };
+constexpr HoldsWithoutFields held_for(Trigger trigger) {
+  return trigger == Trigger::clock ? HoldsWithoutFields::yes : HoldsWithoutFields::no;
+}
 
 class HeldAnswer {
  public:
   // `fields` are what the provider gave; while they are held they are kept in locked memory.
-  HeldAnswer(Checker& checker, CredentialId id, HoldsWithoutFields holds, std::optional<Fields> fields);
+  HeldAnswer(Checker& checker, const StoredCredential& credential, HoldsWithoutFields holds, std::optional<Fields> fields);
   ~HeldAnswer();
   HeldAnswer(const HeldAnswer&) = delete;
   HeldAnswer& operator=(const HeldAnswer&) = delete;
@@ -34,6 +37,7 @@ class HeldAnswer {
 
   Checker& checker_;
   const CredentialId id_;
+  const std::string provider_;
   const HoldsWithoutFields holds_;
   std::optional<Fields> fields_;
   std::optional<LockedPlaintext> locked_fields_;

@@ -52,8 +52,9 @@ Task<> seal_events_into(Checker& checker, const Recording& recording, CheckRecor
     record.events = co_await seal_events(checker, recording.credential, recording.events);
   } catch (const StoreUnavailable& failure) {
     if (++unsealed <= kUnsealedMax) throw;
-    checker.log.error("the events of a credential cannot be read: its answer is recorded without one",
-                      {{"credential", recording.credential.id.text()}, {"error", failure.what()}});
+    checker.log.error(
+        "the events of a credential cannot be read: its answer is recorded without one; restore the store from a backup",
+        {{"credential", recording.credential.id.text()}, {"provider", recording.credential.provider}, {"error", failure.what()}});
   }
 }
 
@@ -89,7 +90,7 @@ CheckPolicy policy_for(const Checker& checker, const LaneState& lane) {
 Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
   StoredCredential& credential = recording.credential;
   const std::int64_t link_version = credential.link_version;
-  HeldAnswer held(checker, credential.id, recording.holds_without_fields, std::move(recording.fields));
+  HeldAnswer held(checker, credential, recording.holds_without_fields, std::move(recording.fields));
   bool fields_done = false;
   for (int tries = 0; tries < kTriesMax; ++tries) {
     RecordedEnd end;

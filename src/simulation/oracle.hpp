@@ -94,7 +94,7 @@ class Oracle final : public Observer {
   std::vector<std::shared_ptr<Flight>> unrecorded_;
   std::map<std::pair<ProcessId, int>, int> events_owed_;  // by process and account
   std::map<ProcessId, int> requests_;                     // under way
-  std::map<CredentialId, SteadyTime> turned_;             // UNAUTHENTICATED by a check, since
+  std::map<CredentialId, SteadyTime> turned_;             // UNAUTHENTICATED, since
 };
 
 }  // namespace granary::simulation

@@ -220,8 +220,8 @@ Task<> SqliteStore::recover_interrupted(WallTime now) {
   co_await writer_.run([&](Connection& db) {
     db.prepare("UPDATE credential SET candidate = NULL WHERE candidate IS NOT NULL AND candidate_sent = 0").run();
     db.prepare(
-          "UPDATE credential SET next_check = ? WHERE (candidate IS NOT NULL OR spending IS NOT NULL) AND leaf_user_id IS NOT "
-          "NULL")
+          "UPDATE credential SET next_check = ?"
+          " WHERE (candidate IS NOT NULL OR spending IS NOT NULL) AND leaf_user_id IS NOT NULL")
         .bind(now)
         .run();
   });
