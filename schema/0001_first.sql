@@ -41,7 +41,7 @@ CREATE TABLE credential (
   origin TEXT NOT NULL,
   spending BLOB,            -- digest of the token about to be sent
   candidate BLOB,           -- PUT's fields while the provider is asked
-  candidate_sent INTEGER NOT NULL DEFAULT 0,
+  candidate_sent INTEGER NOT NULL DEFAULT 0,  -- 1: sent; 2: what a refresh gave for it is in it
   -- health (domain/check_state.hpp)
   status INTEGER NOT NULL,
   since INTEGER NOT NULL,

@@ -9,6 +9,7 @@ import pytest
 from background import all_at_once, in_background
 from harness import ROOT, USERS, Granary, base_config, eventually
 from held import assert_held_until
+from probed import PROBE_PATH, probe_ag_leader
 from logins import new_login
 from problems import assert_problem
 from standins import faults
@@ -154,15 +155,23 @@ def test_a_start_is_refused_while_the_log_cannot_be_synced(server, disk):
     assert "before" in names(server)
 
 
+@pytest.mark.parametrize("is_probed", [False, True])
 @pytest.mark.parametrize("call", ["write", "fsync"])
-def test_a_token_that_meets_a_failing_disk_is_held(server, disk, providers, call):
-    """The provider has answered and the commit fails: the new token is kept in memory until the disk takes it."""
+def test_a_token_that_meets_a_failing_disk_is_held(server, disk, providers, call, is_probed):
+    """The provider has answered and the commit fails: the new token is kept in memory until the disk takes it. Where a probe
+    would follow, it is not sent before."""
+    if is_probed:
+        probe_ag_leader(server)
     login = new_login(providers, "ag-leader-credentials")
     credential = server.connect(login)
-    login.fail(faults.late_answer(1), times=1)
+    login.fail(faults.late_answer(1), times=1, path="/api/token")
+    login.fail(faults.answer(401), times=1, path=PROBE_PATH)
     checked = in_background(credential.check)
-    eventually(lambda: len(login.calls()) == 2)
+    eventually(lambda: len(login.calls("/api/token")) == 2)
+    probes = len(login.calls(PROBE_PATH))
     disk.fail(call)
+    eventually(lambda: not server.is_ready(), 20)
+    assert len(login.calls(PROBE_PATH)) == probes
     assert_held_until(server, login, credential, checked, disk.mend)
 
 

@@ -43,6 +43,12 @@ def test_a_planted_fault_is_found(number, fault):
 # What long runs found, by the seed that shows it. A seed tells another story once the plans are drawn in another way.
 FOUND = {
     400388743: "a process that stood still wrote a PUT's fields over those that another had promoted and refreshed",
+    500003453: "the event of a PUT whose candidate another process had settled meanwhile was missed",
+    500055538: "a PUT's token whose answer was heard counted as lost after a failure of the store",
+    500092013: "an unlink between a refresh and its probe was not noticed",
+    500097094: "a refusal that met an unlink was told as unknown after the link",
+    9898: "a process marked a candidate as sent that had replaced the one it had read",
+    10636: "the store failed while a candidate's new token was to be kept, and it was dropped",
 }
 
 

@@ -65,10 +65,15 @@ struct Page {
   std::int64_t total = 0;
 };
 
-// Fields of a credential that has been sent to nobody yet, or whose answer is awaited (PUT).
+// Fields of a PUT, before it is known whether they become the stored ones.
 struct Candidate {
+  enum class Progress : std::uint8_t {
+    unsent,
+    sent,   // its answer is awaited, or was lost
+    given,  // what a refresh gave for them is among them; the probe after it is awaited
+  };
   Sealed fields;
-  bool sent = false;
+  Progress progress = Progress::unsent;
 };
 
 struct StoredCredential {

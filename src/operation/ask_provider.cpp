@@ -2,6 +2,7 @@
 
 #include "base/encoding.hpp"
 #include "domain/planted.hpp"
+#include "operation/recording.hpp"
 #include "provider/redaction.hpp"
 
 namespace granary {
@@ -89,16 +90,10 @@ class SlotHold {
   Trigger trigger_;
 };
 
-Verdict out_of_time() {
-  Verdict verdict;
-  verdict.answer = {.kind = AnswerKind::unavailable, .reason = Reason::timeout, .retry_after = {}, .token_lifetime = {}};
-  return verdict;
-}
-
 // Longer than any call and the commit of its answer; after that a claim whose process died is free.
-Claim claim_for(const Checker& checker) {
+Claim claim_for(const Checker& checker, const StoredCredential& known) {
   constexpr seconds kCommit{30};
-  return {.process = checker.process, .lasts = checker.settings.timeout + kCommit};
+  return {.process = checker.process, .lasts = checker.settings.timeout + kCommit, .known_note = known.spending};
 }
 
 // Durably, before anything is sent: to whom the credential is bound, and what is about to be spent.
@@ -107,7 +102,10 @@ Task<Begun> note_before_sending(Checker& checker, const Asking& asking, const Se
   if (!send.one_use_token.empty()) refuse_while_token_is_held(checker);
   if (asking.shown == ShownFields::candidate) {
     if (!is_first && send.one_use_token.empty()) co_return Begun::yes;
-    co_return co_await checker.store.mark_candidate_sent(credential.id, claim_for(checker));
+    const bool is_given = credential.candidate->progress == Candidate::Progress::given && send.one_use_token.empty();
+    const Candidate sent{.fields = credential.candidate->fields,
+                         .progress = is_given ? Candidate::Progress::given : Candidate::Progress::sent};
+    co_return co_await checker.store.mark_candidate_sent(credential.id, sent, claim_for(checker, credential));
   }
   const std::string origin = asking.lane.base_url->origin();
   const bool binds = is_first && credential.origin != origin;
@@ -115,7 +113,103 @@ Task<Begun> note_before_sending(Checker& checker, const Asking& asking, const Se
   const std::string digest = send.one_use_token.empty() || is_planted(Fault::spending_never_noted)
                                  ? std::string()
                                  : checker.sealer.token_digest(scope_of(credential), credential.fields_key, send.one_use_token);
-  co_return co_await checker.store.begin_exchange(credential.id, credential.fields_version, origin, digest, claim_for(checker));
+  co_return co_await checker.store.begin_exchange(credential.id, credential.fields_version, origin, digest,
+                                                  claim_for(checker, credential));
+}
+
+// A later request of the clock that cannot be noted stays unsent (`claimed`): what the provider said before it is recorded all
+// the same. A client is told that the store fails.
+Task<Begun> note_later(Checker& checker, const Asking& asking, const Send& send) {
+  try {
+    co_return co_await note_before_sending(checker, asking, send, false);
+  } catch (const StoreUnavailable&) {
+    if (asking.trigger == Trigger::request) throw;
+    co_return Begun::claimed;
+  }
+}
+
+// What a flow is told in place of an answer, when its next request stays unsent. That ends it, and it gives what it was given.
+http::Exchange unsent() {
+  http::Exchange exchange;
+  exchange.failure = http::ExchangeFailure::timeout;
+  return exchange;
+}
+
+// Those whose events are not made yet. Their bodies hold tokens.
+class Exchanges {
+ public:
+  Exchanges() = default;
+  ~Exchanges() { clear(); }
+  Exchanges(const Exchanges&) = delete;
+  Exchanges& operator=(const Exchanges&) = delete;
+
+  void add(TimedExchange timed) { all_.push_back(std::move(timed)); }
+  const std::vector<TimedExchange>& all() const { return all_; }
+  void clear() {
+    for (auto& timed : all_) wipe(timed.exchange.body);
+    all_.clear();
+  }
+
+ private:
+  std::vector<TimedExchange> all_;
+};
+
+enum class Kept {
+  yes,
+  no,    // the store cannot write now
+  gone,  // and nothing more is to be sent: the row is gone or unlinked, or the fields were replaced meanwhile
+};
+
+// The stored fields with what the provider gave, and the events so far. Never waits for a store that fails: whoever records the
+// whole answer does, and holds neither a slot nor a flow with the token in its memory.
+Task<Kept> keep_stored(Checker& checker, Asking& asking, const Verdict& so_far, Exchanges& exchanges, Asked& asked) {
+  StoredCredential& credential = asking.credential;
+  Recording recording{.credential = credential,
+                      .next_state =
+                          [was_unknown = credential.state.outcome_unknown](CheckState state) {
+                            if (was_unknown) state.outcome_unknown = false;  // the token was accepted
+                            return state;
+                          },
+                      .fields = updated(asking.fields, so_far.updates),
+                      .events = make_events(asking, so_far, exchanges.all()),
+                      .clears_spending = true,
+                      .holds = Holds::nothing};
+  if ((co_await record_answer(checker, std::move(recording))).kind != RecordedEnd::Kind::recorded) co_return Kept::gone;
+  auto stored = co_await checker.store.find_credential(credential.id);
+  if (!stored || !stored->leaf_user || stored->link_version != credential.link_version) co_return Kept::gone;
+  auto opened = open_stored(checker, *stored);
+  if (!opened) co_return Kept::gone;
+  exchanges.clear();
+  credential = std::move(*stored);
+  asking.fields = std::move(*opened);
+  asked.leaves_note = false;
+  co_return Kept::yes;
+}
+
+// The candidate with what the provider gave. Its events follow with the whole answer, redacted while the fields are known that
+// were shown.
+Task<Kept> keep_candidate(Checker& checker, Asking& asking, const Verdict& so_far, Exchanges& exchanges, Asked& asked) {
+  auto fields = updated(asking.fields, so_far.updates);
+  if (!fields) co_return Kept::yes;
+  const StoredCredential& credential = asking.credential;
+  const Sealed sealed =
+      checker.sealer.seal_candidate(scope_of(credential), credential.fields_key, fields->pack(), checker.random);
+  if (!co_await checker.store.keep_candidate(credential.id, credential.candidate->fields, sealed)) co_return Kept::gone;
+  std::ranges::move(make_events(asking, so_far, exchanges.all()), std::back_inserter(asked.events));
+  exchanges.clear();
+  asking.credential.candidate = Candidate{.fields = sealed, .progress = Candidate::Progress::given};
+  asking.fields = std::move(*fields);
+  co_return Kept::yes;
+}
+
+Task<Kept> keep_given(Checker& checker, Asking& asking, const Verdict& so_far, Exchanges& exchanges, Asked& asked) {
+  if (is_planted(Fault::token_used_before_it_is_kept)) co_return Kept::no;
+  try {
+    co_return asking.shown == ShownFields::candidate ? co_await keep_candidate(checker, asking, so_far, exchanges, asked)
+                                                     : co_await keep_stored(checker, asking, so_far, exchanges, asked);
+  } catch (const StoreUnavailable&) {
+    co_return Kept::no;
+  }
 }
 
 }  // namespace
@@ -138,39 +232,66 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
   const bool is_candidate = asking.shown == ShownFields::candidate;
   const FlowInput input{.base_url = *asking.lane.base_url,
                         .fields = asking.fields,
-                        .outcome_unknown = is_candidate ? known.candidate && known.candidate->sent
+                        .outcome_unknown = is_candidate ? known.candidate->progress == Candidate::Progress::sent
                                                         : known.state.outcome_unknown || !known.spending.empty(),
                         .now = checker.clock.now()};
   const auto flow = checker.plans.find(asking.lane.lane.provider)->second->start(input);
-  std::vector<TimedExchange> exchanges;
+  Exchanges exchanges;
+  std::vector<FieldUpdate> unkept;  // given before the last request, and not stored yet
+  bool is_first = true;
   Step step = flow->start();
   while (auto* send = std::get_if<Send>(&step)) {
-    const bool is_first = exchanges.empty();
-    if (!co_await limits.take_exchange(deadline, is_first ? ExchangePlace::first : ExchangePlace::later)) {
-      if (is_first) {
-        asked.outcome = checker.stopping ? AskOutcome::stopping : AskOutcome::not_sent;
-        co_return asked;
-      }
-      step = out_of_time();
-      break;
+    Kept kept = Kept::yes;
+    if (!send->given.empty()) {
+      Verdict so_far;
+      so_far.updates = std::move(send->given);
+      kept = co_await keep_given(checker, asking, so_far, exchanges, asked);
+      if (kept == Kept::no) unkept = std::move(so_far.updates);
+    }
+    if (kept == Kept::gone) {
+      asked.outcome = AskOutcome::gone;
+      co_return asked;
+    }
+    const bool may_go_on = kept == Kept::yes || is_planted(Fault::token_used_before_it_is_kept);
+    const ExchangePlace place = is_first ? ExchangePlace::first : ExchangePlace::later;
+    const bool has_place = may_go_on && co_await limits.take_exchange(deadline, place);
+    if (!has_place && is_first) {
+      asked.outcome = checker.stopping ? AskOutcome::stopping : AskOutcome::not_sent;
+      co_return asked;
     }
     const bool is_noted_late = is_planted(Fault::token_sent_before_it_is_noted);
-    const Begun begun = is_noted_late ? Begun::yes : co_await note_before_sending(checker, asking, *send, is_first);
+    const Begun begun = !has_place      ? Begun::claimed
+                        : is_noted_late ? Begun::yes
+                        : is_first      ? co_await note_before_sending(checker, asking, *send, is_first)
+                                        : co_await note_later(checker, asking, *send);
+    if (begun == Begun::claimed && !is_first) {
+      step = flow->next(unsent(), checker.clock.now());
+      break;
+    }
     if (begun != Begun::yes) {
       asked.outcome = begun == Begun::gone ? AskOutcome::gone : AskOutcome::claimed;
       co_return asked;
     }
+    asked.leaves_note = asked.leaves_note || !send->one_use_token.empty();
     send->request.deadline = deadline;
     http::Exchange answer = co_await checker.transport.exchange(std::move(send->request));
     if (is_noted_late) co_await note_before_sending(checker, asking, *send, is_first);
+    is_first = false;
     const WallTime now = checker.clock.now();
     step = flow->next(answer, now);
-    exchanges.push_back({now, std::move(answer)});
+    exchanges.add({now, std::move(answer)});
   }
-  asked.verdict = std::move(std::get<Verdict>(step));
-  asked.events = make_events(asking, asked.verdict, exchanges);
-  for (auto& timed : exchanges) wipe(timed.exchange.body);
+  asked.verdict = std::get<Verdict>(std::move(step));
+  std::ranges::move(asked.verdict.updates, std::back_inserter(unkept));
+  asked.verdict.updates = std::move(unkept);
+  std::ranges::move(make_events(asking, asked.verdict, exchanges.all()), std::back_inserter(asked.events));
   co_return asked;
+}
+
+std::optional<Fields> open_stored(const Checker& checker, const StoredCredential& credential) {
+  const auto packed =
+      checker.sealer.open_fields(scope_of(credential), credential.fields_key, credential.fields_version, credential.fields);
+  return packed ? Fields::unpack(packed->reveal()) : std::nullopt;
 }
 
 std::optional<Fields> updated(const Fields& fields, const std::vector<FieldUpdate>& updates) {

@@ -11,7 +11,7 @@ enum class AskOutcome {
   answered,  // there is a verdict
   not_sent,  // no slot, or no exchange allowed, within the time: nothing happened
   stopping,  // the server stops: nothing happened
-  gone,      // the row is gone or its fields were replaced before anything was sent
+  gone,      // the row is gone, unlinked or its fields were replaced, before anything was sent or between two requests
   claimed,   // another process is asking: its answer will count
 };
 
@@ -19,15 +19,17 @@ struct Asked {
   AskOutcome outcome = AskOutcome::answered;
   Verdict verdict;
   std::vector<Event> events;  // redacted
+  bool leaves_note = false;   // a token was noted as spent, and what came of it is here
 };
 
 // Which fields are shown: the stored ones, or those of a PUT.
 enum class ShownFields { stored, candidate };
 
 struct Asking {
-  const StoredCredential& credential;
+  // Both are brought up to date when the provider gives what has to be stored before its next request.
+  StoredCredential& credential;
+  Fields& fields;
   LaneState& lane;
-  const Fields& fields;
   const Fields* other_secrets = nullptr;  // redacted too
   ShownFields shown = ShownFields::stored;
   Trigger trigger = Trigger::clock;
@@ -40,6 +42,8 @@ void refuse_while_token_is_held(const Checker& checker);
 // Seals events for the store. `credential` tells its events key and what is there already.
 Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credential, const std::vector<Event>& events);
 
+// The stored fields; nullopt when they do not open.
+std::optional<Fields> open_stored(const Checker& checker, const StoredCredential& credential);
 // The fields after the flow's updates; nullopt when nothing changes.
 std::optional<Fields> updated(const Fields& fields, const std::vector<FieldUpdate>& updates);
 

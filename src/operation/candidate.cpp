@@ -7,12 +7,6 @@ namespace granary {
 
 namespace {
 
-std::optional<Fields> open_stored(Checker& checker, const StoredCredential& credential) {
-  const auto packed =
-      checker.sealer.open_fields(scope_of(credential), credential.fields_key, credential.fields_version, credential.fields);
-  return packed ? Fields::unpack(packed->reveal()) : std::nullopt;
-}
-
 // behaviour.md, "PUT": never for the worse.
 CandidateEnd judge(AnswerKind answer, Status stored) {
   if (answer == AnswerKind::ok) return CandidateEnd::promoted;
@@ -30,31 +24,39 @@ LaneState* lane_of(Checker& checker, const Provider& provider, const Fields& fie
   return checker.find_lane(std::string(provider.short_name()), environment);
 }
 
-Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, const Fields& candidate, Trigger trigger) {
+Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, Fields candidate, Trigger trigger) {
   const Provider* provider = checker.catalog.find_short_name(credential.provider);
   LaneState* lane = provider ? lane_of(checker, *provider, candidate) : nullptr;
   const auto stored = open_stored(checker, credential);
-  // A token that was shown before a crash, and whose answer was never heard.
-  const bool was_unknown =
-      credential.candidate && credential.candidate->sent && provider && provider->login_kind() == LoginKind::refresh_token;
+  const bool was_sent = credential.candidate->progress != Candidate::Progress::unsent;
+  const bool has_tokens = provider && provider->login_kind() == LoginKind::refresh_token;
   Asked asked;
   if (lane && lane->base_url) {
     asked = co_await ask_provider(checker, {.credential = credential,
-                                            .lane = *lane,
                                             .fields = candidate,
+                                            .lane = *lane,
                                             .other_secrets = stored ? &*stored : nullptr,
                                             .shown = ShownFields::candidate,
                                             .trigger = trigger});
-    if (asked.outcome == AskOutcome::gone) co_return CandidateEnd::gone;
+    if (asked.outcome == AskOutcome::gone) {
+      // Deleted or unlinked; or another process was faster with it.
+      const auto now_stored = co_await checker.store.find_credential(credential.id);
+      const bool is_linked = now_stored && now_stored->leaf_user && now_stored->link_version == credential.link_version;
+      co_return is_linked ? CandidateEnd::unavailable : CandidateEnd::gone;
+    }
     if (asked.outcome == AskOutcome::stopping) co_return CandidateEnd::unavailable;
     const bool is_unsent = asked.outcome == AskOutcome::not_sent || asked.outcome == AskOutcome::claimed;
     // One that a crash interrupted may have been accepted already: it waits for a try that is sent.
-    if (is_unsent && credential.candidate) co_return CandidateEnd::unavailable;
+    if (is_unsent && was_sent) co_return CandidateEnd::unavailable;
     if (is_unsent) asked.verdict.answer.reason = Reason::rate_limited;
   } else {
     asked.verdict.answer.reason = Reason::not_configured;
   }
 
+  // A token that was shown before a crash, and whose answer was never heard.
+  const bool was_unknown = has_tokens && credential.candidate->progress == Candidate::Progress::sent;
+  // Then the candidate must not stay as it was sent: its token would be shown again.
+  const bool has_spent = has_tokens && !asked.verdict.updates.empty();
   const Instant now = checker.now();
   const Answer answer = asked.verdict.answer;
   // A lost race with an unlink or a change of status is decided anew on what is stored then.
@@ -63,7 +65,7 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
                       .next_state = [](CheckState state) { return state; },
                       .events = std::move(asked.events),
                       .removes_candidate = true,
-                      .holds_without_fields = held_for(trigger)};
+                      .holds = has_spent ? Holds::everything : held_for(trigger)};
   if (end == CandidateEnd::promoted) {
     auto changed = updated(candidate, asked.verdict.updates);
     recording.fields = changed ? std::move(changed) : candidate.clone();
@@ -92,9 +94,9 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
 Task<bool> settle_candidate(Checker& checker, const StoredCredential& credential, Trigger trigger) {
   const SealScope scope = scope_of(credential);
   const auto packed = checker.sealer.open_candidate(scope, credential.fields_key, credential.candidate->fields);
-  const auto fields = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
-  if (fields && credential.candidate->sent) {
-    co_return co_await try_candidate(checker, credential, *fields, trigger) != CandidateEnd::refused;
+  auto fields = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
+  if (fields && credential.candidate->progress != Candidate::Progress::unsent) {
+    co_return co_await try_candidate(checker, credential, std::move(*fields), trigger) != CandidateEnd::refused;
   }
   co_await record_answer(
       checker, {.credential = credential, .next_state = [](CheckState state) { return state; }, .removes_candidate = true});

@@ -8,8 +8,9 @@ namespace granary {
 
 enum class CandidateEnd { promoted, refused, unavailable, gone };
 
-// Tries the fields by the table of behaviour.md, "PUT". The caller has the credential's turn and has saved the candidate.
-Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, const Fields& candidate, Trigger trigger);
+// Tries the fields by the table of behaviour.md, "PUT". The caller has the credential's turn and has saved the candidate, which
+// the credential names.
+Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, Fields candidate, Trigger trigger);
 
 // After a crash: one that was sent is tried once more, one that was not is dropped. False when the stored
 // fields are the ones to check now.

@@ -87,16 +87,19 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
   Recording recording{.credential = std::move(credential),
                       .next_state =
                           [&, lost = asked.verdict.answer_lost && !is_forgotten](CheckState state) {
+                            // Of an answer that another process lost meanwhile, this one says nothing.
+                            const bool was_lost_since = state.outcome_unknown && !before.outcome_unknown;
                             state.outcome_unknown = state.outcome_unknown || was_unknown;
                             state = after_check(state, answer, policy_for(checker, lane), now, checker.random);
-                            state.outcome_unknown = state.outcome_unknown || lost;
+                            state.outcome_unknown = state.outcome_unknown || lost || was_lost_since;
                             return state;
                           },
                       .fields = is_planted(Fault::new_token_not_stored) ? std::nullopt : updated(fields, asked.verdict.updates),
                       .withdrawn = std::move(asked.verdict.withdrawn),
                       .events = std::move(asked.events),
-                      .clears_spending = true,
-                      .holds_without_fields = held_for(trigger)};
+                      .clears_spending = asked.leaves_note,
+                      .outcome_unknown = was_unknown || asked.verdict.answer_lost,
+                      .holds = held_for(trigger)};
   asked.verdict = {};  // what it gave is in the recording alone
   const StoredCredential known = recording.credential;
   const RecordedEnd end = co_await record_answer(checker, std::move(recording));
@@ -126,9 +129,7 @@ Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
     const WallTime next = spread_next(checker.clock.now(), lane->interval, checker.random);
     co_return co_await record_obstacle(checker, std::move(*credential), Reason::origin_changed, next);
   }
-  const SealScope scope = scope_of(*credential);
-  const auto packed = checker.sealer.open_fields(scope, credential->fields_key, credential->fields_version, credential->fields);
-  const auto fields = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
+  auto fields = open_stored(checker, *credential);
   if (!fields) {
     checker.log.error("the sealed fields of a credential do not open; restore it from a backup or connect it again",
                       {{"credential", id.text()}, {"provider", credential->provider}});
@@ -136,7 +137,7 @@ Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
     co_await record_obstacle(checker, std::move(*credential), Reason::unexpected_answer, next);
     co_return CheckEnd::seal_broken;
   }
-  Asked asked = co_await ask_provider(checker, {.credential = *credential, .lane = *lane, .fields = *fields, .trigger = trigger});
+  Asked asked = co_await ask_provider(checker, {.credential = *credential, .fields = *fields, .lane = *lane, .trigger = trigger});
   switch (asked.outcome) {
     case AskOutcome::answered: break;
     case AskOutcome::gone: co_return co_await checker.store.find_credential(id) ? CheckEnd::recorded : CheckEnd::gone;

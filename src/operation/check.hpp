@@ -9,6 +9,8 @@
 //   answered   record_answer; a HeldAnswer while the store cannot write                     the same: the one window
 //   committed  record_check: fields by their version, health, events, `spending` cleared    nothing: all is kept
 //   released   the turn ends                                                                nothing
+//
+// Where a probe follows the refresh, `committed` comes before the probe, which spends nothing.
 #pragma once
 
 #include "base/error.hpp"

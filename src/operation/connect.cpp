@@ -15,10 +15,9 @@ CheckState not_asked(CheckState state, Reason reason, std::optional<WallTime> ne
   return state;
 }
 
-Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, StoredCredential credential,
-                                            const Fields& fields) {
+Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, StoredCredential credential, Fields fields) {
   Asked asked =
-      co_await ask_provider(checker, {.credential = credential, .lane = lane, .fields = fields, .trigger = Trigger::request});
+      co_await ask_provider(checker, {.credential = credential, .fields = fields, .lane = lane, .trigger = Trigger::request});
   const Instant now = checker.now();
   if (asked.outcome == AskOutcome::stopping || asked.outcome == AskOutcome::claimed) co_return RecordedEnd::Kind::recorded;
   if (asked.outcome == AskOutcome::gone) {
@@ -41,7 +40,8 @@ Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, S
                       .fields = updated(fields, asked.verdict.updates),
                       .withdrawn = asked.verdict.withdrawn,
                       .events = std::move(asked.events),
-                      .clears_spending = asked.outcome == AskOutcome::answered};
+                      .clears_spending = asked.leaves_note,
+                      .outcome_unknown = asked.verdict.answer_lost};
   asked.verdict.updates.clear();  // what it gave is in the recording alone
   co_return (co_await record_answer(checker, std::move(recording))).kind;
 }
@@ -71,7 +71,7 @@ Task<Result<void>> connect_here(Checker& checker, OwnerId owner, LeafUserId user
   if (provider.login_kind() == LoginKind::refresh_token) refuse_while_token_is_held(checker);
   if (auto added = co_await checker.store.add_credential(credential); !added) co_return added;
   if (!can_ask) co_return Result<void>();
-  const auto kind = co_await record_first_answer(checker, *lane, std::move(credential), fields);
+  const auto kind = co_await record_first_answer(checker, *lane, std::move(credential), fields.clone());
   if (kind == RecordedEnd::Kind::gone || kind == RecordedEnd::Kind::unlinked) co_return fail(ErrorCode::not_found);
   co_return Result<void>();
 }
@@ -97,8 +97,8 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
   }
   const Sealed sealed = checker.sealer.seal_candidate(scope, credential->fields_key, fields.pack(), checker.random);
   if (!co_await checker.store.save_candidate(credential->id, sealed)) co_return fail(ErrorCode::not_found);
-  credential->candidate.reset();  // what stands here now was never shown
-  switch (co_await try_candidate(checker, std::move(*credential), fields, Trigger::request)) {
+  credential->candidate = Candidate{.fields = sealed};
+  switch (co_await try_candidate(checker, std::move(*credential), fields.clone(), Trigger::request)) {
     case CandidateEnd::promoted: co_return Result<void>();
     case CandidateEnd::refused: co_return fail(ErrorCode::refused);
     case CandidateEnd::unavailable: co_return fail(ErrorCode::provider_unavailable);

@@ -11,8 +11,7 @@ constexpr seconds kPause{1};
 constexpr std::chrono::minutes kInTheWayMax{5};
 }  // namespace
 
-HeldAnswer::HeldAnswer(Checker& checker, const StoredCredential& credential, HoldsWithoutFields holds,
-                       std::optional<Fields> fields)
+HeldAnswer::HeldAnswer(Checker& checker, const StoredCredential& credential, Holds holds, std::optional<Fields> fields)
     : checker_(checker), id_(credential.id), provider_(credential.provider), holds_(holds), fields_(std::move(fields)) {}
 
 HeldAnswer::~HeldAnswer() {
@@ -38,10 +37,10 @@ void HeldAnswer::release_others() {
 }
 
 bool HeldAnswer::is_to_be_held(SteadyTime now) const {
-  if (is_planted(Fault::answer_dropped_while_store_fails)) return false;
+  if (holds_ == Holds::nothing || is_planted(Fault::answer_dropped_while_store_fails)) return false;
   const bool has_fields = fields_ || locked_fields_;
   if (checker_.stopping) return has_fields && now < checker_.ends_at;
-  return has_fields || (holds_ == HoldsWithoutFields::yes && (!since_ || now < *since_ + kInTheWayMax));
+  return has_fields || (holds_ == Holds::everything && (!since_ || now < *since_ + kInTheWayMax));
 }
 
 void HeldAnswer::begin(SteadyTime now, const StoreUnavailable& failure) {

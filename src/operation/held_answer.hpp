@@ -8,16 +8,14 @@
 
 namespace granary {
 
-// How an answer fares that gives no fields to store. One that a client asked for is not held: the client is told of the store.
-enum class HoldsWithoutFields { yes, no };
-constexpr HoldsWithoutFields held_for(Trigger trigger) {
-  return trigger == Trigger::clock ? HoldsWithoutFields::yes : HoldsWithoutFields::no;
-}
+// What is held. One that gives no fields to store, and that a client asked for, is not: the client is told of the store.
+enum class Holds { nothing, fields, everything };
+constexpr Holds held_for(Trigger trigger) { return trigger == Trigger::clock ? Holds::everything : Holds::fields; }
 
 class HeldAnswer {
  public:
   // `fields` are what the provider gave; while they are held they are kept in locked memory.
-  HeldAnswer(Checker& checker, const StoredCredential& credential, HoldsWithoutFields holds, std::optional<Fields> fields);
+  HeldAnswer(Checker& checker, const StoredCredential& credential, Holds holds, std::optional<Fields> fields);
   ~HeldAnswer();
   HeldAnswer(const HeldAnswer&) = delete;
   HeldAnswer& operator=(const HeldAnswer&) = delete;
@@ -38,7 +36,7 @@ class HeldAnswer {
   Checker& checker_;
   const CredentialId id_;
   const std::string provider_;
-  const HoldsWithoutFields holds_;
+  const Holds holds_;
   std::optional<Fields> fields_;
   std::optional<LockedPlaintext> locked_fields_;
   std::optional<SteadyTime> since_;  // counted among the checker's held answers

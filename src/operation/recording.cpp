@@ -30,9 +30,7 @@ std::optional<Fields> fields_to_store(Checker& checker, const Recording& recordi
     if (auto less = without(*given, recording.withdrawn)) return less;
     return given;
   }
-  const auto& c = recording.credential;
-  const auto packed = checker.sealer.open_fields(scope_of(c), c.fields_key, c.fields_version, c.fields);
-  const auto stored = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
+  const auto stored = open_stored(checker, recording.credential);
   return stored ? without(*stored, recording.withdrawn) : std::nullopt;
 }
 
@@ -73,6 +71,7 @@ CheckRecord make_record(Checker& checker, const Recording& recording, const Held
     if (recording.removes_candidate) record.candidate = CandidateChange::remove;
   }
   record.clears_spending = recording.clears_spending;
+  record.outcome_unknown = recording.outcome_unknown;
   record.state = after;
   return record;
 }
@@ -90,7 +89,7 @@ CheckPolicy policy_for(const Checker& checker, const LaneState& lane) {
 Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
   StoredCredential& credential = recording.credential;
   const std::int64_t link_version = credential.link_version;
-  HeldAnswer held(checker, credential, recording.holds_without_fields, std::move(recording.fields));
+  HeldAnswer held(checker, credential, recording.holds, std::move(recording.fields));
   bool fields_done = false;
   for (int tries = 0; tries < kTriesMax; ++tries) {
     RecordedEnd end;

@@ -25,8 +25,9 @@ struct Recording {
   std::vector<std::string> withdrawn;
   std::vector<Event> events;
   bool clears_spending = false;
+  bool outcome_unknown = false;  // of the token that was noted as spent
   bool removes_candidate = false;
-  HoldsWithoutFields holds_without_fields = HoldsWithoutFields::no;
+  Holds holds = Holds::fields;  // while the store cannot write
 };
 
 struct RecordedEnd {

@@ -45,13 +45,15 @@ struct Verdict {
 struct Send {
   http::OutboundRequest request;  // the deadline is the sender's
   std::string one_use_token;      // spent by this request; empty: none
+  // What the provider gave, to be stored before this is sent: it may be all that is left of a token that was spent.
+  std::vector<FieldUpdate> given;
 };
 
 using Step = std::variant<Send, Verdict>;
 
 struct FlowInput {
   const Url& base_url;
-  const Fields& fields;
+  const Fields& fields;          // with what a Send had `given`, from then on
   bool outcome_unknown = false;  // an earlier answer was lost
   WallTime now;
 };
@@ -60,7 +62,7 @@ class Flow {
  public:
   virtual ~Flow() = default;
   virtual Step start() = 0;
-  // The answer to what was sent last; `now` for Retry-After.
+  // The answer to what was sent last; `now` for Retry-After. One that failed ends the flow, with all that it was given before.
   virtual Step next(const http::Exchange& answer, WallTime now) = 0;
 };
 

@@ -57,12 +57,14 @@ class FlowTest : public testing::Test {
     EXPECT_TRUE(plan) << (plan ? "" : plan.error().detail);
     plan_ = std::move(*plan);
     flow_ = plan_->start({.base_url = base_url_, .fields = fields_, .outcome_unknown = outcome_unknown, .now = now_});
+    given_.clear();
     step_ = flow_->start();
     return step_;
   }
   const Step& feed(const http::Exchange& given) {
     EXPECT_TRUE(std::holds_alternative<Send>(step_)) << "the flow has ended already";
     step_ = flow_->next(given, now_);
+    if (auto* send = std::get_if<Send>(&step_)) std::ranges::move(send->given, std::back_inserter(given_));
     return step_;
   }
   // The whole of a check: every answer is asked for, and the last one ends it.
@@ -88,17 +90,26 @@ class FlowTest : public testing::Test {
   }
   // The new value of a field; "(kept)" when the flow did not name it, "(removed)" when it removed it.
   std::string update(std::string_view name) {
-    std::string out = "(kept)";
-    for (const auto& update : verdict().updates)
-      if (update.name == name) out = update.value ? std::string(update.value->reveal()) : "(removed)";
-    return out;
+    const std::string early = value_in(given_, name);
+    const std::string late = value_in(verdict().updates, name);
+    return late == "(kept)" ? early : late;
   }
+  // The same, of what a request had given before the next was asked for.
+  std::string given(std::string_view name) { return value_in(given_, name); }
   std::string refusal_of_plan() {
     const auto plan = plan_flow(provider_);
     return plan ? "" : plan.error().detail;
   }
 
+  static std::string value_in(const std::vector<FieldUpdate>& updates, std::string_view name) {
+    std::string out = "(kept)";
+    for (const auto& update : updates)
+      if (update.name == name) out = update.value ? std::string(update.value->reveal()) : "(removed)";
+    return out;
+  }
+
   Provider provider_;
+  std::vector<FieldUpdate> given_;  // before the verdict
   Url base_url_ = *Url::parse("https://provider.example/base");
   Fields fields_;
   WallTime now_ = *parse_wire_time("2026-01-15T12:00:00Z");

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/encoding.hpp"
+#include "domain/planted.hpp"
 #include "provider/answer.hpp"
 #include "provider/request_template.hpp"
 
@@ -34,7 +35,8 @@ class Oauth2Refresh final : public Flow {
   Oauth2Refresh(const Parameters& parameters, const FlowInput& input) : parameters_(parameters), input_(input) {}
 
   Step start() override {
-    if (parameters_.probe && has_fresh_access_token()) return probe();
+    // After a lost answer the refresh token is tried at once: that the access token works says nothing of it.
+    if (parameters_.probe && has_fresh_access_token() && !input_.outcome_unknown) return probe();
     return refresh(std::string(input_.fields.value(parameters_.refresh_token_field)));
   }
 
@@ -63,7 +65,7 @@ class Oauth2Refresh final : public Flow {
     return input_.fields.value(name);
   }
 
-  Step probe() {
+  Send probe() {
     is_probing_ = true;
     Send send;
     send.request = parameters_.probe->fill(input_.base_url, [this](std::string_view name) { return value(name); });
@@ -102,6 +104,15 @@ class Oauth2Refresh final : public Flow {
                                [&](const RefusedAnswer& known) { return known.status == answer.status && known.error == error; });
   }
 
+  // Once, after an answer to the stored token was lost. What was lost before that token came says nothing of it; a token that
+  // came so and was lost in its turn is not told from that, and the one before it is not tried.
+  bool may_try_previous() const {
+    const bool is_unknown = input_.outcome_unknown && !input_.fields.find(kAfterLostAnswer);
+    const std::string_view previous = input_.fields.value(kPreviousRefreshToken);
+    return parameters_.previous_token_valid && (is_unknown || is_planted(Fault::previous_token_tried_unasked)) &&
+           !previous.empty() && previous != sent_token_;
+  }
+
   Step finish(Verdict verdict) {
     verdict.updates = std::move(updates_);
     verdict.answer.token_lifetime = lifetime_;
@@ -112,16 +123,18 @@ class Oauth2Refresh final : public Flow {
     if (auto common = read_common(answer, now)) return finish(std::move(*common));
     if (!is_success(answer)) {
       if (!is_refusal(answer)) return finish(unavailable(Reason::unexpected_answer));
-      const std::string_view previous = input_.fields.value(kPreviousRefreshToken);
-      if (parameters_.previous_token_valid && input_.outcome_unknown && !previous.empty() && previous != sent_token_)
-        return refresh(std::string(previous));
+      if (may_try_previous()) return refresh(std::string(input_.fields.value(kPreviousRefreshToken)));
       return finish(refused());
     }
     const auto json = read_object(answer);
     const auto access_token = json ? read_token(json->find("access_token")) : std::nullopt;
     if (!access_token) return finish(unavailable(Reason::unexpected_answer));
     take_tokens(*json, *access_token, now);
-    if (parameters_.probe) return probe();
+    if (parameters_.probe) {
+      Send send = probe();
+      send.given = std::move(updates_);
+      return send;
+    }
     Verdict ok;
     ok.answer.kind = AnswerKind::ok;
     return finish(std::move(ok));

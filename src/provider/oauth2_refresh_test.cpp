@@ -155,6 +155,9 @@ TEST_F(Oauth2RefreshTest, ThePreviousTokenOnlyWhereTheDescriptorSaysSo) {
   EXPECT_TRUE(request().fresh_connection);
   feed(refusal);
   EXPECT_EQ(line_of(verdict().answer), "refused refused");
+  set_field(kAfterLostAnswer, "1");
+  EXPECT_EQ(line_of(run({refusal}, true).answer), "refused refused") << "what was lost was lost before this token came";
+  fields_.remove(kAfterLostAnswer);
   fields_.remove(kPreviousRefreshToken);
   EXPECT_EQ(line_of(run({refusal}, true).answer), "refused refused");
 }
@@ -210,6 +213,20 @@ TEST_F(Oauth2ProbeTest, AnEndedAccessTokenIsRefreshedFirst) {
   feed(answer(200));
   EXPECT_EQ(line_of(verdict().answer), "ok");
   EXPECT_EQ(update("accessToken"), "fresh");
+}
+
+// Whoever sends stores it first: nothing else has it.
+TEST_F(Oauth2ProbeTest, WhatARefreshGaveIsHandedOverBeforeTheProbe) {
+  begin(true);
+  EXPECT_EQ(send().one_use_token, "old+token/=") << "after a lost answer a probe would say nothing of the refresh token";
+  feed(answer(200, "{'access_token':'fresh','refresh_token':'new'}"));
+  EXPECT_EQ(header("Authorization"), "Bearer fresh");
+  EXPECT_EQ(given("accessToken"), "fresh");
+  EXPECT_EQ(given("refreshToken"), "new");
+  EXPECT_EQ(given(kPreviousRefreshToken), "old+token/=");
+  EXPECT_EQ(given(kAfterLostAnswer), "1");
+  feed(answer(200));
+  EXPECT_TRUE(verdict().updates.empty()) << "it is stored already";
 }
 
 // A token that still works when it is probed must not end before the next check.

@@ -40,6 +40,10 @@ class Observer {
   // `before` is the row as it was; `by` the process that recorded.
   virtual void recorded(const CredentialEntry& before, const CheckRecord& record, const Recorded& end,
                         const CredentialEntry& after, std::int64_t by) = 0;
+  // What a PUT's candidate was given is stored with it.
+  virtual void candidate_kept(const CredentialEntry& entry, std::int64_t by) = 0;
+  // It was another's already, or gone.
+  virtual void lost_race(std::int64_t by) = 0;
 };
 
 struct Database {

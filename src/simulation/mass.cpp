@@ -22,7 +22,7 @@ class Mass {
         world_{.timeline = {},
                .chance = Chance(seed),
                .conditions = {},
-               .providers = ProviderWorld(Reuse::no_rotation),
+               .providers = ProviderWorld(Reuse::no_rotation, false),
                .database = {},
                .oracle = Oracle(world_.providers, sealer_, world_.timeline, kConfirmAfter, interval),
                .catalog = catalog_,

@@ -47,7 +47,11 @@ void save_fields(CredentialEntry& entry, const CheckRecord& record) {
 bool MemoryStore::claim(CredentialEntry& entry, const Claim& claim) {
   if (!db_.now) return true;
   const SteadyTime now = db_.now();
-  const bool is_free = !entry.claimed_by || *entry.claimed_by == claim.process || entry.claimed_until <= now;
+  const bool is_mine = entry.claimed_by == claim.process;
+  // And as its caller has read it: another may have had it and gone in between.
+  const bool is_unheld = !entry.claimed_by || entry.claimed_until <= now;
+  const bool is_free =
+      is_mine || (is_unheld && (entry.row.spending == claim.known_note || is_planted(Fault::claim_of_a_row_that_moved)));
   if (!is_free && !is_planted(Fault::claim_not_looked_at)) return false;
   entry.claimed_by = claim.process;
   entry.claimed_until = now + (is_planted(Fault::claim_shorter_than_the_call) ? milliseconds(500) : claim.lasts);
@@ -136,7 +140,8 @@ Task<Recorded> MemoryStore::record_check(const CheckRecord& given) {
         ++entry->row.state_version;
       }
     }
-    if (record.clears_spending && (recorded.state_kept || (recorded.fields_kept && record.fields))) entry->row.spending.clear();
+    const bool is_settled = recorded.fields_kept && (record.fields || recorded.state_kept || !record.outcome_unknown);
+    if (record.clears_spending && is_settled) entry->row.spending.clear();
     if (recorded.state_kept && record.events) save_events(*entry, *record.events);
     if (db_.observer) db_.observer->recorded(before, record, recorded, *entry, process_);
     return recorded;
@@ -164,20 +169,34 @@ Task<bool> MemoryStore::save_candidate(CredentialId id, const Sealed& fields) {
   });
 }
 
-Task<Begun> MemoryStore::mark_candidate_sent(CredentialId id, const Claim& claim_given) {
-  co_return co_await write([this, id, claim_given] {
+Task<Begun> MemoryStore::mark_candidate_sent(CredentialId id, const Candidate& sent, const Claim& claim_given) {
+  co_return co_await write([this, id, sent, claim_given] {
     CredentialEntry* entry = db_.find(id);
-    if (!entry || !entry->row.candidate) return Begun::gone;
+    if (!entry || !entry->row.candidate || entry->row.candidate->fields.bytes != sent.fields.bytes) return Begun::gone;
     if (!claim(*entry, claim_given)) return Begun::claimed;
-    entry->row.candidate->sent = true;
+    entry->row.candidate->progress = sent.progress;
     return Begun::yes;
+  });
+}
+
+Task<bool> MemoryStore::keep_candidate(CredentialId id, const Sealed& from, const Sealed& fields) {
+  co_return co_await write([this, id, from, fields] {
+    CredentialEntry* entry = db_.find(id);
+    const Candidate* known = entry && entry->row.candidate ? &*entry->row.candidate : nullptr;
+    if (!known || known->progress == Candidate::Progress::unsent || known->fields.bytes != from.bytes) {
+      if (db_.observer) db_.observer->lost_race(process_);
+      return false;
+    }
+    entry->row.candidate = Candidate{.fields = fields, .progress = Candidate::Progress::given};
+    if (db_.observer) db_.observer->candidate_kept(*entry, process_);
+    return entry->row.leaf_user.has_value();
   });
 }
 
 Task<> MemoryStore::recover_interrupted(WallTime now) {
   co_await write([this, now] {
     for (auto& [id, entry] : db_.credentials) {
-      if (entry.row.candidate && !entry.row.candidate->sent) entry.row.candidate.reset();
+      if (entry.row.candidate && entry.row.candidate->progress == Candidate::Progress::unsent) entry.row.candidate.reset();
       const bool is_interrupted = entry.row.candidate || !entry.row.spending.empty();
       if (is_interrupted && entry.row.leaf_user) entry.row.state.next_check = now;
     }

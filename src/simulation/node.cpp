@@ -114,7 +114,8 @@ class Node::NodeTransport final : public http::HttpTransport {
       const SteadyTime back = arrives + chance.span(milliseconds(1), milliseconds(is_slow ? 6000 : 200));
       const bool is_cut = answer_lost && chance.percent(50);
       co_await node_.wait_until(is_lost || (answer_lost && !is_cut) ? deadline : std::min(back, deadline));
-      if (flight->processed && back <= deadline && !answer_lost) answer = flight->answer;
+      flight->answered = flight->processed && back <= deadline && !answer_lost;
+      if (flight->answered) answer = flight->answer;
       else answer = failed(is_cut ? http::ExchangeFailure::cut : http::ExchangeFailure::timeout, true);
     }
     flight->returned = true;

@@ -50,6 +50,15 @@ void Oracle::spent_token_sent(const Flight& flight) {
   fail("no_spent_token_is_sent", "a token of account " + std::to_string(flight.account) + " came again, and its sender knew");
 }
 
+void Oracle::sent(const std::shared_ptr<Flight>& flight) {
+  const auto is_unkept = [&](const auto& earlier) {
+    return earlier->process == flight->process && earlier->account == flight->account && earlier->answered && earlier->gave_token;
+  };
+  if (flight->account >= 0 && std::ranges::any_of(unrecorded_, is_unkept))
+    fail("a_new_token_is_kept_before_the_next_request", "account " + std::to_string(flight->account) + " was asked again before");
+  unrecorded_.push_back(flight);
+}
+
 void Oracle::delivered(const std::shared_ptr<Flight>& flight, const http::Exchange& exchange) {
   if (flight->account < 0) return;
   ++events_owed_[{flight->process, flight->account}];
@@ -70,6 +79,8 @@ void Oracle::paused(ProcessId process) {
 }
 
 void Oracle::store_failed(ProcessId process) {
+  for (const auto& flight : unrecorded_)
+    if (flight->process == process && flight->returned) flight->unkept = true;
   if (requests_[process] == 0) return;
   std::erase_if(events_owed_, [&](const auto& owed) { return owed.first.first == process; });
 }
@@ -122,12 +133,24 @@ void Oracle::judge_events(const CredentialEntry& before, const CheckRecord& reco
          std::to_string(owed) + " exchanges, and " + std::to_string(after.events() - before.events()) + " events more");
   if (is_whole || after.row.link_version != record.link_version)
     std::erase_if(events_owed_, [&](const auto& entry) { return is_of_this(entry.first.first, entry.first.second); });
-  // What the process was told of this credential is in the store now.
+  mark_recorded(accounts, by);
+}
+
+void Oracle::mark_recorded(const std::set<int>& accounts, ProcessId process) {
   std::erase_if(unrecorded_, [&](const auto& flight) {
-    const bool is_recorded = is_of_this(flight->process, flight->account);
+    const bool is_recorded = flight->process == process && accounts.contains(flight->account);
     if (is_recorded) flight->recorded = true;
     return is_recorded;
   });
+}
+
+void Oracle::candidate_kept(const CredentialEntry& entry, std::int64_t by) { mark_recorded(accounts_of(entry, entry), by); }
+
+// Others replaced the fields: what was asked is nobody's any more.
+void Oracle::lost_race(std::int64_t by) {
+  std::erase_if(events_owed_, [&](const auto& owed) { return owed.first.first == by; });
+  for (const auto& flight : unrecorded_)
+    if (flight->process == by) flight->gave_token = false;
 }
 
 void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, const Recorded& end, const CredentialEntry& after,
@@ -143,8 +166,7 @@ void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, 
     return;
   }
   if (!end.fields_kept) {
-    // Others replaced the fields: what was asked is nobody's any more.
-    std::erase_if(events_owed_, [&](const auto& owed) { return owed.first.first == by; });
+    lost_race(by);
     return;
   }
   if (!before.row.leaf_user && (record.state || record.events) && end.state_kept)

@@ -40,7 +40,7 @@ class Oracle final : public Observer {
 
   // A token came to its provider that the sender had to know was spent.
   void spent_token_sent(const Flight& flight);
-  void sent(const std::shared_ptr<Flight>& flight) { unrecorded_.push_back(flight); }
+  void sent(const std::shared_ptr<Flight>& flight);
   // What a process learned: an answer, or that none would come.
   void delivered(const std::shared_ptr<Flight>& flight, const http::Exchange& exchange);
   void crashed(ProcessId process);
@@ -58,6 +58,8 @@ class Oracle final : public Observer {
   void unlinked(const CredentialEntry& entry) override;
   void recorded(const CredentialEntry& before, const CheckRecord& record, const Recorded& end, const CredentialEntry& after,
                 std::int64_t by) override;
+  void candidate_kept(const CredentialEntry& entry, std::int64_t by) override;
+  void lost_race(std::int64_t by) override;
 
   // After all has been calm for longer than any rule waits.
   void judge_end(const Database& database);
@@ -77,6 +79,8 @@ class Oracle final : public Observer {
   std::set<int> accounts_of(const CredentialEntry& before, const CredentialEntry& after) const;
   // Whether the provider would take it now.
   bool works(const Login& login) const;
+  // What a process was told of these accounts is in the store now.
+  void mark_recorded(const std::set<int>& accounts, ProcessId process);
   void judge_refusals(const CredentialEntry& after);
   void judge_events(const CredentialEntry& before, const CheckRecord& record, const Recorded& end, const CredentialEntry& after,
                     std::int64_t by);

@@ -21,10 +21,13 @@ struct Flight {
   ProcessId process = kNobody;
   int account = -1;
   bool processed = false;
+  bool gave_token = false;
   bool returned = false;  // the process knows how it ended
+  bool answered = false;  // and saw what the provider itself said
   bool lost = false;      // and never saw the answer
   bool crashed = false;   // it died before it had recorded it
   bool recorded = false;
+  bool unkept = false;  // the store failed before it was
   bool paused = false;  // it stood still, perhaps for longer than its claim
   http::Exchange answer;
 
@@ -52,7 +55,7 @@ struct Account {
 
 class ProviderWorld {
  public:
-  explicit ProviderWorld(Reuse reuse) : reuse_(reuse) {}
+  ProviderWorld(Reuse reuse, bool previous_token_valid) : reuse_(reuse), previous_token_valid_(previous_token_valid) {}
 
   seconds token_lifetime{3600};
 
@@ -78,6 +81,7 @@ class ProviderWorld {
   http::Exchange log_in(const std::shared_ptr<Flight>& flight);
 
   Reuse reuse_;
+  bool previous_token_valid_;  // and the descriptor says so
   std::vector<Account> accounts_;
 };
 

@@ -52,8 +52,9 @@ struct CheckRecord {
   std::optional<std::string> origin;
   std::optional<CheckState> state;
   std::optional<EventsWrite> events;
-  // With the fields or with the health: if neither is kept, what is known of the token stays noted.
   bool clears_spending = false;
+  // What became of the token: then the note stays where neither new fields nor the health that tells of it are kept.
+  bool outcome_unknown = false;
   CandidateChange candidate = CandidateChange::keep;
 };
 
@@ -100,12 +101,13 @@ struct StatusCount {
 struct Claim {
   std::int64_t process = 0;
   milliseconds lasts{};
+  std::string_view known_note{};  // `spending`, as the caller has read it
 };
 
 enum class Begun {
   yes,
   gone,     // the row is gone or its fields were replaced: nothing may be sent
-  claimed,  // another process may be spending it at this moment: nothing may be sent now
+  claimed,  // another process may be spending it, or has since the caller read it: nothing may be sent now
 };
 
 // As far ahead as a next check can be believed.
@@ -170,8 +172,12 @@ class Store {
   virtual Task<> record_not_sent(const StoredCredential& known, Reason reason, std::optional<WallTime> next_check) = 0;
   // PUT: keeps the new fields beside the stored ones. False when the row is gone.
   virtual Task<bool> save_candidate(CredentialId id, const Sealed& fields) = 0;
-  // Claims the row too: a candidate's token is spent like a stored one.
-  virtual Task<Begun> mark_candidate_sent(CredentialId id, const Claim& claim) = 0;
+  // How far the candidate with these fields is; `gone` where another stands there. Claims the row too: its token is spent like a
+  // stored one.
+  virtual Task<Begun> mark_candidate_sent(CredentialId id, const Candidate& sent, const Claim& claim) = 0;
+  // What a refresh made of a candidate's fields (Progress::given), where `from` stands there and was sent. False when it does
+  // not, and when the row is unlinked.
+  virtual Task<bool> keep_candidate(CredentialId id, const Sealed& from, const Sealed& fields) = 0;
   // At start: candidates that were never sent are dropped; where one was, or a token was noted as spent and no answer was
   // recorded, the credential is due at once.
   virtual Task<> recover_interrupted(WallTime now) = 0;

@@ -15,6 +15,7 @@ class StoreChecksContract : public StoreContract {
   std::vector<CredentialId> due(std::int64_t now, std::int64_t limit = 100, const Lane& lane = {"valley", ""}) {
     return run(store_.list_due(lane, at(now), {.refused = at(now) + kDay, .other = at(now) + std::chrono::hours(6)}, limit));
   }
+  static Candidate sent(std::string fields) { return {.fields = {std::move(fields)}, .progress = Candidate::Progress::sent}; }
 };
 
 INSTANTIATE_TEST_SUITE_P(Stores, StoreChecksContract, kStoreKinds, name_of_kind);
@@ -161,12 +162,29 @@ TEST_P(StoreChecksContract, WhatWasNotedOfATokenStaysUntilFieldsOrHealthAreKept)
   ASSERT_EQ(run(store_.begin_exchange(id, 1, "https://a.example", "digest", claim_)), Begun::yes);
   CheckRecord lost = record_for(load(id));
   lost.state = state_of(Status::ok);
-  lost.clears_spending = true;
+  lost.clears_spending = lost.outcome_unknown = true;
   ASSERT_TRUE(change(user, unlink()));
   EXPECT_FALSE(run(store_.record_check(lost)).state_kept);
   EXPECT_EQ(load(id).spending, "digest");
   lost.fields = Sealed{"rotated"};
   EXPECT_TRUE(run(store_.record_check(lost)).fields_kept);
+  EXPECT_EQ(load(id).spending, "");
+}
+
+// The simulation found a plain refusal told as unknown after an unlink and a link.
+TEST_P(StoreChecksContract, WhereTheAnswerWasHeardNothingStaysNoted) {
+  const LeafUserId user = add_user(owner_);
+  const CredentialId id = add_credential(owner_, user);
+  ASSERT_EQ(run(store_.begin_exchange(id, 1, "https://a.example", "digest", claim_)), Begun::yes);
+  CheckRecord refused = record_for(load(id));
+  refused.state = state_of(Status::ok);
+  refused.clears_spending = true;
+  refused.fields_version = 2;
+  EXPECT_FALSE(run(store_.record_check(refused)).fields_kept);
+  EXPECT_EQ(load(id).spending, "digest") << "it says nothing of other fields";
+  refused.fields_version = 1;
+  ASSERT_TRUE(change(user, unlink()));
+  EXPECT_FALSE(run(store_.record_check(refused)).state_kept);
   EXPECT_EQ(load(id).spending, "");
 }
 
@@ -180,7 +198,7 @@ TEST_P(StoreChecksContract, DeletedMeanwhileNothingComesBack) {
   EXPECT_FALSE(exists(id));
   EXPECT_EQ(run(store_.begin_exchange(id, 1, "https://a.example", "digest", claim_)), Begun::gone);
   EXPECT_FALSE(run(store_.save_candidate(id, {"x"})));
-  EXPECT_EQ(run(store_.mark_candidate_sent(id, claim_)), Begun::gone);
+  EXPECT_EQ(run(store_.mark_candidate_sent(id, sent("x"), claim_)), Begun::gone);
 }
 
 TEST_P(StoreChecksContract, BeforeAnythingIsSentItIsNoted) {
@@ -209,16 +227,29 @@ TEST_P(StoreChecksContract, BeforeAnythingIsSentItIsNoted) {
 TEST_P(StoreChecksContract, CandidatesStandBesideTheStoredFields) {
   const LeafUserId user = add_user(owner_);
   const CredentialId id = add_credential(owner_, user);
-  EXPECT_EQ(run(store_.mark_candidate_sent(id, claim_)), Begun::gone) << "there is none";
+  EXPECT_EQ(run(store_.mark_candidate_sent(id, sent("candidate"), claim_)), Begun::gone) << "there is none";
+  EXPECT_FALSE(run(store_.keep_candidate(id, {"candidate"}, {"refreshed"}))) << "there is none";
   ASSERT_TRUE(run(store_.save_candidate(id, {"candidate"})));
   ASSERT_TRUE(load(id).candidate);
   EXPECT_EQ(load(id).candidate->fields.bytes, "candidate");
-  EXPECT_FALSE(load(id).candidate->sent);
+  EXPECT_EQ(load(id).candidate->progress, Candidate::Progress::unsent);
   EXPECT_EQ(run(store_.find_revealed(owner_, user, "valley"))->fields.bytes, "sealed fields") << "GET never shows it";
-  ASSERT_EQ(run(store_.mark_candidate_sent(id, claim_)), Begun::yes);
-  EXPECT_TRUE(load(id).candidate->sent);
+  EXPECT_EQ(run(store_.mark_candidate_sent(id, sent("another"), claim_)), Begun::gone) << "it is not that one";
+  EXPECT_EQ(load(id).candidate->progress, Candidate::Progress::unsent);
+  ASSERT_EQ(run(store_.mark_candidate_sent(id, sent("candidate"), claim_)), Begun::yes);
+  EXPECT_EQ(load(id).candidate->progress, Candidate::Progress::sent);
+  EXPECT_FALSE(run(store_.keep_candidate(id, {"another"}, {"refreshed"}))) << "it is not that one";
+  ASSERT_TRUE(run(store_.keep_candidate(id, {"candidate"}, {"refreshed"})));
+  EXPECT_EQ(load(id).candidate->fields.bytes, "refreshed");
+  EXPECT_EQ(load(id).candidate->progress, Candidate::Progress::given);
+  ASSERT_TRUE(run(store_.keep_candidate(id, {"refreshed"}, {"again"})));
+  const Candidate given{.fields = {"again"}, .progress = Candidate::Progress::given};
+  ASSERT_EQ(run(store_.mark_candidate_sent(id, given, claim_)), Begun::yes);
+  EXPECT_EQ(load(id).candidate->progress, Candidate::Progress::given) << "what is asked next spends nothing";
+  ASSERT_EQ(run(store_.mark_candidate_sent(id, sent("again"), claim_)), Begun::yes);
   ASSERT_TRUE(run(store_.save_candidate(id, {"another"})));
-  EXPECT_FALSE(load(id).candidate->sent) << "another one was not sent yet";
+  EXPECT_FALSE(run(store_.keep_candidate(id, {"another"}, {"refreshed"}))) << "it was not sent yet";
+  EXPECT_EQ(load(id).candidate->progress, Candidate::Progress::unsent) << "another one was not sent yet";
   CheckRecord record = record_for(load(id));
   record.candidate = CandidateChange::remove;
   record.fields = Sealed{"promoted"};
@@ -234,21 +265,37 @@ TEST_P(StoreChecksContract, CandidatesStandBesideTheStoredFields) {
   EXPECT_FALSE(run(store_.save_candidate(id, {"x"}))) << "unlinked is invisible";
 }
 
+TEST_P(StoreChecksContract, WhatACandidateWasGivenIsKeptUnlinkedToo) {
+  const LeafUserId user = add_user(owner_);
+  const CredentialId id = add_credential(owner_, user);
+  ASSERT_TRUE(run(store_.save_candidate(id, {"candidate"})));
+  ASSERT_EQ(run(store_.mark_candidate_sent(id, sent("candidate"), claim_)), Begun::yes);
+  ASSERT_TRUE(change(user, unlink()));
+  EXPECT_FALSE(run(store_.keep_candidate(id, {"candidate"}, {"refreshed"}))) << "and nothing more is to be asked";
+  EXPECT_EQ(load(id).candidate->fields.bytes, "refreshed");
+}
+
 TEST_P(StoreChecksContract, AfterACrashWhatWasSentIsDueAndOtherCandidatesAreDropped) {
   const CredentialId none = add_with_state(state_of(Status::ok, 0, 9'000)),
                      unsent = add_with_state(state_of(Status::ok, 0, 9'000)),
-                     sent = add_with_state(state_of(Status::ok, 0, 9'000)),
+                     asked = add_with_state(state_of(Status::ok, 0, 9'000)),
+                     given = add_with_state(state_of(Status::ok, 0, 9'000)),
                      spending = add_with_state(state_of(Status::ok, 0, 9'000)),
                      bound = add_with_state(state_of(Status::ok, 0, 9'000));
   ASSERT_TRUE(run(store_.save_candidate(unsent, {"a"})));
-  ASSERT_TRUE(run(store_.save_candidate(sent, {"b"})));
-  ASSERT_EQ(run(store_.mark_candidate_sent(sent, claim_)), Begun::yes);
+  ASSERT_TRUE(run(store_.save_candidate(asked, {"b"})));
+  ASSERT_EQ(run(store_.mark_candidate_sent(asked, sent("b"), claim_)), Begun::yes);
+  ASSERT_TRUE(run(store_.save_candidate(given, {"c"})));
+  ASSERT_EQ(run(store_.mark_candidate_sent(given, sent("c"), claim_)), Begun::yes);
+  ASSERT_TRUE(run(store_.keep_candidate(given, {"c"}, {"d"})));
   ASSERT_EQ(run(store_.begin_exchange(spending, 1, "https://a.example", "digest", claim_)), Begun::yes);
   ASSERT_EQ(run(store_.begin_exchange(bound, 1, "https://a.example", "", claim_)), Begun::yes);
   run(store_.recover_interrupted(at(10)));
   EXPECT_FALSE(load(unsent).candidate);
-  ASSERT_TRUE(load(sent).candidate);
-  Ids found = due(10), expected = {sent, spending};
+  ASSERT_TRUE(load(asked).candidate);
+  ASSERT_TRUE(load(given).candidate);
+  EXPECT_EQ(load(given).candidate->fields.bytes, "d");
+  Ids found = due(10), expected = {asked, given, spending};
   std::ranges::sort(found);
   std::ranges::sort(expected);
   EXPECT_EQ(found, expected);

@@ -112,7 +112,8 @@ Task<std::optional<StoredCredential>> SqliteStore::find_credential(CredentialId 
   c.events_key = {row.blob(11)};
   c.origin = row.text(12);
   c.spending = row.blob(13);
-  if (!row.is_null(14)) c.candidate = Candidate{.fields = {row.blob(14)}, .sent = row.integer(15) != 0};
+  if (!row.is_null(14))
+    c.candidate = Candidate{.fields = {row.blob(14)}, .progress = static_cast<Candidate::Progress>(row.integer(15))};
   c.state = read_state(row, 16);
   co_return c;
 }
@@ -179,7 +180,8 @@ Task<Recorded> SqliteStore::record_check(const CheckRecord& record) {
     save_fields(db, row, record);
     const bool same_link = link_version == record.link_version;
     recorded.state_kept = same_link && state_version == record.state_version;
-    if (record.clears_spending && (record.fields || recorded.state_kept)) clear_spending(db, row);
+    const bool is_settled = record.fields || recorded.state_kept || !record.outcome_unknown;
+    if (record.clears_spending && is_settled) clear_spending(db, row);
     if (record.state && (recorded.state_kept || is_of_other_login(record))) {
       CheckState state = *record.state;
       if (!same_link) state.next_check = next_check;  // the other link's
@@ -209,10 +211,22 @@ Task<bool> SqliteStore::save_candidate(CredentialId id, const Sealed& fields) {
   });
 }
 
-Task<Begun> SqliteStore::mark_candidate_sent(CredentialId id, const Claim&) {
+Task<Begun> SqliteStore::mark_candidate_sent(CredentialId id, const Candidate& sent, const Claim&) {
   co_return co_await writer_.run([&](Connection& db) {
-    db.prepare("UPDATE credential SET candidate_sent = 1 WHERE id = ? AND candidate IS NOT NULL").bind(id).run();
+    db.prepare("UPDATE credential SET candidate_sent = ? WHERE id = ? AND candidate = ?")
+        .bind(static_cast<std::int64_t>(sent.progress), id, sent.fields)
+        .run();
     return db.changes() > 0 ? Begun::yes : Begun::gone;
+  });
+}
+
+Task<bool> SqliteStore::keep_candidate(CredentialId id, const Sealed& from, const Sealed& fields) {
+  co_return co_await writer_.run([&](Connection& db) {
+    db.prepare("UPDATE credential SET candidate = ?, candidate_sent = 2 WHERE id = ? AND candidate = ? AND candidate_sent > 0")
+        .bind(fields, id, from)
+        .run();
+    if (db.changes() == 0) return false;
+    return db.prepare("SELECT 1 FROM credential WHERE id = ? AND leaf_user_id IS NOT NULL").bind(id).step();
   });
 }
 

@@ -46,7 +46,8 @@ class SqliteStore final : public Store {
   Task<Recorded> record_check(const CheckRecord& record) override;
   Task<> record_not_sent(const StoredCredential& known, Reason reason, std::optional<WallTime> next_check) override;
   Task<bool> save_candidate(CredentialId id, const Sealed& fields) override;
-  Task<Begun> mark_candidate_sent(CredentialId id, const Claim& claim) override;
+  Task<bool> keep_candidate(CredentialId id, const Sealed& from, const Sealed& fields) override;
+  Task<Begun> mark_candidate_sent(CredentialId id, const Candidate& sent, const Claim& claim) override;
   Task<> recover_interrupted(WallTime now) override;
 
   Task<std::map<Lane, BreakerState>> load_breakers() override;

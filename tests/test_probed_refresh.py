@@ -1,0 +1,160 @@
+"""A provider whose refresh is followed by a probe: what the refresh gave is stored before the probe is sent, so that nothing
+that happens to the probe, or to the server meanwhile, costs the grant."""
+
+import time
+
+import logins
+import pytest
+from background import in_background
+from harness import eventually
+from probed import PROBE, PROBE_PATH
+from standins import faults
+
+
+@pytest.fixture
+def start(start_granary):
+    def with_a_probe(timeout="20s", **more):
+        ag_leader = {"parameters": PROBE, **more}
+        return start_granary(providers={"ag-leader": ag_leader}, checks={"timeout": timeout, "confirm_after": "1s"})
+
+    return with_a_probe
+
+
+@pytest.fixture
+def login(providers):
+    return logins.ag_leader(providers)
+
+
+def refresh_and_then(login, fault):
+    """The next probe says that the access token has ended; those after the refresh meet `fault`."""
+    login.fail(fault, path=PROBE_PATH)
+    login.fail(faults.answer(401), times=1, path=PROBE_PATH)
+
+
+def kill_while_it_is_probed(server, login, act):
+    spent = len(login.record.spent)
+    in_background(lambda: pytest.raises(Exception, act))
+    eventually(lambda: len(login.record.spent) > spent and login.calls()[-1].path == PROBE_PATH)
+    server.kill()
+    login.heal()
+    server.start()
+
+
+def assert_works(credential, login):
+    """Also the refresh token: the access token alone would do for a probe."""
+    login.fail(faults.answer(401), times=1, path=PROBE_PATH)
+    assert credential.checked()["status"] == "OK"
+    assert credential.standing() == ("OK", None)
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert not login.record.reused
+
+
+def test_a_check_that_dies_while_it_probes_has_kept_the_token(start, login):
+    server = start()
+    credential = server.connect(login)
+    newest = login.record.refresh_token
+    refresh_and_then(login, faults.hang())
+    kill_while_it_is_probed(server, login, credential.check)
+    assert credential.values()["refreshToken"] == login.record.refresh_token != newest
+    assert_works(credential, login)
+
+
+def test_a_post_that_dies_while_it_probes_has_kept_the_token(start, login):
+    server = start()
+    user = server.new_user()
+    login.fail(faults.hang(), path=PROBE_PATH)
+    kill_while_it_is_probed(server, login, lambda: server.connect(login, user))
+    credential = server.credential(login.slug, user)
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert_works(credential, login)
+
+
+def test_a_put_that_dies_while_it_probes_has_kept_the_token(start, login, providers):
+    server = start()
+    credential = server.connect(login)
+    other = logins.ag_leader(providers)
+    other.fail(faults.hang(), path=PROBE_PATH)
+    kill_while_it_is_probed(server, other, lambda: credential.put(other.body))
+    eventually(lambda: credential.values()["publicKey"] == other.body["publicKey"], 15)
+    assert_works(credential, other)
+
+
+@pytest.mark.parametrize("fault", [faults.reset(), faults.hang(), faults.answer(500), faults.html(), faults.answer(403)])
+def test_what_happens_to_the_probe_does_not_cost_the_token(start, login, fault):
+    server = start(timeout="1s")
+    credential = server.connect(login)
+    refresh_and_then(login, fault)
+    assert credential.checked()["status"] == "OK"
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    login.heal()
+    assert_works(credential, login)
+
+
+def test_a_probe_that_has_to_wait_too_long_does_not_cost_the_token(start, login):
+    """A rate of three in two seconds: probe and refresh leave in time, the second probe would not."""
+    server = start(timeout="1s", rate=1.5)
+    credential = server.connect(login)
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    eventually(lambda: credential.checked()["reason"] is None)
+    time.sleep(1)
+    refresh_and_then(login, faults.answer(200))
+    before = len(login.calls())
+    assert credential.checked()["reason"] == "timeout"
+    assert len(login.calls()) == before + 2
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert [event["statusCode"] for event in credential.events()[:2]] == [200, 401]
+
+
+def test_a_refresh_does_not_hide_a_missing_permission(start, login):
+    server = start()
+    credential = server.connect(login)
+    login.fail(faults.answer(403), path=PROBE_PATH)
+    credential.checked()
+    eventually(lambda: credential.standing() == ("MISSING_PERMISSION", "permission_denied"))
+    since = credential.status()["since"]
+    for _ in range(3):
+        login.fail(faults.answer(401), times=1, path=PROBE_PATH)
+        body = credential.checked()
+        assert (body["status"], body["since"]) == ("MISSING_PERMISSION", since)
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+
+
+def test_an_access_token_that_gives_way_is_taken_out_of_the_events(start, login, providers):
+    """Posted by the client, refused by the probe, replaced by the refresh: an echo of it is redacted all the same."""
+    server = start()
+    credential = server.connect(login)
+    other = logins.ag_leader(providers, accessToken="posted-" + "0123456789abcdef" * 2)
+    other.record.access_tokens.append(other.body["accessToken"])  # so that the stand-in knows whose it is
+    echo = f"the token {other.body['accessToken']} has ended"
+    other.fail(faults.answer(401, echo), times=1, path=PROBE_PATH)
+    assert credential.put(other.body).status_code == 200
+    bodies = [event["body"] for event in credential.events()]
+    assert any(body.startswith("the token ") for body in bodies)
+    assert not any(other.body["accessToken"] in body for body in bodies)
+
+
+def test_a_put_whose_probe_gets_no_answer_changes_nothing(start, login, providers):
+    server = start(timeout="1s")
+    credential = server.connect(login)
+    other = logins.ag_leader(providers)
+    other.fail(faults.hang(), path=PROBE_PATH)
+    assert credential.put(other.body).status_code == 503
+    assert credential.values()["publicKey"] == login.body["publicKey"]
+    assert_works(credential, login)
+
+
+def test_an_unlink_while_it_is_probed_wins(start, login):
+    """The token that the refresh gave is there when it is linked again."""
+    server = start()
+    credential = server.connect(login)
+    refresh_and_then(login, faults.delay(1))
+    checked = in_background(credential.check)
+    spent = len(login.record.spent)
+    eventually(lambda: len(login.record.spent) > spent and login.calls()[-1].path == PROBE_PATH)
+    credential_id = credential.values()["id"]
+    credential.unlink()
+    assert checked().status_code == 404
+    login.heal()
+    credential.link(login.user_key, credential_id)
+    eventually(lambda: credential.get().status_code == 200)
+    assert_works(credential, login)
