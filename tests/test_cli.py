@@ -271,11 +271,11 @@ def test_credentials_as_a_table(farm, words, listed):
 def test_credentials_say_whom_to_call(granary, providers):
     login = logins.valley(providers)
     login.refuse()
-    user = granary.new_user(name="Ada \x1b[2J\u009b Okoro", email="ada@example.org", phone="+1 555 0100")
+    user = granary.new_user(name="Ada \x1b[2J\u009b\u202e\u2066 Okoro", email="ada@example.org", phone="+1 555 0100")
     granary.credential(login.slug, user).post(login.body)
     done = command(granary, "credentials", "--status", "UNAUTHENTICATED")
     line = next(line for line in done.stdout.splitlines() if user in line)
-    assert "Ada  [2J  Okoro" in line and "ada@example.org" in line and "+1 555 0100" in line
+    assert "Ada  [2J    Okoro" in line and "ada@example.org" in line and "+1 555 0100" in line
     assert "valley" in line and "refused" in line
 
 

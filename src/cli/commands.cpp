@@ -1,6 +1,7 @@
 #include "cli/commands.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -122,19 +123,30 @@ constexpr std::array<std::pair<std::string_view, Run>, 5> kCommands = {{{"owner 
                                                                         {"breaker close", run_breaker_close},
                                                                         {"credentials", run_credentials}}};
 
+// Marks for bidirectional text and line separators (Unicode 15, table 23-3 and section 5.8).
+constexpr std::array<std::string_view, 14> kMarks = {"\u061c", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a", "\u202b",
+                                                     "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"};
+
+// How many bytes of a control character (C0, DEL, C1) or a mark `text` begins with; 0 for what can be shown.
+std::size_t unshown_at(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  if (byte(0) < 0x20 || byte(0) == 0x7f) return 1;
+  if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0) return 2;
+  const auto mark = std::ranges::find_if(kMarks, [&](std::string_view known) { return text.starts_with(known); });
+  return mark == kMarks.end() ? 0 : mark->size();
+}
+
 std::string text_of(const Json& row, std::string_view key) {
   const Json* value = row.find(key);
   if (!value || value->is_null()) return "-";
   if (!value->string()) return value->dump();
   if (value->string()->empty()) return "-";
-  // A name is whatever its owner sent: its control characters (C0, DEL, C1) do not steer the terminal.
+  // A name is whatever its owner sent: it neither steers the terminal nor turns around what stands beside it.
   std::string text;
-  for (std::size_t i = 0; i < value->string()->size(); ++i) {
-    const auto byte = static_cast<unsigned char>((*value->string())[i]);
-    const auto next = static_cast<unsigned char>(i + 1 < value->string()->size() ? (*value->string())[i + 1] : '\0');
-    const bool is_c1 = byte == 0xc2 && next < 0xa0;
-    if (is_c1) ++i;
-    text += byte < 0x20 || byte == 0x7f || is_c1 ? ' ' : static_cast<char>(byte);
+  for (std::string_view rest = *value->string(); !rest.empty();) {
+    const std::size_t unshown = unshown_at(rest);
+    text += unshown > 0 ? ' ' : rest.front();
+    rest.remove_prefix(std::max<std::size_t>(unshown, 1));
   }
   return text;
 }
