@@ -158,3 +158,31 @@ def test_an_unlink_while_it_is_probed_wins(start, login):
     credential.link(login.user_key, credential_id)
     eventually(lambda: credential.get().status_code == 200)
     assert_works(credential, login)
+
+
+@pytest.mark.parametrize("fault", [faults.answer(403), faults.answer(401), faults.hang()])
+def test_a_put_of_the_same_grant_does_not_cost_it(start, login, fault):
+    """What GET gave, sent back: its refresh token is spent, so what came for it is stored, whatever the probe says."""
+    server = start(timeout="1s")
+    credential = server.connect(login)
+    login.fail(fault, path=PROBE_PATH)
+    body = {**login.body, "refreshToken": login.record.refresh_token}
+    assert credential.put(body).status_code == 200
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    login.heal()
+    eventually(lambda: credential.checked()["status"] == "OK")
+    assert_works(credential, login)
+
+
+def test_a_put_that_comes_before_an_interrupted_one_is_settled(start, login, providers):
+    """The interrupted one is settled first: what a refresh gave for it is not overwritten while it may be all that is left."""
+    server = start()
+    credential = server.connect(login)
+    other, third = logins.ag_leader(providers), logins.ag_leader(providers)
+    other.fail(faults.hang(), path=PROBE_PATH)
+    kill_while_it_is_probed(server, other, lambda: credential.put(other.body))
+    assert credential.put(third.body).status_code == 200
+    assert credential.values()["publicKey"] == third.body["publicKey"]
+    assert [call.path for call in other.calls()].count("/api/token") == 1
+    assert not other.record.reused
+    assert_works(credential, third)

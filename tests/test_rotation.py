@@ -197,3 +197,14 @@ def test_an_empty_refresh_token_does_not_replace_a_stored_one(granary, providers
     login.fail(faults.edited(lambda answer: (answer.setdefault("refresh_token", "x"), change(answer))))
     credential.checked()
     assert credential.values()["refreshToken"] == login.body["refreshToken"]
+
+
+def test_a_put_of_the_stored_token_whose_answer_is_lost_says_so(granary, providers):
+    """The PUT changes nothing, but the stored token may be spent: its refusal is told as what it is."""
+    login = logins.ag_leader(providers)
+    credential = granary.connect(login)
+    login.fail(faults.after_work(faults.close()), times=1)
+    body = {**login.body, "refreshToken": credential.values()["refreshToken"]}
+    assert credential.put(body).status_code == 503
+    assert credential.checked()["reason"] == "refused_once"
+    eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refresh_outcome_unknown"))

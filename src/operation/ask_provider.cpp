@@ -62,11 +62,14 @@ void collect_secrets(const Provider& provider, const Fields& fields, std::vector
   }
 }
 
-std::vector<Event> make_events(const Asking& asking, const Verdict& verdict, const std::vector<TimedExchange>& exchanges) {
+// `replaced` are the fields that were shown before the provider gave others.
+std::vector<Event> make_events(const Asking& asking, const Verdict& verdict, const std::vector<TimedExchange>& exchanges,
+                               const std::optional<Fields>& replaced = std::nullopt) {
   std::vector<const Plaintext*> secrets;
   const Provider& provider = *asking.lane.provider;
   collect_secrets(provider, asking.fields, secrets);
   if (asking.other_secrets) collect_secrets(provider, *asking.other_secrets, secrets);
+  if (replaced) collect_secrets(provider, *replaced, secrets);
   for (const auto& update : verdict.updates)
     if (update.value && is_sensitive_name(update.name)) secrets.push_back(&*update.value);
   for (const auto& secret : verdict.derived_secrets) secrets.push_back(&secret);
@@ -119,11 +122,12 @@ Task<Begun> note_before_sending(Checker& checker, const Asking& asking, const Se
 
 // A later request of the clock that cannot be noted stays unsent (`claimed`): what the provider said before it is recorded all
 // the same. A client is told that the store fails.
-Task<Begun> note_later(Checker& checker, const Asking& asking, const Send& send) {
+Task<Begun> note_later(Checker& checker, const Asking& asking, const Send& send, Asked& asked) {
   try {
     co_return co_await note_before_sending(checker, asking, send, false);
   } catch (const StoreUnavailable&) {
     if (asking.trigger == Trigger::request) throw;
+    asked.store_failed = true;
     co_return Begun::claimed;
   }
 }
@@ -208,6 +212,7 @@ Task<Kept> keep_given(Checker& checker, Asking& asking, const Verdict& so_far, E
     co_return asking.shown == ShownFields::candidate ? co_await keep_candidate(checker, asking, so_far, exchanges, asked)
                                                      : co_await keep_stored(checker, asking, so_far, exchanges, asked);
   } catch (const StoreUnavailable&) {
+    asked.store_failed = true;
     co_return Kept::no;
   }
 }
@@ -238,6 +243,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
   const auto flow = checker.plans.find(asking.lane.lane.provider)->second->start(input);
   Exchanges exchanges;
   std::vector<FieldUpdate> unkept;  // given before the last request, and not stored yet
+  std::optional<Fields> replaced;
   bool is_first = true;
   Step step = flow->start();
   while (auto* send = std::get_if<Send>(&step)) {
@@ -245,6 +251,8 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
     if (!send->given.empty()) {
       Verdict so_far;
       so_far.updates = std::move(send->given);
+      asked.was_given = true;
+      replaced = asking.fields.clone();
       kept = co_await keep_given(checker, asking, so_far, exchanges, asked);
       if (kept == Kept::no) unkept = std::move(so_far.updates);
     }
@@ -263,7 +271,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
     const Begun begun = !has_place      ? Begun::claimed
                         : is_noted_late ? Begun::yes
                         : is_first      ? co_await note_before_sending(checker, asking, *send, is_first)
-                                        : co_await note_later(checker, asking, *send);
+                                        : co_await note_later(checker, asking, *send, asked);
     if (begun == Begun::claimed && !is_first) {
       step = flow->next(unsent(), checker.clock.now());
       break;
@@ -273,6 +281,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
       co_return asked;
     }
     asked.leaves_note = asked.leaves_note || !send->one_use_token.empty();
+    asked.spent_stored = asked.spent_stored || (asking.other_secrets && asking.other_secrets->holds(send->one_use_token));
     send->request.deadline = deadline;
     http::Exchange answer = co_await checker.transport.exchange(std::move(send->request));
     if (is_noted_late) co_await note_before_sending(checker, asking, *send, is_first);
@@ -284,7 +293,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
   asked.verdict = std::get<Verdict>(std::move(step));
   std::ranges::move(asked.verdict.updates, std::back_inserter(unkept));
   asked.verdict.updates = std::move(unkept);
-  std::ranges::move(make_events(asking, asked.verdict, exchanges.all()), std::back_inserter(asked.events));
+  std::ranges::move(make_events(asking, asked.verdict, exchanges.all(), replaced), std::back_inserter(asked.events));
   co_return asked;
 }
 

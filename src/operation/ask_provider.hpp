@@ -20,6 +20,9 @@ struct Asked {
   Verdict verdict;
   std::vector<Event> events;  // redacted
   bool leaves_note = false;   // a token was noted as spent, and what came of it is here
+  bool was_given = false;     // a token was accepted, and others came for it
+  bool spent_stored = false;  // with a PUT's fields: the token that was sent stands among the stored ones too
+  bool store_failed = false;  // so the last request stayed unsent: the verdict says nothing of the provider
 };
 
 // Which fields are shown: the stored ones, or those of a PUT.
@@ -30,7 +33,7 @@ struct Asking {
   StoredCredential& credential;
   Fields& fields;
   LaneState& lane;
-  const Fields* other_secrets = nullptr;  // redacted too
+  const Fields* other_secrets = nullptr;  // beside a PUT's fields the stored ones: redacted too
   ShownFields shown = ShownFields::stored;
   Trigger trigger = Trigger::clock;
 };

@@ -59,8 +59,12 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   const bool has_spent = has_tokens && !asked.verdict.updates.empty();
   const Instant now = checker.now();
   const Answer answer = asked.verdict.answer;
+  // The stored login is the same grant: what was given takes the place of its spent token, whatever the probe says.
+  const bool is_same_grant =
+      has_tokens && stored && (asked.spent_stored || stored->holds(candidate.value(kPreviousRefreshToken)));
+  const bool was_given = asked.was_given || credential.candidate->progress == Candidate::Progress::given;
   // A lost race with an unlink or a change of status is decided anew on what is stored then.
-  const CandidateEnd end = judge(answer.kind, credential.state.status);
+  const CandidateEnd end = is_same_grant && was_given ? CandidateEnd::promoted : judge(answer.kind, credential.state.status);
   Recording recording{.credential = std::move(credential),
                       .next_state = [](CheckState state) { return state; },
                       .events = std::move(asked.events),
@@ -84,6 +88,11 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
       return state;
     };
   }
+  if (end != CandidateEnd::promoted && is_same_grant && (asked.verdict.answer_lost || was_unknown))
+    recording.next_state = [](CheckState state) {
+      state.outcome_unknown = true;  // of the stored token
+      return state;
+    };
   asked.verdict.updates.clear();  // what it gave is in the recording alone
   const RecordedEnd recorded = co_await record_answer(checker, std::move(recording));
   if (recorded.kind == RecordedEnd::Kind::recorded) co_return end;
@@ -96,6 +105,10 @@ Task<bool> settle_candidate(Checker& checker, const StoredCredential& credential
   const auto packed = checker.sealer.open_candidate(scope, credential.fields_key, credential.candidate->fields);
   auto fields = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
   if (fields && credential.candidate->progress != Candidate::Progress::unsent) {
+    const Provider* provider = checker.catalog.find_short_name(credential.provider);
+    const LaneState* lane = provider ? lane_of(checker, *provider, *fields) : nullptr;
+    // Nothing is sent to another origin, or to none; it waits until there is one.
+    if (!lane || !lane->base_url || is_origin_changed(checker, credential, *lane->base_url)) co_return false;
     co_return co_await try_candidate(checker, credential, std::move(*fields), trigger) != CandidateEnd::refused;
   }
   co_await record_answer(

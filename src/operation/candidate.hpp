@@ -13,7 +13,7 @@ enum class CandidateEnd { promoted, refused, unavailable, gone };
 Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, Fields candidate, Trigger trigger);
 
 // After a crash: one that was sent is tried once more, one that was not is dropped. False when the stored
-// fields are the ones to check now.
+// fields are the ones to check now; where it cannot be asked at its origin, it stays.
 Task<bool> settle_candidate(Checker& checker, const StoredCredential& credential, Trigger trigger);
 
 // Which lane the fields belong to; null when none is known.

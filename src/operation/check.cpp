@@ -9,6 +9,7 @@ namespace granary {
 namespace {
 
 constexpr milliseconds kRespreadMax{std::chrono::minutes(10)};
+constexpr milliseconds kAfterFailedStore{std::chrono::seconds(30)};
 
 std::string_view name_of(AnswerKind kind) {
   switch (kind) {
@@ -18,10 +19,6 @@ std::string_view name_of(AnswerKind kind) {
     case AnswerKind::unavailable: return "unavailable";
   }
   return "unavailable";
-}
-
-bool is_origin_changed(const Checker& checker, const StoredCredential& credential, const Url& base_url) {
-  return !credential.origin.empty() && credential.origin != base_url.origin() && !checker.settings.is_exempt_origin(base_url);
 }
 
 // What is wrong on our side, so that nothing is sent: said at once, since waiting proves nothing.
@@ -74,6 +71,12 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
   else co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
 }
 
+// Our own failure says nothing of the login; but its provider was asked, and is not asked again at once.
+CheckState after_failed_store(CheckState state, const LaneState& lane, WallTime now, Random& random) {
+  if (!keeps_refused_place(state, now)) state.next_check = spread_next(now, std::min(lane.interval, kAfterFailedStore), random);
+  return state;
+}
+
 Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential credential, const Fields& fields, Asked asked,
                             Trigger trigger) {
   const Instant now = checker.now();
@@ -82,14 +85,16 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
   // been revoked by the request that was thought lost.
   const bool is_forgotten = is_planted(Fault::lost_answer_forgotten);
   const bool may_be_burnt = answer.kind == AnswerKind::refused && fields.find(kAfterLostAnswer);
-  const bool was_unknown = (credential.state.outcome_unknown || !credential.spending.empty() || may_be_burnt) && !is_forgotten;
+  const bool was_unknown =
+      (credential.state.outcome_unknown || !credential.spending.empty() || may_be_burnt) && !asked.was_given && !is_forgotten;
   const CheckState before = credential.state;
   Recording recording{.credential = std::move(credential),
                       .next_state =
                           [&, lost = asked.verdict.answer_lost && !is_forgotten](CheckState state) {
                             // Of an answer that another process lost meanwhile, this one says nothing.
                             const bool was_lost_since = state.outcome_unknown && !before.outcome_unknown;
-                            state.outcome_unknown = state.outcome_unknown || was_unknown;
+                            state.outcome_unknown = (state.outcome_unknown && !asked.was_given) || was_unknown;
+                            if (asked.store_failed) return after_failed_store(state, lane, now.wall, checker.random);
                             state = after_check(state, answer, policy_for(checker, lane), now, checker.random);
                             state.outcome_unknown = state.outcome_unknown || lost || was_lost_since;
                             return state;

@@ -131,6 +131,11 @@ inline SealScope scope_of(const StoredCredential& credential) {
   return {.owner = credential.owner, .provider = credential.provider, .credential = credential.id};
 }
 
+// Whether it was last asked at another origin than this one, of which nothing was said.
+inline bool is_origin_changed(const Checker& checker, const StoredCredential& credential, const Url& base_url) {
+  return !credential.origin.empty() && credential.origin != base_url.origin() && !checker.settings.is_exempt_origin(base_url);
+}
+
 // Reads every provider's parameters and makes the lanes. The error's detail names provider and parameter.
 Result<void> prepare_lanes(Checker& checker, const std::map<Lane, BreakerState>& breakers);
 

@@ -28,6 +28,8 @@ Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, S
   NextState next_state;
   if (asked.outcome == AskOutcome::not_sent) {
     next_state = [&](CheckState state) { return not_asked(state, Reason::rate_limited, now.wall); };
+  } else if (asked.store_failed) {
+    next_state = [&](CheckState state) { return not_asked(state, Reason::not_checked_yet, now.wall); };
   } else {
     next_state = [&](CheckState state) {
       state = after_connect(state, asked.verdict.answer, policy_for(checker, lane), now, checker.random);
@@ -85,6 +87,13 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
   auto credential = co_await checker.store.find_credential(summary->id);
   if (!credential || credential->leaf_user != user) co_return fail(ErrorCode::not_found);
   if (provider.login_kind() == LoginKind::refresh_token) refuse_while_token_is_held(checker);
+  if (credential->candidate) {
+    // One that was interrupted is settled first: it may hold all that is left of a token.
+    const bool was_tried = co_await settle_candidate(checker, *credential, Trigger::request);
+    credential = co_await checker.store.find_credential(summary->id);
+    if (!credential || credential->leaf_user != user) co_return fail(ErrorCode::not_found);
+    if (was_tried && credential->candidate) co_return fail(ErrorCode::provider_unavailable);
+  }
   const SealScope scope = scope_of(*credential);
   if (!checker.sealer.opens_fields_key(scope, credential->fields_key)) {
     // A damaged row: what it sealed is lost already, so it gets a new key for what comes.
