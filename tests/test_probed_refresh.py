@@ -133,14 +133,43 @@ def test_an_access_token_that_gives_way_is_taken_out_of_the_events(start, login,
     assert not any(other.body["accessToken"] in body for body in bodies)
 
 
-def test_a_put_whose_probe_gets_no_answer_changes_nothing(start, login, providers):
+def test_a_put_whose_probe_gets_no_answer_waits_for_one(start, login, providers):
+    """It says 503 and shows what was; but what the refresh gave exists nowhere else, so it is kept and tried again."""
+    server = start(timeout="1s")
+    credential = server.connect(login)
+    other, third = logins.ag_leader(providers), logins.ag_leader(providers)
+    other.fail(faults.hang(), path=PROBE_PATH)
+    assert credential.put(other.body).status_code == 503
+    assert credential.values()["publicKey"] == login.body["publicKey"]
+    assert_works(credential, login)
+    assert credential.put(third.body).status_code == 503, "the first is still to be settled"
+    assert third.calls() == []
+    server.restart()
+    assert credential.values()["publicKey"] == login.body["publicKey"]
+    other.heal()
+
+    def is_promoted():  # a check that began at the start may still wait for the probe that hung
+        assert credential.checked()["status"] == "OK"
+        return credential.values()["publicKey"] == other.body["publicKey"]
+
+    eventually(is_promoted)
+    assert_works(credential, other)
+
+
+def test_a_put_whose_probe_is_refused_later_changes_nothing(start, login, providers):
     server = start(timeout="1s")
     credential = server.connect(login)
     other = logins.ag_leader(providers)
     other.fail(faults.hang(), path=PROBE_PATH)
     assert credential.put(other.body).status_code == 503
+    other.heal()
+    other.revoke()
+    assert credential.checked()["status"] == "OK"
     assert credential.values()["publicKey"] == login.body["publicKey"]
     assert_works(credential, login)
+    calls = len(other.calls())
+    assert credential.checked()["status"] == "OK"
+    assert len(other.calls()) == calls, "it was dropped"
 
 
 def test_an_unlink_while_it_is_probed_wins(start, login):

@@ -7,6 +7,9 @@ namespace granary {
 
 namespace {
 
+// Once so soon, then with the checks of the stored fields.
+constexpr milliseconds kWaitingRetry{std::chrono::minutes(1)};
+
 // behaviour.md, "PUT": never for the worse.
 CandidateEnd judge(AnswerKind answer, Status stored) {
   if (answer == AnswerKind::ok) return CandidateEnd::promoted;
@@ -14,6 +17,32 @@ CandidateEnd judge(AnswerKind answer, Status stored) {
   if (answer == AnswerKind::refused) return CandidateEnd::refused;
   if (stored != Status::ok) return CandidateEnd::promoted;
   return answer == AnswerKind::forbidden ? CandidateEnd::refused : CandidateEnd::unavailable;
+}
+
+// Stores what was given for a candidate whose probe stayed unsent while the store failed; held until it can be. False when the
+// candidate is gone.
+Task<bool> keep_waiting(Checker& checker, const StoredCredential& credential, const Fields& given) {
+  HeldAnswer held(checker, credential, Holds::fields, given.clone());
+  while (true) {
+    std::optional<StoreUnavailable> failure;
+    try {
+      const auto fields = held.fields();
+      const Sealed sealed =
+          checker.sealer.seal_candidate(scope_of(credential), credential.fields_key, fields->pack(), checker.random);
+      co_return co_await checker.store.keep_candidate(credential.id, credential.candidate->fields, sealed);
+    } catch (const StoreUnavailable& unavailable) {
+      failure = unavailable;
+    }
+    co_await held.wait(*failure);
+  }
+}
+
+// Where the candidate is not the one that was asked with: deleted or unlinked; settled by another process; or kept by a commit
+// that was heard to fail.
+Task<CandidateEnd> end_elsewhere(Checker& checker, const StoredCredential& credential) {
+  const auto stored = co_await checker.store.find_credential(credential.id);
+  if (!stored || !stored->leaf_user || stored->link_version != credential.link_version) co_return CandidateEnd::gone;
+  co_return stored->candidate ? CandidateEnd::waiting : CandidateEnd::unavailable;
 }
 
 }  // namespace
@@ -38,16 +67,11 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
                                             .other_secrets = stored ? &*stored : nullptr,
                                             .shown = ShownFields::candidate,
                                             .trigger = trigger});
-    if (asked.outcome == AskOutcome::gone) {
-      // Deleted or unlinked; or another process was faster with it.
-      const auto now_stored = co_await checker.store.find_credential(credential.id);
-      const bool is_linked = now_stored && now_stored->leaf_user && now_stored->link_version == credential.link_version;
-      co_return is_linked ? CandidateEnd::unavailable : CandidateEnd::gone;
-    }
-    if (asked.outcome == AskOutcome::stopping) co_return CandidateEnd::unavailable;
+    if (asked.outcome == AskOutcome::gone) co_return co_await end_elsewhere(checker, credential);
+    if (asked.outcome == AskOutcome::stopping) co_return CandidateEnd::waiting;
     const bool is_unsent = asked.outcome == AskOutcome::not_sent || asked.outcome == AskOutcome::claimed;
     // One that a crash interrupted may have been accepted already: it waits for a try that is sent.
-    if (is_unsent && was_sent) co_return CandidateEnd::unavailable;
+    if (is_unsent && was_sent) co_return CandidateEnd::waiting;
     if (is_unsent) asked.verdict.answer.reason = Reason::rate_limited;
   } else {
     asked.verdict.answer.reason = Reason::not_configured;
@@ -55,8 +79,6 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
 
   // A token that was shown before a crash, and whose answer was never heard.
   const bool was_unknown = has_tokens && credential.candidate->progress == Candidate::Progress::sent;
-  // Then the candidate must not stay as it was sent: its token would be shown again.
-  const bool has_spent = has_tokens && !asked.verdict.updates.empty();
   const Instant now = checker.now();
   const Answer answer = asked.verdict.answer;
   // The stored login is the same grant: what was given takes the place of its spent token, whatever the probe says.
@@ -64,12 +86,17 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
       has_tokens && stored && (asked.spent_stored || stored->holds(candidate.value(kPreviousRefreshToken)));
   const bool was_given = asked.was_given || credential.candidate->progress == Candidate::Progress::given;
   // A lost race with an unlink or a change of status is decided anew on what is stored then.
-  const CandidateEnd end = is_same_grant && was_given ? CandidateEnd::promoted : judge(answer.kind, credential.state.status);
+  CandidateEnd end = is_same_grant && was_given ? CandidateEnd::promoted : judge(answer.kind, credential.state.status);
+  if (end == CandidateEnd::unavailable && was_given) {
+    end = CandidateEnd::waiting;
+    const auto given = updated(candidate, asked.verdict.updates);
+    if (given && !co_await keep_waiting(checker, credential, *given)) co_return co_await end_elsewhere(checker, credential);
+  }
   Recording recording{.credential = std::move(credential),
                       .next_state = [](CheckState state) { return state; },
                       .events = std::move(asked.events),
-                      .removes_candidate = true,
-                      .holds = has_spent ? Holds::everything : held_for(trigger)};
+                      .removes_candidate = end != CandidateEnd::waiting,
+                      .holds = held_for(trigger)};
   if (end == CandidateEnd::promoted) {
     auto changed = updated(candidate, asked.verdict.updates);
     recording.fields = changed ? std::move(changed) : candidate.clone();
@@ -93,6 +120,12 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
       state.outcome_unknown = true;  // of the stored token
       return state;
     };
+  if (end == CandidateEnd::waiting)
+    recording.next_state = [&checker, now](CheckState state) {
+      if (state.status == Status::ok && state.next_check)
+        state.next_check = std::min(*state.next_check, spread_next(now.wall, kWaitingRetry, checker.random));
+      return state;
+    };
   asked.verdict.updates.clear();  // what it gave is in the recording alone
   const RecordedEnd recorded = co_await record_answer(checker, std::move(recording));
   if (recorded.kind == RecordedEnd::Kind::recorded) co_return end;
@@ -100,20 +133,24 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   co_return CandidateEnd::gone;
 }
 
-Task<bool> settle_candidate(Checker& checker, const StoredCredential& credential, Trigger trigger) {
+Task<Settled> settle_candidate(Checker& checker, const StoredCredential& credential, Trigger trigger) {
   const SealScope scope = scope_of(credential);
   const auto packed = checker.sealer.open_candidate(scope, credential.fields_key, credential.candidate->fields);
   auto fields = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
-  if (fields && credential.candidate->progress != Candidate::Progress::unsent) {
-    const Provider* provider = checker.catalog.find_short_name(credential.provider);
-    const LaneState* lane = provider ? lane_of(checker, *provider, *fields) : nullptr;
-    // Nothing is sent to another origin, or to none; it waits until there is one.
-    if (!lane || !lane->base_url || is_origin_changed(checker, credential, *lane->base_url)) co_return false;
-    co_return co_await try_candidate(checker, credential, std::move(*fields), trigger) != CandidateEnd::refused;
+  if (!fields || credential.candidate->progress == Candidate::Progress::unsent) {
+    co_await record_answer(
+        checker, {.credential = credential, .next_state = [](CheckState state) { return state; }, .removes_candidate = true});
+    co_return Settled::stored;
   }
-  co_await record_answer(
-      checker, {.credential = credential, .next_state = [](CheckState state) { return state; }, .removes_candidate = true});
-  co_return false;
+  const Provider* provider = checker.catalog.find_short_name(credential.provider);
+  const LaneState* lane = provider ? lane_of(checker, *provider, *fields) : nullptr;
+  if (!lane || !lane->base_url || is_origin_changed(checker, credential, *lane->base_url)) co_return Settled::stored;
+  switch (co_await try_candidate(checker, credential, std::move(*fields), trigger)) {
+    case CandidateEnd::promoted: co_return Settled::promoted;
+    case CandidateEnd::waiting: co_return Settled::waiting;
+    case CandidateEnd::gone: co_return Settled::gone;
+    default: co_return Settled::stored;
+  }
 }
 
 }  // namespace granary

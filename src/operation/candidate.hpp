@@ -6,15 +6,28 @@
 
 namespace granary {
 
-enum class CandidateEnd { promoted, refused, unavailable, gone };
+enum class CandidateEnd {
+  promoted,
+  refused,
+  unavailable,
+  waiting,  // as `unavailable`; but the candidate stays: what a refresh gave for it exists nowhere else, or it was not asked
+  gone,
+};
 
 // Tries the fields by the table of behaviour.md, "PUT". The caller has the credential's turn and has saved the candidate, which
 // the credential names.
 Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, Fields candidate, Trigger trigger);
 
-// After a crash: one that was sent is tried once more, one that was not is dropped. False when the stored
-// fields are the ones to check now; where it cannot be asked at its origin, it stays.
-Task<bool> settle_candidate(Checker& checker, const StoredCredential& credential, Trigger trigger);
+enum class Settled {
+  promoted,
+  stored,   // the stored fields are the ones to check now
+  waiting,  // these too; and the candidate is to be tried again
+  gone,
+};
+
+// Of an interrupted PUT: one that was sent is tried once more, one that was not is dropped. Where it cannot be asked at its
+// origin it stays, for another PUT to replace.
+Task<Settled> settle_candidate(Checker& checker, const StoredCredential& credential, Trigger trigger);
 
 // Which lane the fields belong to; null when none is known.
 LaneState* lane_of(Checker& checker, const Provider& provider, const Fields& fields);

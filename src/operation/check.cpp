@@ -123,7 +123,9 @@ Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
   auto credential = co_await checker.store.find_credential(id);
   if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
   if (credential->candidate) {
-    if (co_await settle_candidate(checker, *credential, trigger)) co_return CheckEnd::recorded;
+    const Settled settled = co_await settle_candidate(checker, *credential, trigger);
+    if (settled == Settled::promoted) co_return CheckEnd::recorded;
+    if (settled == Settled::gone) co_return CheckEnd::gone;
     credential = co_await checker.store.find_credential(id);
     if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
   }

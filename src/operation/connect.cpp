@@ -89,10 +89,10 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
   if (provider.login_kind() == LoginKind::refresh_token) refuse_while_token_is_held(checker);
   if (credential->candidate) {
     // One that was interrupted is settled first: it may hold all that is left of a token.
-    const bool was_tried = co_await settle_candidate(checker, *credential, Trigger::request);
+    const Settled settled = co_await settle_candidate(checker, *credential, Trigger::request);
     credential = co_await checker.store.find_credential(summary->id);
     if (!credential || credential->leaf_user != user) co_return fail(ErrorCode::not_found);
-    if (was_tried && credential->candidate) co_return fail(ErrorCode::provider_unavailable);
+    if (settled == Settled::waiting) co_return fail(ErrorCode::provider_unavailable);
   }
   const SealScope scope = scope_of(*credential);
   if (!checker.sealer.opens_fields_key(scope, credential->fields_key)) {
@@ -110,7 +110,8 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
   switch (co_await try_candidate(checker, std::move(*credential), fields.clone(), Trigger::request)) {
     case CandidateEnd::promoted: co_return Result<void>();
     case CandidateEnd::refused: co_return fail(ErrorCode::refused);
-    case CandidateEnd::unavailable: co_return fail(ErrorCode::provider_unavailable);
+    case CandidateEnd::unavailable:
+    case CandidateEnd::waiting: co_return fail(ErrorCode::provider_unavailable);
     case CandidateEnd::gone: break;
   }
   co_return fail(ErrorCode::not_found);

@@ -230,8 +230,11 @@ class History {
         const bool is_good = action.kind == Kind::put;
         Fields login = new_login(action.slot, is_good);
         begin<Revealed>(slot, action, node, reconnect(parts, owner_, slot.user, provider, std::move(login)),
-                        [&slot, account = last_made_](const Result<Revealed>& replaced) {
+                        [this, &slot, account = last_made_](const Result<Revealed>& replaced) {
+                          const bool may_wait = !slot.has_password && &world_.catalog != &shared().plain;
                           if (replaced) slot.account = account;
+                          // What a refresh gave for it may wait for its probe.
+                          else if (replaced.error().code == ErrorCode::provider_unavailable && may_wait) slot.account.reset();
                         });
         return;
       }
