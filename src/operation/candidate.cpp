@@ -21,8 +21,8 @@ CandidateEnd judge(AnswerKind answer, Status stored) {
 
 // Stores what was given for a candidate whose probe stayed unsent while the store failed; held until it can be. False when the
 // candidate is gone.
-Task<bool> keep_waiting(Checker& checker, const StoredCredential& credential, const Fields& given) {
-  HeldAnswer held(checker, credential, Holds::fields, given.clone());
+Task<bool> keep_waiting(Checker& checker, const StoredCredential& credential, Fields given) {
+  HeldAnswer held(checker, credential, Holds::fields, std::move(given));
   while (true) {
     std::optional<StoreUnavailable> failure;
     try {
@@ -89,8 +89,10 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   CandidateEnd end = is_same_grant && was_given ? CandidateEnd::promoted : judge(answer.kind, credential.state.status);
   if (end == CandidateEnd::unavailable && was_given) {
     end = CandidateEnd::waiting;
-    const auto given = updated(candidate, asked.verdict.updates);
-    if (given && !co_await keep_waiting(checker, credential, *given)) co_return co_await end_elsewhere(checker, credential);
+    auto given = updated(candidate, asked.verdict.updates);
+    asked.verdict.updates.clear();  // what is held is in locked memory alone
+    if (given && !co_await keep_waiting(checker, credential, std::move(*given)))
+      co_return co_await end_elsewhere(checker, credential);
   }
   Recording recording{.credential = std::move(credential),
                       .next_state = [](CheckState state) { return state; },
