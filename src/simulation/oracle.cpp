@@ -144,7 +144,10 @@ void Oracle::mark_recorded(const std::set<int>& accounts, ProcessId process) {
   });
 }
 
-void Oracle::candidate_kept(const CredentialEntry& entry, std::int64_t by) { mark_recorded(accounts_of(entry, entry), by); }
+void Oracle::candidate_kept(const CredentialEntry& entry, std::int64_t by) {
+  mark_recorded(accounts_of(entry, entry), by);
+  if (!entry.row.leaf_user) unlinked(entry);  // meanwhile: its events are owed to nobody
+}
 
 // Others replaced the fields: what was asked is nobody's any more.
 void Oracle::lost_race(std::int64_t by) {
