@@ -4,6 +4,6 @@ PROBE_PATH = "/api/me"
 PROBE = {"probe": {"method": "GET", "path": PROBE_PATH, "headers": {"Authorization": "Bearer {accessToken}"}}}
 
 
-def probe_ag_leader(server, **more):
-    """Restarts `server`; `more` goes beside the probe, such as a rate."""
-    server.restart(providers={"ag-leader": {"parameters": PROBE, **more}})
+def probe_ag_leader(server):
+    """Restarts `server` with it."""
+    server.restart(providers={"ag-leader": {"parameters": PROBE}})

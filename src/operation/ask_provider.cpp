@@ -196,8 +196,7 @@ Task<Kept> keep_candidate(Checker& checker, Asking& asking, const Verdict& so_fa
   auto fields = updated(asking.fields, so_far.updates);
   if (!fields) co_return Kept::yes;
   const StoredCredential& credential = asking.credential;
-  const Sealed sealed =
-      checker.sealer.seal_candidate(scope_of(credential), credential.fields_key, fields->pack(), checker.random);
+  const Sealed sealed = seal_candidate(checker, credential, *fields);
   if (!co_await checker.store.keep_candidate(credential.id, credential.candidate->fields, sealed)) co_return Kept::gone;
   std::ranges::move(make_events(asking, so_far, exchanges.all()), std::back_inserter(asked.events));
   exchanges.clear();
@@ -301,6 +300,10 @@ std::optional<Fields> open_stored(const Checker& checker, const StoredCredential
   const auto packed =
       checker.sealer.open_fields(scope_of(credential), credential.fields_key, credential.fields_version, credential.fields);
   return packed ? Fields::unpack(packed->reveal()) : std::nullopt;
+}
+
+Sealed seal_candidate(const Checker& checker, const StoredCredential& credential, const Fields& fields) {
+  return checker.sealer.seal_candidate(scope_of(credential), credential.fields_key, fields.pack(), checker.random);
 }
 
 std::optional<Fields> updated(const Fields& fields, const std::vector<FieldUpdate>& updates) {

@@ -47,6 +47,8 @@ Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credenti
 
 // The stored fields; nullopt when they do not open.
 std::optional<Fields> open_stored(const Checker& checker, const StoredCredential& credential);
+// A PUT's fields, to stand beside the stored ones.
+Sealed seal_candidate(const Checker& checker, const StoredCredential& credential, const Fields& fields);
 // The fields after the flow's updates; nullopt when nothing changes.
 std::optional<Fields> updated(const Fields& fields, const std::vector<FieldUpdate>& updates);
 

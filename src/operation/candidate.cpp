@@ -27,8 +27,7 @@ Task<bool> keep_waiting(Checker& checker, const StoredCredential& credential, Fi
     std::optional<StoreUnavailable> failure;
     try {
       const auto fields = held.fields();
-      const Sealed sealed =
-          checker.sealer.seal_candidate(scope_of(credential), credential.fields_key, fields->pack(), checker.random);
+      const Sealed sealed = seal_candidate(checker, credential, *fields);
       co_return co_await checker.store.keep_candidate(credential.id, credential.candidate->fields, sealed);
     } catch (const StoreUnavailable& unavailable) {
       failure = unavailable;
@@ -116,18 +115,18 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
       if (!is_checkable) state.next_check.reset();
       return state;
     };
-  }
-  if (end != CandidateEnd::promoted && is_same_grant && (asked.verdict.answer_lost || was_unknown))
-    recording.next_state = [](CheckState state) {
-      state.outcome_unknown = true;  // of the stored token
-      return state;
-    };
-  if (end == CandidateEnd::waiting)
+  } else if (end == CandidateEnd::waiting) {
     recording.next_state = [&checker, now](CheckState state) {
       if (state.status == Status::ok && state.next_check)
         state.next_check = std::min(*state.next_check, spread_next(now.wall, kWaitingRetry, checker.random));
       return state;
     };
+  } else if (is_same_grant && (asked.verdict.answer_lost || was_unknown)) {
+    recording.next_state = [](CheckState state) {
+      state.outcome_unknown = true;  // of the stored token
+      return state;
+    };
+  }
   asked.verdict.updates.clear();  // what it gave is in the recording alone
   const RecordedEnd recorded = co_await record_answer(checker, std::move(recording));
   if (recorded.kind == RecordedEnd::Kind::recorded) co_return end;

@@ -10,7 +10,7 @@
 //   committed  record_check: fields by their version, health, events, `spending` cleared    nothing: all is kept
 //   released   the turn ends                                                                nothing
 //
-// Where a probe follows the refresh, `committed` comes before the probe, which spends nothing.
+// Where a probe follows the refresh, `committed` comes before the probe, which spends nothing (keep_given in ask_provider.cpp).
 #pragma once
 
 #include "base/error.hpp"

@@ -131,7 +131,7 @@ inline SealScope scope_of(const StoredCredential& credential) {
   return {.owner = credential.owner, .provider = credential.provider, .credential = credential.id};
 }
 
-// Whether it was last asked at another origin than this one, of which nothing was said.
+// Whether it is bound to another origin than this one, which is not exempt: nothing is sent then.
 inline bool is_origin_changed(const Checker& checker, const StoredCredential& credential, const Url& base_url) {
   return !credential.origin.empty() && credential.origin != base_url.origin() && !checker.settings.is_exempt_origin(base_url);
 }

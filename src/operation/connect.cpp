@@ -104,7 +104,7 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
                                          .link_version = credential->link_version,
                                          .fields_key = credential->fields_key});
   }
-  const Sealed sealed = checker.sealer.seal_candidate(scope, credential->fields_key, fields.pack(), checker.random);
+  const Sealed sealed = seal_candidate(checker, *credential, fields);
   if (!co_await checker.store.save_candidate(credential->id, sealed)) co_return fail(ErrorCode::not_found);
   credential->candidate = Candidate{.fields = sealed};
   switch (co_await try_candidate(checker, std::move(*credential), fields.clone(), Trigger::request)) {

@@ -64,20 +64,19 @@ struct Shared {
     for (const auto& [file, text] : embedded::kProviders) {
       if (!file.contains("ag-leader") && !file.contains("sentera")) continue;
       Json descriptor = *Json::parse(text);
+      Json parameters = *descriptor.find("parameters");
       add(plain, descriptor);
       if (file.contains("ag-leader")) {
-        Json parameters = *descriptor.find("parameters");
         parameters.set("probe", *Json::parse(R"({"method":"GET","path":"/me","headers":{"Authorization":"{accessToken}"}})"));
         descriptor.set("parameters", parameters);
         descriptor.set("limits", *Json::parse(R"({"rate":0.33,"concurrency":8})"));
-        add(probing, descriptor);
+      }
+      add(probing, descriptor);
+      if (file.contains("ag-leader")) {
         parameters.set("previous_token_valid", true);
         descriptor.set("parameters", std::move(parameters));
-        add(tolerant, descriptor);
-      } else {
-        add(probing, descriptor);
-        add(tolerant, descriptor);
       }
+      add(tolerant, descriptor);
     }
   }
 

@@ -15,6 +15,14 @@ class StoreChecksContract : public StoreContract {
   std::vector<CredentialId> due(std::int64_t now, std::int64_t limit = 100, const Lane& lane = {"valley", ""}) {
     return run(store_.list_due(lane, at(now), {.refused = at(now) + kDay, .other = at(now) + std::chrono::hours(6)}, limit));
   }
+  // Notes a token of the credential as spent; the record of an answer that gave no other.
+  CheckRecord spend(CredentialId id) {
+    EXPECT_EQ(run(store_.begin_exchange(id, 1, "https://a.example", "digest", claim_)), Begun::yes);
+    CheckRecord record = record_for(load(id));
+    record.state = state_of(Status::ok);
+    record.clears_spending = true;
+    return record;
+  }
   static Candidate sent(std::string fields) { return {.fields = {std::move(fields)}, .progress = Candidate::Progress::sent}; }
 };
 
@@ -159,10 +167,8 @@ TEST_P(StoreChecksContract, TheHealthOfAnotherLoginComesWithItsFields) {
 TEST_P(StoreChecksContract, WhatWasNotedOfATokenStaysUntilFieldsOrHealthAreKept) {
   const LeafUserId user = add_user(owner_);
   const CredentialId id = add_credential(owner_, user);
-  ASSERT_EQ(run(store_.begin_exchange(id, 1, "https://a.example", "digest", claim_)), Begun::yes);
-  CheckRecord lost = record_for(load(id));
-  lost.state = state_of(Status::ok);
-  lost.clears_spending = lost.outcome_unknown = true;
+  CheckRecord lost = spend(id);
+  lost.outcome_unknown = true;
   ASSERT_TRUE(change(user, unlink()));
   EXPECT_FALSE(run(store_.record_check(lost)).state_kept);
   EXPECT_EQ(load(id).spending, "digest");
@@ -175,10 +181,7 @@ TEST_P(StoreChecksContract, WhatWasNotedOfATokenStaysUntilFieldsOrHealthAreKept)
 TEST_P(StoreChecksContract, WhereTheAnswerWasHeardNothingStaysNoted) {
   const LeafUserId user = add_user(owner_);
   const CredentialId id = add_credential(owner_, user);
-  ASSERT_EQ(run(store_.begin_exchange(id, 1, "https://a.example", "digest", claim_)), Begun::yes);
-  CheckRecord refused = record_for(load(id));
-  refused.state = state_of(Status::ok);
-  refused.clears_spending = true;
+  CheckRecord refused = spend(id);
   refused.fields_version = 2;
   EXPECT_FALSE(run(store_.record_check(refused)).fields_kept);
   EXPECT_EQ(load(id).spending, "digest") << "it says nothing of other fields";
