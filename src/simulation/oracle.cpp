@@ -133,7 +133,17 @@ void Oracle::judge_events(const CredentialEntry& before, const CheckRecord& reco
          std::to_string(owed) + " exchanges, and " + std::to_string(after.events() - before.events()) + " events more");
   if (is_whole || after.row.link_version != record.link_version)
     std::erase_if(events_owed_, [&](const auto& entry) { return is_of_this(entry.first.first, entry.first.second); });
+  else if (before.row.candidate && !after.row.candidate)
+    owe_with_stored_login(accounts, stored_login(after.row).account, by);
   mark_recorded(accounts, by);
+}
+
+// A PUT's candidate is gone before its events are recorded: they come with what is recorded of the stored login.
+void Oracle::owe_with_stored_login(const std::set<int>& accounts, int stored, std::int64_t by) {
+  int owed = 0;
+  for (const int account : accounts)
+    if (const auto whose = events_owed_.extract({by, account})) owed += whose.mapped();
+  if (owed > 0) events_owed_[{by, stored}] = owed;
 }
 
 void Oracle::mark_recorded(const std::set<int>& accounts, ProcessId process) {

@@ -84,6 +84,7 @@ class Oracle final : public Observer {
   void judge_refusals(const CredentialEntry& after);
   void judge_events(const CredentialEntry& before, const CheckRecord& record, const Recorded& end, const CredentialEntry& after,
                     std::int64_t by);
+  void owe_with_stored_login(const std::set<int>& accounts, int stored, std::int64_t by);
   void judge_token(const CredentialEntry& entry);
   void judge_revocation(const CredentialEntry& entry);
   void judge_next_check(const CredentialEntry& entry);
