@@ -119,18 +119,37 @@ def test_a_refresh_does_not_hide_a_missing_permission(start, login):
     assert credential.values()["refreshToken"] == login.record.refresh_token
 
 
-def test_an_access_token_that_gives_way_is_taken_out_of_the_events(start, login, providers):
-    """Posted by the client, refused by the probe, replaced by the refresh: an echo of it is redacted all the same."""
+def test_an_access_token_that_gives_way_is_taken_out_of_the_events(start, login):
+    """Refused by the probe, replaced by the refresh: an echo of it is redacted all the same."""
     server = start()
     credential = server.connect(login)
-    other = logins.ag_leader(providers, accessToken="posted-" + "0123456789abcdef" * 2)
-    other.record.access_tokens.append(other.body["accessToken"])  # so that the stand-in knows whose it is
-    echo = f"the token {other.body['accessToken']} has ended"
-    other.fail(faults.answer(401, echo), times=1, path=PROBE_PATH)
-    assert credential.put(other.body).status_code == 200
+    replaced = credential.values()["accessToken"]
+    login.fail(faults.answer(401, f"the token {replaced} has ended"), times=1, path=PROBE_PATH)
+    assert credential.checked()["status"] == "OK"
     bodies = [event["body"] for event in credential.events()]
     assert any(body.startswith("the token ") for body in bodies)
-    assert not any(other.body["accessToken"] in body for body in bodies)
+    assert not any(replaced in body for body in bodies)
+
+
+def test_an_access_token_that_a_client_posts_proves_nothing(start, login):
+    """It works, the refresh token beside it does not: the login that is stored would be the latter."""
+    server = start()
+    login.record.access_tokens.append(posted := "posted-" + "0123456789abcdef" * 2)
+    answer = server.credential(login.slug).post({**login.body, "accessToken": posted, "refreshToken": "never-issued"})
+    assert (answer.status_code, answer.json()["status"]) == (201, "UNAUTHENTICATED")
+
+
+def test_a_put_of_what_get_gave_does_not_hide_a_lost_answer(start, login):
+    """Its access token works still; its refresh token was spent by a request whose answer was lost."""
+    server = start()
+    credential = server.connect(login)
+    login.fail(faults.answer(401), times=1, path=PROBE_PATH)
+    login.fail(faults.after_work(faults.reset()), times=1, path="/api/token")
+    assert credential.checked()["reason"] == "unreachable"
+    given = credential.values()
+    assert given["accessToken"] == login.record.access_tokens[-2]
+    assert credential.put({**login.body, "accessToken": given["accessToken"], "refreshToken": given["refreshToken"]}).status_code == 422
+    eventually(lambda: credential.checked() and credential.standing() == ("UNAUTHENTICATED", "refresh_outcome_unknown"))
 
 
 def test_a_put_whose_probe_gets_no_answer_waits_for_one(start, login, providers):

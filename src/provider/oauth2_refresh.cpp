@@ -54,7 +54,8 @@ class Oauth2Refresh final : public Flow {
   }
 
   bool has_fresh_access_token() const {
-    if (input_.fields.value(parameters_.access_token_field).empty()) return false;
+    // One that a client posted gives way to the provider's.
+    if (!input_.fields.find(kAccessTokenRefreshAt) || input_.fields.value(parameters_.access_token_field).empty()) return false;
     return !refresh_at() || *refresh_at() > input_.now;
   }
 
@@ -127,9 +128,15 @@ class Oauth2Refresh final : public Flow {
       return finish(refused());
     }
     const auto json = read_object(answer);
-    const auto access_token = json ? read_token(json->find("access_token")) : std::nullopt;
+    if (!json) {
+      Verdict unread = unavailable(Reason::unexpected_answer);
+      unread.answer_lost = trim(answer.body).starts_with('{');  // may have held the next token; a page of HTML did not
+      return finish(std::move(unread));
+    }
+    take_refresh_token(read_token(json->find("refresh_token")));
+    const auto access_token = read_token(json->find("access_token"));
     if (!access_token) return finish(unavailable(Reason::unexpected_answer));
-    take_tokens(*json, *access_token, now);
+    take_access_token(*access_token, read_lifetime(json->find("expires_in")), now);
     if (parameters_.probe) {
       Send send = probe();
       send.given = std::move(updates_);
@@ -140,24 +147,24 @@ class Oauth2Refresh final : public Flow {
     return finish(std::move(ok));
   }
 
-  void take_tokens(const Json& json, const std::string& access_token, WallTime now) {
-    updates_.push_back({parameters_.access_token_field, Plaintext(access_token)});
-    const auto refresh_token = read_token(json.find("refresh_token"));
-    const bool is_rotated = refresh_token && *refresh_token != sent_token_;
+  void take_refresh_token(const std::optional<std::string>& given) {
+    const bool is_rotated = given && *given != sent_token_;
     updates_.push_back(
         {std::string(kAfterLostAnswer), is_rotated && input_.outcome_unknown ? std::optional(Plaintext("1")) : std::nullopt});
     if (is_rotated) {
-      updates_.push_back({parameters_.refresh_token_field, Plaintext(*refresh_token)});
+      updates_.push_back({parameters_.refresh_token_field, Plaintext(*given)});
       updates_.push_back({std::string(kPreviousRefreshToken), Plaintext(sent_token_)});
     } else if (sent_token_ != input_.fields.value(parameters_.refresh_token_field)) {
       // The one before is the one that works.
       updates_.push_back({parameters_.refresh_token_field, Plaintext(sent_token_)});
     }
-    lifetime_ = read_lifetime(json.find("expires_in"));
-    if (lifetime_)
-      updates_.push_back(
-          {std::string(kAccessTokenRefreshAt), Plaintext(std::to_string(to_micros(refresh_time(now, *lifetime_))))});
-    else updates_.push_back({std::string(kAccessTokenRefreshAt), std::nullopt});
+  }
+
+  void take_access_token(const std::string& token, std::optional<seconds> lifetime, WallTime now) {
+    lifetime_ = lifetime;
+    updates_.push_back({parameters_.access_token_field, Plaintext(token)});
+    updates_.push_back({std::string(kAccessTokenRefreshAt),
+                        Plaintext(lifetime ? std::to_string(to_micros(refresh_time(now, *lifetime))) : std::string())});
   }
 
   // A number, or one in a string, as some servers write it.

@@ -95,7 +95,8 @@ TEST_F(Oauth2RefreshTest, WhatSaysNothingIsUnavailableAndKeepsTheTokens) {
     EXPECT_EQ(verdict.answer.kind, AnswerKind::unavailable) << other.what;
     EXPECT_EQ(verdict.answer.reason, other.reason) << other.what;
     EXPECT_EQ(update("refreshToken"), "(kept)") << other.what;
-    EXPECT_EQ(verdict.answer_lost, other.exchange.failure && other.exchange.was_sent) << other.what;
+    const bool is_unread = other.exchange.status == 200 && other.exchange.body.starts_with('{');
+    EXPECT_EQ(verdict.answer_lost, is_unread || (other.exchange.failure && other.exchange.was_sent)) << other.what;
   }
 }
 
@@ -115,6 +116,42 @@ TEST_F(Oauth2RefreshTest, AnAnswerWithoutRefreshTokenKeepsTheOld) {
     EXPECT_EQ(line_of(verdict().answer), "ok") << more;
     EXPECT_EQ(update("refreshToken"), "(kept)") << more;
   }
+}
+
+// Its access token is no use, but the refresh token in it is the next one.
+TEST_F(Oauth2RefreshTest, ARefreshTokenWithoutAnAccessTokenIsKept) {
+  const std::string too_long(64 * 1024 + 1, 't');
+  for (const std::string& token : {std::string("null"), std::string("''"), "'" + too_long + "'"}) {
+    run({answer(200, "{'access_token':" + token + ",'refresh_token':'new'}")});
+    EXPECT_EQ(line_of(verdict().answer), "unavailable unexpected_answer");
+    EXPECT_EQ(update("refreshToken"), "new");
+    EXPECT_EQ(update(kPreviousRefreshToken), "old+token/=");
+    EXPECT_EQ(update("accessToken"), "(kept)");
+    EXPECT_FALSE(verdict().answer_lost);
+  }
+}
+
+TEST_F(Oauth2RefreshTest, ATokenAnswerThatCannotBeReadCountsAsLost) {
+  struct Row {
+    const char* body;
+    bool is_lost;
+  };
+  const Row rows[] = {
+      {"{'access_token':'a','refresh_token':'new'", true},
+      {" {'access_token':'a','access_token':'b'}", true},
+      {"{'access_token':'\\ud800'}", true},
+      {"{", true},
+      {"<html>Sign in to the network</html>", false},
+      {"", false},
+      {"[]", false},
+      {"access_token=a", false},
+      {"{}", false},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(line_of(run({answer(200, row.body)}).answer), "unavailable unexpected_answer") << row.body;
+    EXPECT_EQ(verdict().answer_lost, row.is_lost) << row.body;
+  }
+  EXPECT_FALSE(run({answer(400, "{'error':")}).answer_lost) << "a refusal spends nothing";
 }
 
 TEST_F(Oauth2RefreshTest, TokensUpTo64KiB) {
@@ -138,7 +175,7 @@ TEST_F(Oauth2RefreshTest, LifetimesThatMeanSomething) {
         run({answer(200, "{'access_token':'a','expires_in':" + std::string(row.expires_in) + "}")}).answer.token_lifetime;
     EXPECT_EQ(lifetime.has_value(), row.lifetime.has_value()) << row.expires_in;
     if (lifetime && row.lifetime) EXPECT_EQ(lifetime->count(), *row.lifetime);
-    if (!row.lifetime) EXPECT_EQ(update(kAccessTokenRefreshAt), "(removed)") << "an end that is not known any more";
+    if (!row.lifetime) EXPECT_EQ(update(kAccessTokenRefreshAt), "") << "an end that is not known any more";
   }
 }
 
@@ -191,6 +228,7 @@ class Oauth2ProbeTest : public Oauth2RefreshTest {
   Oauth2ProbeTest() {
     set_parameter("probe", "{'method':'GET','path':'/me','headers':{'Authorization':'Bearer {accessToken}'}}");
     set_field("accessToken", "current");
+    set_field(kAccessTokenRefreshAt, "");
   }
 };
 
@@ -202,6 +240,13 @@ TEST_F(Oauth2ProbeTest, AFreshAccessTokenIsProbedAndNothingIsSpent) {
   feed(answer(200));
   EXPECT_EQ(line_of(verdict().answer), "ok");
   EXPECT_EQ(update("refreshToken"), "(kept)");
+}
+
+// A probe with what a client posted would say nothing of the refresh token beside it.
+TEST_F(Oauth2ProbeTest, AnAccessTokenThatAClientPostedGivesWay) {
+  fields_.remove(kAccessTokenRefreshAt);
+  begin();
+  EXPECT_EQ(send().one_use_token, "old+token/=");
 }
 
 TEST_F(Oauth2ProbeTest, AnEndedAccessTokenIsRefreshedFirst) {
