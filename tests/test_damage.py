@@ -2,6 +2,8 @@
 back wrong, and no credential is said not to exist without the server knowing that its store is damaged."""
 
 import random
+import sqlite3
+import time
 
 import pytest
 import requests
@@ -87,3 +89,22 @@ def put_back(server, content):
     for path in server.data.glob("granary.db*"):
         path.unlink()
     (server.data / "granary.db").write_bytes(content)
+
+
+def test_a_row_that_cannot_be_read_keeps_no_other_waiting(start_granary, providers):
+    """It is due for ever, and first in line; it is tried again now and then, and the others go on."""
+    server = start_granary(checks={"interval": "1s"})
+    broken, sound = (server.connect(new_login(providers, "valley-credentials")) for _ in range(2))
+    broken_id = broken.values()["id"]
+    server.stop()
+    with sqlite3.connect(server.data / "granary.db") as db:
+        db.execute("UPDATE credential SET owner_id = x'00', next_check = 0 WHERE hex(id) = ?", [broken_id.replace("-", "").upper()])
+        assert db.total_changes == 1
+    db.close()
+    server.start()
+    eventually(lambda: any(line.get("credential") == broken_id for line in server.problems()))
+    before = sound.status()["lastCheckedTime"]
+    time.sleep(4)
+    assert sound.status()["lastCheckedTime"] > before
+    failed = [line for line in server.problems() if line.get("credential") == broken_id]
+    assert 1 <= len(failed) <= 2, failed

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from background import all_at_once, in_background
-from harness import ROOT, USERS, Granary, base_config, eventually
+from harness import ROOT, USERS, Granary, base_config, eventually, moment
 from held import assert_held_until
 from probed import PROBE_PATH, probe_ag_leader
 from logins import new_login
@@ -65,6 +65,29 @@ def names(server):
     answer = server.request("GET", USERS, params={"size": 100})
     assert answer.status_code == 200, answer.text
     return {user["name"] for user in answer.json()}
+
+
+def next_check(credential):
+    return moment(credential.status()["nextCheckTime"])
+
+
+def test_a_breaker_that_is_closed_while_the_disk_fails_stays_closed(server, disk, providers):
+    server.restart(breaker={"minimum": 2, "share": 0.05})
+    pairs = [(login := new_login(providers, "valley-credentials"), server.connect(login)) for _ in range(3)]
+    for login, credential in pairs:
+        credential.checked()
+        login.refuse()
+        credential.checked()
+    assert next_check(pairs[-1][1]) > time.time() + 3600, "it met an open breaker"
+    close = ["breaker", "close", "valley", *server.store, "--config", str(server.config_file)]
+    disk.fail("write")
+    assert server.cli(*close).returncode == 1
+    disk.mend()
+    eventually(lambda: next_check(pairs[-1][1]) < time.time() + 660, 15)  # spread over ten minutes
+    server.kill()
+    server.start()
+    shown = server.cli("providers", *server.store, "--config", str(server.config_file))
+    assert "open" not in next(line for line in shown.stdout.lower().splitlines() if "valley" in line)
 
 
 @pytest.mark.parametrize("call", ["write", "fsync"])

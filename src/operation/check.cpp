@@ -40,12 +40,21 @@ Task<CheckEnd> record_obstacle(Checker& checker, StoredCredential credential, Re
   co_return end.kind == RecordedEnd::Kind::recorded ? CheckEnd::recorded : CheckEnd::gone;
 }
 
-// What the opening of a breaker does to the stored credentials; tried again by tend_breakers until the store has it.
+// What the opening and the closing of a breaker do to the stored credentials; each is tried again by tend_breaker until the
+// store has it. The lane may have moved on while the store was at work.
 Task<> store_opening(Checker& checker, LaneState& lane) {
-  co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
-  for (const auto& [id, before] : co_await checker.store.take_back(lane.lane, *lane.take_back_since, checker.clock.now()))
+  const WallTime since = *lane.opening_owed;
+  const auto turned = co_await checker.store.open_breaker(lane.lane, lane.breaker.state(), since, checker.clock.now());
+  for (const auto& [id, before] : turned)
     log_change(checker.log, id, lane.lane.provider, before, Status::temporarily_unavailable, Reason::provider_refuses_many);
-  lane.take_back_since.reset();
+  if (lane.opening_owed == since) lane.opening_owed.reset();
+}
+
+Task<> store_closing(Checker& checker, LaneState& lane) {
+  co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
+  if (lane.breaker.is_open()) co_return;
+  co_await checker.store.respread(lane.lane, checker.clock.now(), std::min(lane.interval, kRespreadMax));
+  lane.closing_owed = false;
 }
 
 // Tells the breaker what a check found, and does what it then asks for.
@@ -57,7 +66,8 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
   const WallTime opened_at = lane.breaker.state().opened_at;
   const bool is_first = is_refusal && before.status == Status::ok && before.pending == Pending::none && !before.outcome_unknown;
   if (lane.breaker.record_check(credential.id, now, is_first) == Breaker::Change::opened) {
-    lane.take_back_since = lane.breaker.window_start(now);
+    lane.opening_owed = lane.breaker.window_start(now);
+    lane.closing_owed = false;
     checker.log.error("the breaker opened: this provider refuses many logins at once, so none is called UNAUTHENTICATED",
                       {{"provider", lane.lane.provider}, {"environment", lane.lane.environment}});
     co_await store_opening(checker, lane);
@@ -114,7 +124,7 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
   if (answer.kind == AnswerKind::ok) lane.last_success = now.wall;
   CheckState told = before;
   told.outcome_unknown = was_unknown;
-  co_await tell_breaker(checker, lane, known, told, answer);
+  if (!asked.store_failed) co_await tell_breaker(checker, lane, known, told, answer);
   co_return CheckEnd::recorded;
 }
 
@@ -177,24 +187,23 @@ Task<CheckEnd> check_now(Checker& checker, CredentialId id) {
 }
 
 Task<> close_breaker(Checker& checker, LaneState& lane) {
-  lane.take_back_since.reset();
   lane.breaker.close();
+  lane.opening_owed.reset();
+  lane.closing_owed = true;
   checker.log.warning("the breaker closed: this provider's logins are checked again",
                       {{"provider", lane.lane.provider}, {"environment", lane.lane.environment}});
-  co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
-  co_await checker.store.respread(lane.lane, checker.clock.now(), std::min(lane.interval, kRespreadMax));
+  co_await store_closing(checker, lane);
 }
 
-Task<> tend_breakers(Checker& checker) {
+Task<> tend_breaker(Checker& checker, LaneState& lane) {
+  if (lane.closing_owed) co_await store_closing(checker, lane);
+  if (!lane.breaker.is_open()) co_return;
+  if (lane.opening_owed) co_await store_opening(checker, lane);
   const auto wait = std::chrono::duration_cast<microseconds>(checker.settings.outage_after);
-  for (auto& [key, lane] : checker.lanes) {
-    if (!lane.breaker.is_open()) continue;
-    if (lane.take_back_since) co_await store_opening(checker, lane);
-    const Instant now = checker.now();
-    const Instant before{.wall = now.wall - wait, .steady = now.steady - wait, .boot = now.boot};
-    for (const auto& [id, status] : co_await checker.store.suspect_refused(lane.lane, before, now.wall))
-      log_change(checker.log, id, lane.lane.provider, status, Status::temporarily_unavailable, Reason::provider_refuses_many);
-  }
+  const Instant now = checker.now();
+  const Instant before{.wall = now.wall - wait, .steady = now.steady - wait, .boot = now.boot};
+  for (const auto& [id, status] : co_await checker.store.suspect_refused(lane.lane, before, now.wall))
+    log_change(checker.log, id, lane.lane.provider, status, Status::temporarily_unavailable, Reason::provider_refuses_many);
 }
 
 }  // namespace granary

@@ -33,7 +33,8 @@ Task<CheckEnd> check_now(Checker& checker, CredentialId id);
 
 // Closes the breaker of a lane by hand or after its successes, and spreads the lane's checks.
 Task<> close_breaker(Checker& checker, LaneState& lane);
-// What an open breaker does by itself: credentials refused for long enough become unavailable.
-Task<> tend_breakers(Checker& checker);
+// What an open breaker does by itself: credentials refused for long enough become unavailable. And what the store was to be told
+// of a breaker, while it failed.
+Task<> tend_breaker(Checker& checker, LaneState& lane);
 
 }  // namespace granary

@@ -41,9 +41,12 @@ struct LaneState {
   milliseconds interval;
   LaneLimits limits;
   Breaker breaker;
-  std::optional<WallTime> last_success;     // of a check
-  std::optional<WallTime> stored_success;   // as the store has it
-  std::optional<WallTime> take_back_since;  // the breaker opened, and the store has not been told yet
+  std::optional<WallTime> last_success;    // of a check
+  std::optional<WallTime> stored_success;  // as the store has it
+  // What the store is to be told of the breaker still.
+  std::optional<WallTime> opening_owed;  // where its window began
+  bool closing_owed = false;
+  SteadyTime paused_until{};  // the store failed one of its checks
 };
 
 // One at a time for each credential; who comes meanwhile waits for the end.

@@ -128,12 +128,17 @@ class Oauth2Refresh final : public Flow {
       return finish(refused());
     }
     const auto json = read_object(answer);
-    if (!json) {
+    const Json* given = json ? json->find("refresh_token") : nullptr;
+    const bool is_given = given && !given->is_null() && !(given->string() && given->string()->empty());
+    const auto refresh_token = is_given ? read_token(given) : std::nullopt;
+    if (!json || (is_given && !refresh_token)) {
+      // There may have been a token in it that is lost to us: anything but nothing, or a page (decision 0004).
+      const std::string_view body = trim(answer.body);
       Verdict unread = unavailable(Reason::unexpected_answer);
-      unread.answer_lost = trim(answer.body).starts_with('{');  // may have held the next token; a page of HTML did not
+      unread.answer_lost = !body.empty() && !body.starts_with('<');
       return finish(std::move(unread));
     }
-    take_refresh_token(read_token(json->find("refresh_token")));
+    take_refresh_token(refresh_token);
     const auto access_token = read_token(json->find("access_token"));
     if (!access_token) return finish(unavailable(Reason::unexpected_answer));
     take_access_token(*access_token, read_lifetime(json->find("expires_in")), now);

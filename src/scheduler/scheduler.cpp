@@ -18,40 +18,56 @@ constexpr int kStartsMax = 200;
 constexpr std::chrono::minutes kSuccessInterval{1};
 constexpr seconds kStopsWithin{8};  // of the ten that SIGTERM leaves
 
+constexpr seconds kAsideAfterFailure{10};
+
 }  // namespace
 
+// check() lets no exception out.
 Scheduler::Scheduler(Checker& checker)
-    : checker_(checker), checks_(checker.executor, [this](std::exception_ptr error) {
-        // The row is due still; the store gets a moment before it is asked again.
-        paused_until_ = checker_.clock.elapsed() + kPauseAfterFailure;
-        try {
-          std::rethrow_exception(error);
-        } catch (const std::exception& failure) {
-          checker_.log.error("the store failed a check; it is tried again", {{"error", failure.what()}});
-        }
-      }) {}
+    : checker_(checker), checks_(checker.executor, [](std::exception_ptr error) { std::rethrow_exception(error); }) {}
 
 Task<> Scheduler::run() {
   while (!checker_.stopping) {
     const SteadyTime now = checker_.clock.elapsed();
+    std::erase_if(aside_until_, [&](const auto& aside) { return aside.second <= now; });
     bool is_busy = false;
-    try {
-      for (auto& [key, lane] : checker_.lanes) {
-        lane.limits.expire(now);
-        const bool may_start = now >= paused_until_ && checker_.held_answers < kHeldAnswersMax;
-        if (lane.base_url && may_start) is_busy = co_await start_due(lane) || is_busy;
-      }
-      co_await tend_breakers(checker_);
-      if (now >= next_success_) co_await save_successes();
-      if (now >= next_expiry_) co_await expire();
-    } catch (const std::exception& failure) {
-      paused_until_ = now + kPauseAfterFailure;
-      checker_.log.error("the scheduler could not go on; it tries again", {{"error", failure.what()}});
-    }
+    for (auto& [key, lane] : checker_.lanes) is_busy = co_await tend(lane) || is_busy;
+    if (now >= next_success_) co_await save_successes();
+    if (now >= next_expiry_) co_await expire();
     co_await checker_.clock.sleep_until(now + (is_busy ? kBusyTick : kTick));
   }
   co_await checks_.wait_idle();
   co_await save_successes();
+}
+
+Task<bool> Scheduler::tend(LaneState& lane) {
+  const SteadyTime now = checker_.clock.elapsed();
+  lane.limits.expire(now);
+  if (now < lane.paused_until) co_return false;
+  // No token is spent while one is held that the store has not got.
+  const bool may_spend = checker_.held_tokens == 0 || lane.provider->login_kind() != LoginKind::refresh_token;
+  bool is_busy = false;
+  try {
+    if (lane.base_url && may_spend && checker_.held_answers < kHeldAnswersMax) is_busy = co_await start_due(lane);
+    co_await tend_breaker(checker_, lane);
+  } catch (const std::exception& failure) {
+    lane.paused_until = now + kPauseAfterFailure;
+    checker_.log.error("the scheduler could not go on with a provider; it tries again",
+                       {{"provider", lane.lane.provider}, {"error", failure.what()}});
+  }
+  co_return is_busy;
+}
+
+Task<> Scheduler::check(LaneState& lane, CredentialId id) {
+  try {
+    co_await check_by_clock(checker_, id);
+  } catch (const std::exception& failure) {
+    // The row is due still; the store gets a moment before it is asked again.
+    const SteadyTime now = checker_.clock.elapsed();
+    lane.paused_until = now + kPauseAfterFailure;
+    aside_until_[id] = now + kAsideAfterFailure;
+    checker_.log.error("the store failed a check; it is tried again", {{"credential", id.text()}, {"error", failure.what()}});
+  }
 }
 
 void Scheduler::stop() {
@@ -64,21 +80,22 @@ Task<bool> Scheduler::start_due(LaneState& lane) {
   const WallTime now = checker_.clock.now();
   if (lane.breaker.is_open()) {
     if (!lane.breaker.take_probe(now)) co_return false;
-    const auto id = co_await checker_.store.find_probe(lane.lane);
-    if (id) checks_.start(check_by_clock(checker_, *id));
+    const auto id = co_await checker_.store.find_probe(lane.lane, now);
+    if (id) checks_.start(check(lane, *id));
     co_return false;
   }
   const int room = std::min(lane.limits.room_for_clock(), kStartsMax);
   if (room <= 0) co_return lane.limits.waiting() == 0;
   const auto [refused, other] = longest_wait(policy_for(checker_, lane));
-  // Those under way or held are due until they are recorded, so they stand among the answers.
-  const auto ids = co_await checker_.store.list_due(lane.lane, now, {.refused = now + refused, .other = now + other},
-                                                    room + lane.provider->concurrency + checker_.held_answers);
+  // Those under way, held or set aside are due until they are recorded, so they stand among the answers.
+  const auto passed_over = lane.provider->concurrency + checker_.held_answers + static_cast<std::int64_t>(aside_until_.size());
+  const auto ids =
+      co_await checker_.store.list_due(lane.lane, now, {.refused = now + refused, .other = now + other}, room + passed_over);
   int started = 0;
   for (const CredentialId& id : ids) {
-    if (checker_.turns.is_taken(id)) continue;
+    if (checker_.turns.is_taken(id) || aside_until_.contains(id)) continue;
     if (started == room) co_return true;
-    checks_.start(check_by_clock(checker_, id));
+    checks_.start(check(lane, id));
     ++started;
   }
   co_return false;
@@ -90,8 +107,13 @@ Task<> Scheduler::save_successes() {
 }
 
 Task<> Scheduler::expire() {
-  const bool is_done = co_await expire_some(checker_);
-  if (is_done) next_expiry_ = checker_.clock.elapsed() + kExpiryInterval;
+  try {
+    const bool is_done = co_await expire_some(checker_);
+    if (is_done) next_expiry_ = checker_.clock.elapsed() + kExpiryInterval;
+  } catch (const std::exception& failure) {
+    next_expiry_ = checker_.clock.elapsed() + kPauseAfterFailure;
+    checker_.log.error("what is old could not be removed; it is tried again", {{"error", failure.what()}});
+  }
 }
 
 }  // namespace granary

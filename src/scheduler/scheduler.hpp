@@ -2,8 +2,10 @@
 // expire. One coroutine on the checks' executor.
 #pragma once
 
+#include <map>
 #include <memory>
 
+#include "base/ids.hpp"
 #include "base/task.hpp"
 #include "base/time.hpp"
 
@@ -22,15 +24,18 @@ class Scheduler {
   void stop();
 
  private:
-  // True when the lane has more due than it could start.
+  // Both say true when the lane has more due than could be started. What the store fails of one lane keeps no other waiting.
+  Task<bool> tend(LaneState& lane);
   Task<bool> start_due(LaneState& lane);
+  Task<> check(LaneState& lane, CredentialId id);
   Task<> save_successes();
   Task<> expire();
 
   Checker& checker_;
   TaskGroup checks_;
   SteadyTime next_success_{}, next_expiry_{};
-  SteadyTime paused_until_{};
+  // Credentials whose check the store failed: the others of the lane go first for a while. No more than can be started in it.
+  std::map<CredentialId, SteadyTime> aside_until_;
 };
 
 }  // namespace granary

@@ -13,6 +13,10 @@ bool is_in(const CredentialEntry& entry, const Lane& lane) {
   return entry.row.provider == lane.provider && entry.row.environment == lane.environment;
 }
 
+bool keeps_place(const CheckState& state, WallTime now) {
+  return state.status == Status::unauthenticated && state.pending == Pending::none && *state.next_check > now;
+}
+
 void set_status(CheckState& state, Status status, Reason reason, WallTime now) {
   state.status = status;
   state.reason = reason;
@@ -89,10 +93,10 @@ Task<std::vector<CredentialId>> MemoryStore::list_due(const Lane& lane, WallTime
   co_return ids;
 }
 
-Task<std::optional<CredentialId>> MemoryStore::find_probe(const Lane& lane) {
+Task<std::optional<CredentialId>> MemoryStore::find_probe(const Lane& lane, WallTime now) {
   std::optional<std::pair<WallTime, CredentialId>> first;
   for (const auto& [id, entry] : db_.credentials)
-    if (is_in(entry, lane) && entry.row.state.next_check) {
+    if (is_in(entry, lane) && entry.row.state.next_check && !keeps_place(entry.row.state, now)) {
       const std::pair candidate(*entry.row.state.next_check, id);
       if (!first || candidate < *first) first = candidate;
     }
@@ -214,8 +218,9 @@ Task<> MemoryStore::save_breaker(const Lane& lane, const BreakerState& state) {
   });
 }
 
-Task<std::vector<Turned>> MemoryStore::take_back(const Lane& lane, WallTime since, WallTime now) {
+Task<std::vector<Turned>> MemoryStore::open_breaker(const Lane& lane, const BreakerState& opened, WallTime since, WallTime now) {
   co_return co_await write([&] {
+    db_.breakers[lane] = opened;
     std::vector<Turned> turned;
     for (auto& [id, entry] : db_.credentials) {
       CheckState& state = entry.row.state;
@@ -255,6 +260,7 @@ Task<> MemoryStore::respread(const Lane& lane, WallTime now, milliseconds width)
   co_await write([&] {
     for (auto& [id, entry] : db_.credentials) {
       if (!is_in(entry, lane) || !entry.row.leaf_user || !entry.row.state.next_check) continue;
+      if (keeps_place(entry.row.state, now)) continue;
       entry.row.state.next_check = spread(now, width);
       entry.row.state.pending = Pending::none;
       entry.row.state.pending_since.reset();

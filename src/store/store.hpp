@@ -159,8 +159,9 @@ class Store {
   // lies beyond their horizon.
   virtual Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, const Horizon& horizon,
                                                    std::int64_t limit) = 0;
-  // The linked credential of a lane that has waited longest, for probing while the breaker is open.
-  virtual Task<std::optional<CredentialId>> find_probe(const Lane& lane) = 0;
+  // The linked credential of a lane that has waited longest, for probing while the breaker is open. A refused login keeps its
+  // place until `now`.
+  virtual Task<std::optional<CredentialId>> find_probe(const Lane& lane, WallTime now) = 0;
   // Before anything is sent: binds the origin and, where a one-use token is about to be spent (a digest is given), claims
   // the row and notes which one.
   virtual Task<Begun> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
@@ -185,12 +186,13 @@ class Store {
   // Lanes as a whole.
   virtual Task<std::map<Lane, BreakerState>> load_breakers() = 0;
   virtual Task<> save_breaker(const Lane& lane, const BreakerState& state) = 0;
-  // On opening: what turned UNAUTHENTICATED or MISSING_PERMISSION since `since` becomes TEMPORARILY_UNAVAILABLE.
-  virtual Task<std::vector<Turned>> take_back(const Lane& lane, WallTime since, WallTime now) = 0;
+  // Saves it, and what turned UNAUTHENTICATED or MISSING_PERMISSION since `since` becomes TEMPORARILY_UNAVAILABLE.
+  virtual Task<std::vector<Turned>> open_breaker(const Lane& lane, const BreakerState& state, WallTime since, WallTime now) = 0;
   // While open: OK credentials first refused before `before`, by both clocks, become TEMPORARILY_UNAVAILABLE, at most
   // 200 a call.
   virtual Task<std::vector<Turned>> suspect_refused(const Lane& lane, const Instant& before, WallTime now) = 0;
-  // After closing: every checkable credential of the lane is due within `spread`, and starts anew.
+  // After closing: every checkable credential of the lane is due within `spread`, and starts anew; but a refused login keeps its
+  // place.
   virtual Task<> respread(const Lane& lane, WallTime now, milliseconds spread) = 0;
   // At start. Not configured: what says OK says so no longer. Configured again: what waited for it is due, spread.
   virtual Task<std::vector<Turned>> mark_not_configured(const Lane& lane, WallTime now) = 0;

@@ -64,7 +64,9 @@ TEST_P(StoreLanesContract, OpeningTakesBackWhatChecksTurnedWithinTheWindow) {
   std::vector<StoredCredential> before;
   for (const CredentialId id : kept) before.push_back(load(id));
   std::map<CredentialId, Status> turned_back;
-  for (const auto& [id, status] : run(store_.take_back(lane_, at(100), at(600)))) turned_back[id] = status;
+  const BreakerState opened{.open = true, .opened_at = at(600), .successes = 0};
+  for (const auto& [id, status] : run(store_.open_breaker(lane_, opened, at(100), at(600)))) turned_back[id] = status;
+  EXPECT_EQ(run(store_.load_breakers())[lane_].opened_at, at(600));
   EXPECT_EQ(turned_back,
             (std::map<CredentialId, Status>{{refused, Status::unauthenticated}, {forbidden, Status::missing_permission}}));
   for (const CredentialId id : {refused, forbidden}) {
@@ -123,6 +125,9 @@ TEST_P(StoreLanesContract, AfterClosingAllAreDueWithinTheSpreadAndStartAnew) {
   std::vector<CredentialId> ids;
   for (int i = 0; i < 450; ++i) ids.push_back(pending(Status::ok, instant(0)));  // more than one batch
   const CredentialId used_up = add_with_state(state_of(Status::unauthenticated, 0, std::nullopt));
+  const CredentialId refused = add_with_state(state_of(Status::unauthenticated, 0, 80'000));
+  const CredentialId due_once_more = add_with_state(state_of(Status::unauthenticated, 0, 999));
+  const CredentialId half_forbidden = pending(Status::unauthenticated, instant(0), Pending::forbidden);
   const CredentialId other = add_with_state(state_of(Status::ok, 0, 90'000), "sentera");
   run(store_.respread(lane_, at(1'000), std::chrono::minutes(10)));
   std::int64_t early = 0;
@@ -138,6 +143,10 @@ TEST_P(StoreLanesContract, AfterClosingAllAreDueWithinTheSpreadAndStartAnew) {
   EXPECT_GT(early, 100) << "spread, not a herd";
   EXPECT_LT(early, 350);
   EXPECT_EQ(load(used_up).state.next_check, std::nullopt) << "a password without tries left stays so";
+  EXPECT_EQ(load(refused).state.next_check, at(80'000)) << "no try is brought forward";
+  EXPECT_GE(load(due_once_more).state.next_check, at(1'000));
+  EXPECT_LE(load(half_forbidden).state.next_check, at(1'600));
+  EXPECT_EQ(load(half_forbidden).state.pending, Pending::none);
   EXPECT_EQ(load(other).state.next_check, at(90'000));
 }
 

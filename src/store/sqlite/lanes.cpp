@@ -37,6 +37,14 @@ void collect(Statement& rows, Status before, std::vector<Turned>& turned) {
   while (rows.step()) turned.push_back({.id = rows.id<CredentialId>(0), .before = before});
 }
 
+void write_breaker(Connection& db, const Lane& lane, const BreakerState& state) {
+  if (state.open)
+    db.prepare("INSERT OR REPLACE INTO breaker (provider, environment, opened_at, successes) VALUES (?, ?, ?, ?)")
+        .bind(lane.provider, lane.environment, state.opened_at, state.successes)
+        .run();
+  else db.prepare("DELETE FROM breaker WHERE provider = ? AND environment = ?").bind(lane.provider, lane.environment).run();
+}
+
 }  // namespace
 
 Task<std::map<Lane, BreakerState>> SqliteStore::load_breakers() {
@@ -49,17 +57,12 @@ Task<std::map<Lane, BreakerState>> SqliteStore::load_breakers() {
 }
 
 Task<> SqliteStore::save_breaker(const Lane& lane, const BreakerState& state) {
-  co_await writer_.run([&](Connection& db) {
-    if (state.open)
-      db.prepare("INSERT OR REPLACE INTO breaker (provider, environment, opened_at, successes) VALUES (?, ?, ?, ?)")
-          .bind(lane.provider, lane.environment, state.opened_at, state.successes)
-          .run();
-    else db.prepare("DELETE FROM breaker WHERE provider = ? AND environment = ?").bind(lane.provider, lane.environment).run();
-  });
+  co_await writer_.run([&](Connection& db) { write_breaker(db, lane, state); });
 }
 
-Task<std::vector<Turned>> SqliteStore::take_back(const Lane& lane, WallTime since, WallTime now) {
+Task<std::vector<Turned>> SqliteStore::open_breaker(const Lane& lane, const BreakerState& state, WallTime since, WallTime now) {
   co_return co_await writer_.run([&](Connection& db) {
+    write_breaker(db, lane, state);
     std::vector<Turned> turned;
     for (const Status before : {Status::unauthenticated, Status::missing_permission}) {
       auto rows = db.prepare(
@@ -97,8 +100,8 @@ Task<> SqliteStore::respread(const Lane& lane, WallTime now, milliseconds spread
           "UPDATE credential SET next_check = ? + abs(random() % ?), pending = 0, pending_wall = NULL, pending_steady = NULL,"
           " pending_boot = NULL, state_version = state_version + 1"
           " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ? AND next_check IS NOT "
-          "NULL")
-        .bind(now, micros_of(spread), lane.provider, lane.environment, after, end)
+          "NULL AND (status <> ? OR pending <> 0 OR next_check <= ?)")
+        .bind(now, micros_of(spread), lane.provider, lane.environment, after, end, number_of(Status::unauthenticated), now)
         .run();
     return end;
   });

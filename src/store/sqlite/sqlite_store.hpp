@@ -40,7 +40,7 @@ class SqliteStore final : public Store {
 
   Task<std::optional<StoredCredential>> find_credential(CredentialId id) override;
   Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, const Horizon& horizon, std::int64_t limit) override;
-  Task<std::optional<CredentialId>> find_probe(const Lane& lane) override;
+  Task<std::optional<CredentialId>> find_probe(const Lane& lane, WallTime now) override;
   Task<Begun> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin, std::string_view token_digest,
                              const Claim& claim) override;
   Task<Recorded> record_check(const CheckRecord& record) override;
@@ -52,7 +52,7 @@ class SqliteStore final : public Store {
 
   Task<std::map<Lane, BreakerState>> load_breakers() override;
   Task<> save_breaker(const Lane& lane, const BreakerState& state) override;
-  Task<std::vector<Turned>> take_back(const Lane& lane, WallTime since, WallTime now) override;
+  Task<std::vector<Turned>> open_breaker(const Lane& lane, const BreakerState& state, WallTime since, WallTime now) override;
   Task<std::vector<Turned>> suspect_refused(const Lane& lane, const Instant& before, WallTime now) override;
   Task<> respread(const Lane& lane, WallTime now, milliseconds spread) override;
   Task<std::vector<Turned>> mark_not_configured(const Lane& lane, WallTime now) override;
