@@ -2,6 +2,7 @@
 repeated by the transport, and an answer that was lost is not taken for a revoked grant. The stand-in revokes the whole
 family when a spent token comes again."""
 
+import signal
 import time
 
 import logins
@@ -26,6 +27,24 @@ def test_every_check_uses_the_newest_token(granary, providers):
         assert values["accessToken"] == login.record.access_tokens[-1]
     spent = [call.form()["refresh_token"] for call in login.calls()]
     assert len(set(spent)) == len(spent) == 11 and not login.record.reused
+
+
+def test_an_answer_that_came_while_the_server_stood_still_counts(start_granary, providers):
+    """Stopped for longer than the call may take, after its request had left: a paused container, a machine that swaps."""
+    server = start_granary(checks={"confirm_after": "1s", "timeout": "1s"})
+    pairs = [(login := logins.ag_leader(providers), server.connect(login)) for _ in range(10)]
+    for login, _ in pairs:
+        login.fail(faults.delay(0.3), times=1)
+    all_checked = in_background(lambda: all_at_once([credential.check for _, credential in pairs]))
+    eventually(lambda: all(len(login.calls()) == 2 for login, _ in pairs), pause=0.01)
+    server.process.send_signal(signal.SIGSTOP)
+    time.sleep(3)
+    server.process.send_signal(signal.SIGCONT)
+    assert [answer.json()["reason"] for answer in all_checked()] == [None] * 10
+    for login, credential in pairs:
+        assert credential.values()["refreshToken"] == login.record.refresh_token
+        assert credential.checked()["status"] == "OK"
+        assert not login.record.reused
 
 
 def test_an_answer_without_a_refresh_token_keeps_the_old_one(granary, providers):

@@ -24,6 +24,10 @@ using boost::system::error_code;
 
 constexpr const char* kSystemCaFile = "/etc/ssl/certs/ca-certificates.crt";
 constexpr long kIdleConnectionsMax = 256;
+// A deadline that is noticed so late was missed because this process stood still. The answer may have come meanwhile, and gets
+// a moment to be read.
+constexpr milliseconds kStoodStill{100};
+constexpr seconds kToBeRead{1};
 
 template <auto Free>
 struct Deleter {
@@ -45,6 +49,9 @@ struct Transfer {
   bool is_too_large = false;
   const EgressGuard* guard = nullptr;
   bool uses_proxy = false;
+  std::optional<Timer> timer;
+  SteadyTime ends_at;
+  bool stood_still = false;
   std::move_only_function<void()> resume;
 };
 
@@ -118,6 +125,8 @@ ExchangeFailure failure_of(CURLcode code, const Transfer& transfer) {
     default: return ExchangeFailure::unreachable;
   }
 }
+
+SteadyTime time_now() { return std::chrono::time_point_cast<SteadyTime::duration>(std::chrono::steady_clock::now()); }
 
 template <class Value>
 void set(CURL* easy, CURLoption option, Value value) {
@@ -246,13 +255,33 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
     end(easy, transfer);
   }
 
+  // libcurl's own timeout would end a transfer before it reads what has come in time.
+  void end_at(CURL* easy, Transfer& transfer, SteadyTime time) {
+    transfer.ends_at = time;
+    transfer.timer->expires_at(time);
+    transfer.timer->async_wait([weak = weak_from_this(), easy](error_code error) {
+      const auto self = weak.lock();
+      if (!error && self) self->expire(easy);
+    });
+  }
+
+  void expire(CURL* easy) {
+    const auto found = transfers.find(easy);
+    const SteadyTime now = time_now();
+    if (found == transfers.end() || now < found->second->ends_at) return;  // its time has come already, or is another's
+    Transfer& transfer = *found->second;
+    if (now < transfer.ends_at + kStoodStill || transfer.stood_still) return finish(easy, CURLE_OPERATION_TIMEDOUT);
+    transfer.stood_still = true;
+    end_at(easy, transfer, now + kToBeRead);
+  }
+
   void end(CURL* easy, Transfer& transfer) {
     curl_multi_remove_handle(multi, easy);
     transfers.erase(easy);
     asio::post(executor, std::move(transfer.resume));
   }
 
-  void prepare(Transfer& transfer, milliseconds left) {
+  void prepare(Transfer& transfer) {
     CURL* easy = transfer.easy.get();
     const auto& request = transfer.request;
     transfer.guard = &guard;
@@ -279,7 +308,6 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
     }
     transfer.headers.reset(list);
     set(easy, CURLOPT_HTTPHEADER, list);
-    set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(left.count()));
     set(easy, CURLOPT_NOSIGNAL, 1L);
     set(easy, CURLOPT_QUICK_EXIT, 1L);
     set(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -307,20 +335,21 @@ CurlTransport::~CurlTransport() { stop(); }
 
 Task<Exchange> CurlTransport::exchange(OutboundRequest request) {
   const auto state = state_;
-  const auto now = std::chrono::time_point_cast<microseconds>(std::chrono::steady_clock::now());
-  const auto left = std::chrono::duration_cast<milliseconds>(request.deadline - now);
+  const bool is_too_late = request.deadline <= time_now();
   Transfer transfer;
-  if (state->is_stopped || left <= milliseconds(0)) {
+  if (state->is_stopped || is_too_late) {
     transfer.result.failure = state->is_stopped ? ExchangeFailure::unreachable : ExchangeFailure::timeout;
     co_return std::move(transfer.result);
   }
   transfer.easy.reset(curl_easy_init());
   transfer.request = std::move(request);
-  state->prepare(transfer, left);
+  state->prepare(transfer);
   co_await asio::async_initiate<const asio::use_awaitable_t<Executor>&, void()>(
       [&](auto handler) {
         transfer.resume = std::move(handler);
         state->transfers.emplace(transfer.easy.get(), &transfer);
+        transfer.timer.emplace(state->executor);
+        state->end_at(transfer.easy.get(), transfer, transfer.request.deadline);
         curl_multi_add_handle(state->multi, transfer.easy.get());
         state->watch();
       },

@@ -229,6 +229,36 @@ TEST_F(CurlTransportTest, TimesOutAtTheDeadline) {
   }
 }
 
+// Paused, swapped out, moved to another host: what the provider answered in time is no less an answer.
+TEST_F(CurlTransportTest, AnAnswerThatCameWhileTheProcessStoodStillIsRead) {
+  for (const bool is_answered : {true, false}) {
+    std::atomic<bool> has_come = false;
+    const RawServer server({[&](RawSocket& connection) {
+      read_request(connection);
+      has_come = true;
+      std::this_thread::sleep_for(milliseconds(50));
+      if (is_answered) connection.send(kOk);
+      else connection.read_all();
+    }});
+    const EgressGuard guard = loopback_allowed();
+    asio::io_context context;
+    CurlTransport transport(context, guard, {});
+    Exchange exchange;
+    const auto work = [&]() -> Task<> {
+      exchange = co_await transport.exchange(to(server, milliseconds(300)));
+      transport.stop();
+    };
+    asio::co_spawn(context, work, [](std::exception_ptr error) { EXPECT_FALSE(error); });
+    while (!has_come) context.run_for(milliseconds(1));
+    std::this_thread::sleep_for(milliseconds(600));
+    context.restart();
+    context.run();
+    EXPECT_EQ(name_of(exchange.failure), is_answered ? "none" : "timeout");
+    EXPECT_EQ(exchange.body, is_answered ? "ok" : "");
+    EXPECT_TRUE(exchange.was_sent);
+  }
+}
+
 TEST_F(CurlTransportTest, WhatNeverLeftWasNotSent) {
   const RawServer server({answer(kOk)});
   std::uint16_t closed_port = 0;
