@@ -219,6 +219,50 @@ def test_many_at_once_leave_one_whole_credential(granary, providers):
     assert credential.checked()["status"] == "OK"
 
 
+@pytest.mark.parametrize("which", ["the first", "the previous", "the newest"])
+def test_a_put_of_the_same_grant_does_not_cost_it(granary, providers, which):
+    """A script that sends each night what it sent at first, or what GET said a while ago: the provider would take the spent
+    token for a stolen one."""
+    login, credential = stored(granary, providers, "OK", "ag-leader-credentials")
+    for _ in range(3):
+        credential.checked()
+    token = {"the first": login.body["refreshToken"], "the previous": login.record.spent[-1], "the newest": login.record.refresh_token}
+    for _ in range(2):
+        answer = credential.put({**login.body, "refreshToken": token[which]})
+        assert (answer.status_code, answer.json()["status"]) == (200, "OK"), answer.text
+        assert answer.json()["refreshToken"] == login.record.refresh_token
+        if which != "the first":
+            break  # after one more rotation it is older than what is remembered
+    assert credential.checked()["status"] == "OK"
+    assert not login.record.reused
+
+
+def test_a_put_of_the_token_that_a_check_is_spending(granary, providers):
+    login, credential = stored(granary, providers, "OK", "ag-leader-credentials")
+    credential.checked()
+    token = login.record.refresh_token
+    login.fail(faults.delay(0.5), times=1)
+    checked = in_background(credential.check)
+    eventually(lambda: len(login.calls()) == 3)
+    assert credential.put({**login.body, "refreshToken": token}).json()["status"] == "OK"
+    assert checked().json()["status"] == "OK"
+    assert not login.record.reused
+
+
+def test_a_refused_login_is_replaced_by_just_what_was_sent(start_granary, providers):
+    """The grower gave access again, and the provider gave the same token."""
+    login, credential = stored(start_granary(checks={"confirm_after": "1s"}), providers, "OK", "ag-leader-credentials")
+    credential.checked()
+    login.refuse()
+    credential.checked()
+    time.sleep(1.1)
+    assert credential.checked()["status"] == "UNAUTHENTICATED"
+    login.heal()
+    login.record.refresh_token = login.body["refreshToken"]
+    login.record.spent.clear()
+    assert credential.put(login.body).json()["status"] == "OK"
+
+
 def test_a_put_begins_the_count_of_refusals_anew(granary, providers):
     login, credential = stored(granary, providers, "UNAUTHENTICATED")
     login.refuse()

@@ -78,8 +78,25 @@ Task<Result<void>> connect_here(Checker& checker, OwnerId owner, LeafUserId user
   co_return Result<void>();
 }
 
+// A token that is known to be spent gives way to what came of it: shown once more, it would cost a grant that works. So a
+// client may send what it sent before. Where the stored login is refused, there is nothing to lose.
+Fields with_newest_token(const Checker& checker, const StoredCredential& credential, const Fields& given) {
+  Fields fields = given.clone();
+  const auto stored = open_stored(checker, credential);
+  if (!stored || credential.state.status == Status::unauthenticated) return fields;
+  for (const auto& [name, value] : given.all()) {
+    const bool is_spent = !value.reveal().empty() && (value.reveal() == stored->value(kFirstRefreshToken) ||
+                                                      value.reveal() == stored->value(kPreviousRefreshToken));
+    const Plaintext* newest = is_spent ? stored->find(name) : nullptr;
+    if (!newest) continue;
+    fields.set(name, newest->clone());
+    fields.set(kFirstRefreshToken, value.clone());
+  }
+  return fields;
+}
+
 Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId user, const Provider& provider,
-                                  const Fields& fields) {
+                                  const Fields& given) {
   const auto summary = co_await checker.store.find_summary(owner, user, provider.short_name());
   if (!summary) co_return fail(ErrorCode::not_found);
   co_await checker.turns.wait_free(summary->id);
@@ -94,6 +111,7 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
     if (!credential || credential->leaf_user != user) co_return fail(ErrorCode::not_found);
     if (settled == Settled::waiting) co_return fail(ErrorCode::provider_unavailable);
   }
+  const Fields fields = with_newest_token(checker, *credential, given);
   const SealScope scope = scope_of(*credential);
   if (!checker.sealer.opens_fields_key(scope, credential->fields_key)) {
     // A damaged row: what it sealed is lost already, so it gets a new key for what comes.

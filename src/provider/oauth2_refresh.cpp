@@ -159,6 +159,7 @@ class Oauth2Refresh final : public Flow {
     if (is_rotated) {
       updates_.push_back({parameters_.refresh_token_field, Plaintext(*given)});
       updates_.push_back({std::string(kPreviousRefreshToken), Plaintext(sent_token_)});
+      if (!input_.fields.find(kFirstRefreshToken)) updates_.push_back({std::string(kFirstRefreshToken), Plaintext(sent_token_)});
     } else if (sent_token_ != input_.fields.value(parameters_.refresh_token_field)) {
       // The one before is the one that works.
       updates_.push_back({parameters_.refresh_token_field, Plaintext(sent_token_)});

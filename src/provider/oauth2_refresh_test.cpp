@@ -111,6 +111,14 @@ TEST_F(Oauth2RefreshTest, ARotatedTokenReplacesTheOld) {
   EXPECT_EQ(verdict().answer.token_lifetime, seconds(3'600));
 }
 
+TEST_F(Oauth2RefreshTest, TheTokenThatAClientGaveIsRememberedWhenItIsSpent) {
+  run({answer(200, "{'access_token':'a','refresh_token':'new'}")});
+  EXPECT_EQ(update(kFirstRefreshToken), "old+token/=");
+  set_field(kFirstRefreshToken, "the client's");
+  run({answer(200, "{'access_token':'a','refresh_token':'new'}")});
+  EXPECT_EQ(update(kFirstRefreshToken), "(kept)");
+}
+
 TEST_F(Oauth2RefreshTest, AnAnswerWithoutRefreshTokenKeepsTheOld) {
   for (const char* more : {"", ",'refresh_token':null", ",'refresh_token':''", ",'refresh_token':'old+token/='"}) {
     run({answer(200, "{'access_token':'a'" + std::string(more) + "}")});
