@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -215,6 +216,13 @@ class Granary:
             assert self.stop()[0] == 0
         self.config = merged(self.config, changes)
         return self.start()
+
+    def edit_row(self, credential_id, assignments):
+        """Changes a credential's row while the server is stopped."""
+        with sqlite3.connect(self.data / "granary.db") as db:
+            key = credential_id.replace("-", "").upper()
+            assert db.execute(f"UPDATE credential SET {assignments} WHERE hex(id) = ?", [key]).rowcount == 1
+        db.close()
 
     def cli(self, *args, input=None):
         return run_binary(*args, input=input)

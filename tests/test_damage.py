@@ -2,7 +2,6 @@
 back wrong, and no credential is said not to exist without the server knowing that its store is damaged."""
 
 import random
-import sqlite3
 import time
 
 import pytest
@@ -97,10 +96,7 @@ def test_a_row_that_cannot_be_read_keeps_no_other_waiting(start_granary, provide
     broken, sound = (server.connect(new_login(providers, "valley-credentials")) for _ in range(2))
     broken_id = broken.values()["id"]
     server.stop()
-    with sqlite3.connect(server.data / "granary.db") as db:
-        db.execute("UPDATE credential SET owner_id = x'00', next_check = 0 WHERE hex(id) = ?", [broken_id.replace("-", "").upper()])
-        assert db.total_changes == 1
-    db.close()
+    server.edit_row(broken_id, "owner_id = x'00', next_check = 0")
     server.start()
     eventually(lambda: any(line.get("credential") == broken_id for line in server.problems()))
     before = sound.status()["lastCheckedTime"]

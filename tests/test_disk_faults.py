@@ -286,6 +286,19 @@ def test_a_token_does_not_wait_for_events_that_cannot_be_read(server, providers)
     assert any("cannot be read" in line["message"] for line in server.problems())
 
 
+def test_who_waited_for_a_check_that_is_not_recorded_is_told_so(server, disk, providers):
+    login = new_login(providers, "valley-credentials")
+    credential = server.connect(login)
+    login.fail(faults.delay(0.5), times=1)
+    answers = in_background(lambda: all_at_once([credential.check] * 5))
+    eventually(lambda: len(login.calls()) == 2)
+    disk.fail("write")
+    assert [answer.status_code for answer in answers()] == [503] * 5
+    disk.mend()
+    assert len(login.calls()) == 2, "one call for all"
+    assert credential.checked()["status"] == "OK"
+
+
 def test_only_so_many_answers_are_held(disk, providers, tmp_path):
     """With a hundred waiting for the store, the clock asks for no more; when it is back, everybody is checked again."""
     config = base_config(providers)

@@ -1,10 +1,13 @@
 """A credential is bound to the origin that was first asked with it; plain http goes only where the operator allows it."""
 
+import time
+
 import harness
 import logins
 import pytest
+from background import in_background
 from harness import eventually, run_binary
-from standins import Valley, faults
+from standins import Agvance, Valley, faults
 
 
 @pytest.fixture
@@ -134,3 +137,29 @@ def test_an_unknown_provider_cannot_be_accepted(start_granary):
     server.stop()
     arguments = ["serve", "--listen", "127.0.0.1:0", "--config", str(server.config_file), *server.store]
     assert run_binary(*arguments, "--accept-new-origin", "nobody", timeout=20).returncode in (1, 2)
+
+
+def test_an_interrupted_put_is_tried_where_it_was_brought_for(start_granary, providers):
+    """Another environment, so another origin than the stored fields'."""
+    production = Agvance()
+    server = start_granary(
+        egress={"bind_origins": "always"},
+        checks={"timeout": "20s"},
+        providers={"agvance": {"environments": {"PRODUCTION": {"base_url": production.url}}}},
+    )
+    login = logins.agvance(providers)
+    credential = server.connect(login)
+    new = {**login.body, "clientEnvironment": "PRODUCTION"}
+    production.create(login.body["username"], login.body["password"], login.body["apiKey"], login.body["databaseId"])
+    try:
+        production.fail(faults.hang(), login.account, times=1)
+        in_background(lambda: pytest.raises(Exception, lambda: credential.put(new)))
+        eventually(lambda: production.calls)
+        time.sleep(0.1)
+        server.kill()
+        server.start()
+        eventually(lambda: credential.values()["clientEnvironment"] == "PRODUCTION", 15)
+        assert credential.checked()["status"] == "OK"
+        assert len(login.calls()) == 1
+    finally:
+        production.stop()

@@ -6,7 +6,7 @@ import time
 import logins
 import pytest
 from background import all_at_once, in_background
-from harness import eventually
+from harness import eventually, moment
 from logins import FIELDS, SLUGS, USER_KEYS, new_login
 from problems import assert_problem
 from standins import faults
@@ -356,3 +356,33 @@ def test_a_candidate_whose_answer_was_lost_says_so_after_an_outage_too(start_gra
     assert credential.values()["publicKey"] == new.body["publicKey"]
     assert credential.checked()["reason"] == "refused_once"
     eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refresh_outcome_unknown"))
+
+
+def test_an_interrupted_put_uses_up_no_try_of_the_stored_password(start_granary, providers):
+    """The crash makes the row due; but a refused login is shown again after a day, whatever became of the new one."""
+    server = start_granary(checks={"timeout": "20s"})
+    login, credential = stored(server, providers, "UNAUTHENTICATED")
+    login.revoke()
+    place = moment(credential.status()["nextCheckTime"])
+    new = logins.valley(providers)
+    crash_in_put(server, credential, new, faults.hang())
+    new.revoke()
+    server.start()
+    eventually(lambda: len(new.calls()) == 2, 15)
+    eventually(lambda: abs(moment(credential.status()["nextCheckTime"]) - place) < 1)
+    assert len(login.calls()) == 1
+    assert credential.standing() == ("UNAUTHENTICATED", "refused")
+
+
+def test_a_check_that_waited_for_a_put_asks(granary, providers):
+    """What the PUT came to says nothing of the stored login."""
+    login, credential = stored(granary, providers, "OK")
+    new = logins.valley(providers)
+    new.revoke()
+    new.fail(faults.delay(0.5), times=1)
+    replaced = in_background(lambda: credential.put(new.body))
+    eventually(new.calls)
+    checked = [in_background(credential.check) for _ in range(5)]
+    assert replaced().status_code == 422
+    assert [answer().status_code for answer in checked] == [200] * 5
+    assert len(login.calls()) == 2 and len(new.calls()) == 1

@@ -277,3 +277,19 @@ def test_a_provider_that_gets_a_base_url_is_checked(start_granary, providers):
     credential.post(login.body)
     server.restart(providers={"valley": {"base_url": providers.valley.url}})
     eventually(lambda: credential.standing() == ("OK", None), 15)
+
+
+def test_a_check_without_a_base_url_costs_a_refused_login_no_place(start_granary, providers):
+    server = start_granary()
+    login = logins.valley(providers)
+    login.refuse(times=1)
+    credential = server.credential(login.slug)
+    posted = credential.post(login.body).json()
+    assert posted["status"] == "UNAUTHENTICATED"
+    server.stop()
+    server.edit_row(posted["id"], "next_check = 1")  # its day is over
+    server.config["providers"].pop("valley")
+    server.start()
+    assert standing(credential.checked()) == ("UNAUTHENTICATED", "not_configured")
+    server.restart(providers={"valley": {"base_url": providers.valley.url}})
+    eventually(lambda: credential.standing() == ("OK", None), 15)

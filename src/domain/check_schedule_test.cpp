@@ -10,6 +10,23 @@ class CheckSchedule : public CheckStateTest {};
 
 constexpr int kRounds = 200;
 
+// A provider that refuses and forbids by turns confirms neither: its password is not shown each minute for that.
+TEST_F(CheckSchedule, APasswordThatIsRefusedAndForbiddenByTurnsIsShownAtItsInterval) {
+  for (const LoginKind login : {LoginKind::password, LoginKind::refresh_token}) {
+    policy_.login = login;
+    CheckState state = settled(Status::ok);
+    std::int64_t now = 0;
+    for (int i = 0; i < 5; ++i) {
+      state = check(state, i % 2 == 0 ? kRefused : kForbidden, now);
+      EXPECT_EQ(state.status, Status::ok);
+      const bool is_held_back = login == LoginKind::password && i == 4;
+      EXPECT_EQ(wait_of(state, now) > kMinute, is_held_back) << i;
+      now += kMinute;
+    }
+    EXPECT_EQ(check(state, kRefused, now).status, Status::unauthenticated) << "the one that came last is confirmed as always";
+  }
+}
+
 TEST_F(CheckSchedule, ChecksAreSpreadAndNeverLate) {
   for (const milliseconds interval :
        {milliseconds(1), milliseconds(999), milliseconds(seconds(1)), milliseconds(std::chrono::hours(6))}) {

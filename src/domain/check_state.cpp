@@ -61,19 +61,16 @@ void apply_breaker(CheckState& state, const CheckPolicy& policy, const Instant& 
 }
 
 void schedule_confirmation(CheckState& state, const CheckPolicy& policy, const Instant& now, Random& random) {
-  if (policy.breaker_open) {
-    // Nothing is confirmed now: another credential is probed before this one is asked again.
+  const bool shown_often = policy.login == LoginKind::password && state.refusals >= kPasswordTriesMax;
+  if (policy.breaker_open || shown_often) {
+    // Nothing is confirmed now: another credential is probed before this one is asked again. Nor where a provider refuses and
+    // forbids by turns: a password is not shown each minute for that.
     state.next_check = spread_next(now.wall, policy.interval, random);
     return;
   }
   // Counted from the first of the two; one that came too early for it does not push it back.
   const auto waited = std::chrono::duration_cast<milliseconds>(time_between(*state.pending_since, now));
   state.next_check = plus(now.wall, std::max(policy.confirm_after - waited, milliseconds(0)));
-}
-
-void schedule_refused(CheckState& state, const CheckPolicy& policy, WallTime now) {
-  const bool used_up = policy.login == LoginKind::password && state.refusals >= kPasswordTriesMax;
-  state.next_check = used_up ? std::nullopt : std::optional(plus(now, kRefusedRetry));
 }
 
 void apply_refused(CheckState& state, const CheckPolicy& policy, const Instant& now, Random& random) {
@@ -83,7 +80,7 @@ void apply_refused(CheckState& state, const CheckPolicy& policy, const Instant& 
   if (state.status == Status::unauthenticated) {
     clear_pending(state);
     state.reason = refused;
-    schedule_refused(state, policy, now.wall);
+    state.next_check = refused_place(state, policy.login);
     return;
   }
   if (is_confirmed(state, Pending::refused, policy, now)) {
@@ -91,7 +88,7 @@ void apply_refused(CheckState& state, const CheckPolicy& policy, const Instant& 
     set_status(state, Status::unauthenticated, now.wall);
     state.turned_by_check = true;
     state.reason = refused;
-    schedule_refused(state, policy, now.wall);
+    state.next_check = refused_place(state, policy.login);
     return;
   }
   state.reason = Reason::refused_once;
@@ -146,6 +143,11 @@ microseconds time_between(const Instant& begin, const Instant& end) {
   return std::max(span, microseconds(0));
 }
 
+std::optional<WallTime> refused_place(const CheckState& state, LoginKind login) {
+  const bool used_up = login == LoginKind::password && state.refusals >= kPasswordTriesMax;
+  return used_up || !state.last_checked ? std::nullopt : std::optional(plus(*state.last_checked, kRefusedRetry));
+}
+
 bool keeps_refused_place(CheckState& state, WallTime now) {
   if (state.status != Status::unauthenticated || state.pending != Pending::none) return false;
   if (!state.next_check) return true;  // no try is left
@@ -180,7 +182,7 @@ CheckState after_connect(CheckState state, const Answer& answer, const CheckPoli
       set_status(state, Status::unauthenticated, now.wall);
       state.reason = state.outcome_unknown ? Reason::refresh_outcome_unknown : Reason::refused;
       state.refusals = 2;  // believed at once, it counts as the first and the confirming one
-      schedule_refused(state, policy, now.wall);
+      state.next_check = refused_place(state, policy.login);
       break;
     case AnswerKind::forbidden:
       set_status(state, Status::missing_permission, now.wall);

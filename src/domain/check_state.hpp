@@ -76,6 +76,8 @@ inline constexpr seconds kRetryAfterMax{std::chrono::hours(1)};
 // A refused login keeps its place: whatever comes between uses up no try and brings none forward. Says whether this one has
 // its place ahead; it is then no further than the day it may wait, should the clock have been set back.
 bool keeps_refused_place(CheckState& state, WallTime now);
+// That place: a day after its last try; none where no try is left.
+std::optional<WallTime> refused_place(const CheckState& state, LoginKind login);
 
 // A check's answer, by the clock or by request.
 CheckState after_check(CheckState state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random);

@@ -261,7 +261,8 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
     }
     const bool may_go_on = kept == Kept::yes || is_planted(Fault::token_used_before_it_is_kept);
     const ExchangePlace place = is_first ? ExchangePlace::first : ExchangePlace::later;
-    const bool has_place = may_go_on && co_await limits.take_exchange(deadline, place);
+    const bool is_in_time = is_first || checker.clock.elapsed() < deadline;
+    const bool has_place = may_go_on && is_in_time && co_await limits.take_exchange(deadline, place);
     if (!has_place && is_first) {
       asked.outcome = checker.stopping ? AskOutcome::stopping : AskOutcome::not_sent;
       co_return asked;
@@ -272,6 +273,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
                         : is_first      ? co_await note_before_sending(checker, asking, *send, is_first)
                                         : co_await note_later(checker, asking, *send, asked);
     if (begun == Begun::claimed && !is_first) {
+      asked.had_no_place = may_go_on && is_in_time && !has_place;
       step = flow->next(unsent(), checker.clock.now());
       break;
     }

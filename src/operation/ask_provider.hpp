@@ -22,7 +22,10 @@ struct Asked {
   bool leaves_note = false;   // a token was noted as spent, and what came of it is here
   bool was_given = false;     // a token was accepted, and others came for it
   bool spent_stored = false;  // with a PUT's fields: the token that was sent stands among the stored ones too
-  bool store_failed = false;  // so the last request stayed unsent: the verdict says nothing of the provider
+  // The last request stayed unsent, not the first one: the verdict says nothing of the provider.
+  bool store_failed = false;
+  bool had_no_place = false;  // within the provider's rate
+  bool is_cut_short() const { return store_failed || had_no_place; }
 };
 
 // Which fields are shown: the stored ones, or those of a PUT.

@@ -71,7 +71,7 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
     const bool is_unsent = asked.outcome == AskOutcome::not_sent || asked.outcome == AskOutcome::claimed;
     // One that a crash interrupted may have been accepted already: it waits for a try that is sent.
     if (is_unsent && was_sent) co_return CandidateEnd::waiting;
-    if (is_unsent) asked.verdict.answer.reason = Reason::rate_limited;
+    if (is_unsent || asked.had_no_place) asked.verdict.answer.reason = Reason::rate_limited;
   } else {
     asked.verdict.answer.reason = Reason::not_configured;
   }
@@ -101,6 +101,7 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   if (end == CandidateEnd::promoted) {
     auto changed = updated(candidate, asked.verdict.updates);
     recording.fields = changed ? std::move(changed) : candidate.clone();
+    recording.fields->remove(kCandidateOrigin);
     recording.environment = lane ? lane->lane.environment : std::string();
     recording.origin = lane && lane->base_url ? lane->base_url->origin() : std::string();
     recording.withdrawn = std::move(asked.verdict.withdrawn);
@@ -145,7 +146,8 @@ Task<Settled> settle_candidate(Checker& checker, const StoredCredential& credent
   }
   const Provider* provider = checker.catalog.find_short_name(credential.provider);
   const LaneState* lane = provider ? lane_of(checker, *provider, *fields) : nullptr;
-  if (!lane || !lane->base_url || is_origin_changed(checker, credential, *lane->base_url)) co_return Settled::stored;
+  if (!lane || !lane->base_url || is_bound_elsewhere(checker, fields->value(kCandidateOrigin), *lane->base_url))
+    co_return Settled::stored;
   switch (co_await try_candidate(checker, credential, std::move(*fields), trigger)) {
     case CandidateEnd::promoted: co_return Settled::promoted;
     case CandidateEnd::waiting: co_return Settled::waiting;

@@ -6,6 +6,9 @@
 
 namespace granary {
 
+// Among a candidate's fields: the origin that it was brought for, and to which it may be sent.
+inline constexpr std::string_view kCandidateOrigin = "_origin";
+
 enum class CandidateEnd {
   promoted,
   refused,

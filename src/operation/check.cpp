@@ -9,7 +9,7 @@ namespace granary {
 namespace {
 
 constexpr milliseconds kRespreadMax{std::chrono::minutes(10)};
-constexpr milliseconds kAfterFailedStore{std::chrono::seconds(30)};
+constexpr milliseconds kAfterHalfACheck{std::chrono::seconds(30)};
 
 std::string_view name_of(AnswerKind kind) {
   switch (kind) {
@@ -24,7 +24,9 @@ std::string_view name_of(AnswerKind kind) {
 // What is wrong on our side, so that nothing is sent: said at once, since waiting proves nothing.
 CheckState after_local_obstacle(CheckState state, Reason reason, std::optional<WallTime> next_check, WallTime now) {
   state.reason = reason;
-  if (!keeps_refused_place(state, now)) state.next_check = next_check;
+  // Nothing would bring a refused login's place back, where there is no next check.
+  const bool keeps_place = !next_check && state.status == Status::unauthenticated;
+  if (!keeps_place && !keeps_refused_place(state, now)) state.next_check = next_check;
   if (state.status == Status::ok) {  // what the provider refused or forbade stays so
     state.status = Status::temporarily_unavailable;
     state.since = now;
@@ -81,9 +83,10 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
   else co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
 }
 
-// Our own failure says nothing of the login; but its provider was asked, and is not asked again at once.
-CheckState after_failed_store(CheckState state, const LaneState& lane, WallTime now, Random& random) {
-  if (!keeps_refused_place(state, now)) state.next_check = spread_next(now, std::min(lane.interval, kAfterFailedStore), random);
+// Cut short on our side, which says nothing of the login; but its provider was asked, and is not asked again at once.
+CheckState after_half_a_check(CheckState state, const LaneState& lane, const Asked& asked, WallTime now, Random& random) {
+  if (!asked.store_failed) state.reason = Reason::rate_limited;
+  if (!keeps_refused_place(state, now)) state.next_check = spread_next(now, std::min(lane.interval, kAfterHalfACheck), random);
   return state;
 }
 
@@ -104,7 +107,7 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
                             // Of an answer that another process lost meanwhile, this one says nothing.
                             const bool was_lost_since = state.outcome_unknown && !before.outcome_unknown;
                             state.outcome_unknown = (state.outcome_unknown && !asked.was_given) || was_unknown;
-                            if (asked.store_failed) return after_failed_store(state, lane, now.wall, checker.random);
+                            if (asked.is_cut_short()) return after_half_a_check(state, lane, asked, now.wall, checker.random);
                             state = after_check(state, answer, policy_for(checker, lane), now, checker.random);
                             state.outcome_unknown = state.outcome_unknown || lost || was_lost_since;
                             return state;
@@ -124,12 +127,22 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
   if (answer.kind == AnswerKind::ok) lane.last_success = now.wall;
   CheckState told = before;
   told.outcome_unknown = was_unknown;
-  if (!asked.store_failed) co_await tell_breaker(checker, lane, known, told, answer);
+  if (!asked.is_cut_short()) co_await tell_breaker(checker, lane, known, told, answer);
   co_return CheckEnd::recorded;
 }
 
-Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
-  const Turns::Hold turn(checker.turns, id);
+// A refused login was due for its candidate's sake alone: it goes back to its place. False where that has come anyway.
+Task<bool> put_back(Checker& checker, const StoredCredential& credential) {
+  const Provider* provider = checker.catalog.find_short_name(credential.provider);
+  const CheckState& state = credential.state;
+  if (!provider || state.status != Status::unauthenticated || state.pending != Pending::none || !state.reason) co_return false;
+  const auto place = refused_place(state, provider->login_kind());
+  if (place && *place <= checker.clock.now()) co_return false;
+  co_await checker.store.record_not_sent(credential, *state.reason, place);
+  co_return true;
+}
+
+Task<CheckEnd> check_in_turn(Checker& checker, CredentialId id, Trigger trigger) {
   auto credential = co_await checker.store.find_credential(id);
   if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
   if (credential->candidate) {
@@ -138,11 +151,13 @@ Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
     if (settled == Settled::gone) co_return CheckEnd::gone;
     credential = co_await checker.store.find_credential(id);
     if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
+    if (settled == Settled::stored && trigger == Trigger::clock && co_await put_back(checker, *credential))
+      co_return CheckEnd::recorded;
   }
   LaneState* lane = checker.find_lane(credential->provider, credential->environment);
   if (!lane || !lane->base_url)
     co_return co_await record_obstacle(checker, std::move(*credential), Reason::not_configured, std::nullopt);
-  if (is_origin_changed(checker, *credential, *lane->base_url)) {
+  if (is_bound_elsewhere(checker, credential->origin, *lane->base_url)) {
     const WallTime next = spread_next(checker.clock.now(), lane->interval, checker.random);
     co_return co_await record_obstacle(checker, std::move(*credential), Reason::origin_changed, next);
   }
@@ -172,6 +187,14 @@ Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
   co_return co_await record_check(checker, *lane, std::move(*credential), *fields, std::move(asked), trigger);
 }
 
+Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
+  Turns::Hold turn(checker.turns, id);
+  turn.tell(CheckEnd::failed);
+  const CheckEnd end = co_await check_in_turn(checker, id, trigger);
+  turn.tell(end);
+  co_return end;
+}
+
 }  // namespace
 
 Task<> check_by_clock(Checker& checker, CredentialId id) {
@@ -179,9 +202,11 @@ Task<> check_by_clock(Checker& checker, CredentialId id) {
 }
 
 Task<CheckEnd> check_now(Checker& checker, CredentialId id) {
-  if (checker.turns.is_taken(id)) {
-    co_await checker.turns.wait_free(id);
-    co_return CheckEnd::recorded;
+  while (checker.turns.is_taken(id)) {
+    const auto end = co_await checker.turns.wait_free(id);
+    if (end == CheckEnd::failed) throw StoreUnavailable("the check that was waited for could not be recorded");
+    // What a PUT came to says nothing, nor does a check of the clock that had no place within its provider's limits.
+    if (end && end != CheckEnd::not_sent) co_return *end;
   }
   co_return co_await run_check(checker, id, Trigger::request);
 }

@@ -24,11 +24,17 @@ struct Checker;
 struct LaneState;
 enum class Trigger;
 
-enum class CheckEnd { recorded, not_sent, gone, seal_broken };
+enum class CheckEnd {
+  recorded,
+  not_sent,
+  gone,
+  seal_broken,
+  failed,  // the store did: who waited for it hears so
+};
 
 // By the clock: does nothing when the credential is being checked already.
 Task<> check_by_clock(Checker& checker, CredentialId id);
-// By request: waits for a check under way and lets its answer count.
+// By request: waits for a check under way and lets its answer count. StoreUnavailable.
 Task<CheckEnd> check_now(Checker& checker, CredentialId id);
 
 // Closes the breaker of a lane by hand or after its successes, and spreads the lane's checks.

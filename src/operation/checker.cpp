@@ -1,28 +1,39 @@
 #include "operation/checker.hpp"
 
+#include "operation/check.hpp"
+
 namespace granary {
 
-Task<> Turns::wait_free(CredentialId id) {
+Task<std::optional<CheckEnd>> Turns::wait_free(CredentialId id) {
+  std::optional<CheckEnd> end;
   for (auto found = running_.find(id); found != running_.end(); found = running_.find(id)) {
-    if (found->second.is_held) throw StoreUnavailable("an answer for this credential waits for the store");
-    const auto changed = found->second.changed;
+    const std::shared_ptr<Turn> turn = found->second;
+    if (turn->is_held) throw StoreUnavailable("an answer for this credential waits for the store");
+    const auto changed = turn->changed;
     co_await changed->wait();
+    end = turn->end;
   }
+  co_return end;
 }
 
 void Turns::mark_held(CredentialId id, bool is_held) {
-  const auto turn = running_.find(id);
-  if (turn == running_.end()) return;
-  const auto before = std::exchange(turn->second, {.changed = std::make_shared<Signal>(executor_), .is_held = is_held});
-  before.changed->fire();
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  Turn& turn = *found->second;
+  turn.is_held = is_held;
+  std::exchange(turn.changed, std::make_shared<Signal>(executor_))->fire();
 }
 
 Turns::Hold::Hold(Turns& turns, CredentialId id) : turns_(turns), id_(id) {
-  turns_.running_[id] = {.changed = std::make_shared<Signal>(turns.executor_)};
+  turns_.running_[id] = std::make_shared<Turn>(Turn{.changed = std::make_shared<Signal>(turns.executor_)});
 }
 
 Turns::Hold::~Hold() {
-  if (const auto turn = turns_.running_.extract(id_)) turn.mapped().changed->fire();
+  if (const auto turn = turns_.running_.extract(id_)) turn.mapped()->changed->fire();
+}
+
+void Turns::Hold::tell(CheckEnd end) {
+  if (const auto turn = turns_.running_.find(id_); turn != turns_.running_.end()) turn->second->end = end;
 }
 
 LaneState* Checker::find_lane(const std::string& provider, const std::string& environment) {

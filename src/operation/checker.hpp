@@ -49,13 +49,16 @@ struct LaneState {
   SteadyTime paused_until{};  // the store failed one of its checks
 };
 
+enum class CheckEnd;
+
 // One at a time for each credential; who comes meanwhile waits for the end.
 class Turns {
  public:
   explicit Turns(Executor executor) : executor_(executor) {}
   bool is_taken(CredentialId id) const { return running_.contains(id) && !is_planted(Fault::two_checks_at_once); }
-  // Waits until nobody has the turn; does not take it. StoreUnavailable, when who has it waits for the store.
-  Task<> wait_free(CredentialId id);
+  // Waits until nobody has the turn; does not take it. What the last turn that was waited for came to, where it was a check's.
+  // StoreUnavailable, when who has it waits for the store.
+  Task<std::optional<CheckEnd>> wait_free(CredentialId id);
   // Whoever has the turn waits for the store, for as long as that takes: nobody waits behind it meanwhile.
   void mark_held(CredentialId id, bool is_held);
 
@@ -65,6 +68,8 @@ class Turns {
     ~Hold();
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;
+    // What those are told who wait for this turn.
+    void tell(CheckEnd end);
 
    private:
     Turns& turns_;
@@ -75,10 +80,11 @@ class Turns {
   struct Turn {
     std::shared_ptr<Signal> changed;  // it ended, or is held
     bool is_held = false;
+    std::optional<CheckEnd> end{};
   };
 
   Executor executor_;
-  std::unordered_map<CredentialId, Turn> running_;
+  std::unordered_map<CredentialId, std::shared_ptr<Turn>> running_;
 };
 
 // With so many answers waiting for the store, the clock asks for no more: they could not be stored either.
@@ -134,9 +140,9 @@ inline SealScope scope_of(const StoredCredential& credential) {
   return {.owner = credential.owner, .provider = credential.provider, .credential = credential.id};
 }
 
-// Whether it is bound to another origin than this one, which is not exempt: nothing is sent then.
-inline bool is_origin_changed(const Checker& checker, const StoredCredential& credential, const Url& base_url) {
-  return !credential.origin.empty() && credential.origin != base_url.origin() && !checker.settings.is_exempt_origin(base_url);
+// Whether fields that are bound to `origin` (empty: to none yet) may not be sent here: it is another one, and not exempt.
+inline bool is_bound_elsewhere(const Checker& checker, std::string_view origin, const Url& base_url) {
+  return !origin.empty() && origin != base_url.origin() && !checker.settings.is_exempt_origin(base_url);
 }
 
 // Reads every provider's parameters and makes the lanes. The error's detail names provider and parameter.

@@ -26,7 +26,7 @@ Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, S
     co_return stored ? RecordedEnd::Kind::lost_race : RecordedEnd::Kind::gone;
   }
   NextState next_state;
-  if (asked.outcome == AskOutcome::not_sent) {
+  if (asked.outcome == AskOutcome::not_sent || asked.had_no_place) {
     next_state = [&](CheckState state) { return not_asked(state, Reason::rate_limited, now.wall); };
   } else if (asked.store_failed) {
     next_state = [&](CheckState state) { return not_asked(state, Reason::not_checked_yet, now.wall); };
@@ -111,7 +111,9 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
     if (!credential || credential->leaf_user != user) co_return fail(ErrorCode::not_found);
     if (settled == Settled::waiting) co_return fail(ErrorCode::provider_unavailable);
   }
-  const Fields fields = with_newest_token(checker, *credential, given);
+  Fields fields = with_newest_token(checker, *credential, given);
+  const LaneState* lane = lane_of(checker, provider, fields);
+  if (lane && lane->base_url) fields.set(kCandidateOrigin, Plaintext(lane->base_url->origin()));
   const SealScope scope = scope_of(*credential);
   if (!checker.sealer.opens_fields_key(scope, credential->fields_key)) {
     // A damaged row: what it sealed is lost already, so it gets a new key for what comes.

@@ -63,9 +63,9 @@ CheckRecord make_record(Checker& checker, const Recording& recording, const Held
                      .fields_version = credential.fields_version,
                      .state_version = credential.state_version,
                      .link_version = link_version};
+  if (const auto fields = fields_to_store(checker, recording, fields_done ? std::nullopt : held.fields(), after))
+    seal_fields_into(checker, credential, *fields, record);
   if (!fields_done) {
-    if (const auto fields = fields_to_store(checker, recording, held.fields(), after))
-      seal_fields_into(checker, credential, *fields, record);
     record.environment = recording.environment;
     record.origin = recording.origin;
     if (recording.removes_candidate) record.candidate = CandidateChange::remove;
@@ -141,13 +141,17 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
       end.kind = RecordedEnd::Kind::lost_race;
       co_return end;
     }
+    // Or since the fields were kept: they are another login's now.
+    if (recorded.fields_kept && now_stored->fields_version != credential.fields_version + (wrote_fields ? 1 : 0)) {
+      end.kind = RecordedEnd::Kind::lost_race;
+      co_return end;
+    }
     // Health or link moved while the provider was asked (the breaker, an unlink): what the provider gave is kept already,
     // the rest is decided anew on what is there now. A PUT's answer is about its own fields, whatever is stored by now.
     if (!now_stored->leaf_user || now_stored->link_version != link_version) {
       end.kind = RecordedEnd::Kind::unlinked;
       co_return end;
     }
-    if (replaces_fields && fields_done) recording.withdrawn.clear();
     credential = std::move(*now_stored);
   }
   throw StoreUnavailable("a credential changed each time its answer was recorded");

@@ -64,7 +64,8 @@ struct Recorded {
   bool exists = false;
   bool fields_kept = false;                                // false: others replaced them meanwhile, nothing was written
   Status status_before = Status::temporarily_unavailable;  // what stood there
-  bool state_kept = false;  // false: health or link moved meanwhile; load again and record again without fields
+  // False: health or link moved meanwhile. Load again and record again without fields; of another login the health was written.
+  bool state_kept = false;
 };
 
 struct SegmentRow {
