@@ -2,8 +2,10 @@
 to it over HTTP. Every process is ended by its own id, every wait has an end."""
 
 import atexit
+import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import sqlite3
@@ -46,9 +48,13 @@ def moment(text):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the kernel gives to connections on their way out, so that a server that starts again finds its own."""
+    while True:
+        port = 20000 + secrets.randbelow(12000)
+        with socket.socket() as probe:
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
 
 
 def toml_value(value):

@@ -249,18 +249,46 @@ def test_a_put_of_the_token_that_a_check_is_spending(granary, providers):
     assert not login.record.reused
 
 
-def test_a_refused_login_is_replaced_by_just_what_was_sent(start_granary, providers):
-    """The grower gave access again, and the provider gave the same token."""
+def test_the_token_posted_at_first_with_a_new_client_secret(start_granary, providers):
+    """The application's secret was replaced: every login is refused, and no grant has ended."""
     login, credential = stored(start_granary(checks={"confirm_after": "1s"}), providers, "OK", "ag-leader-credentials")
     credential.checked()
-    login.refuse()
+    login.record.private_key = "another secret"
     credential.checked()
-    time.sleep(1.1)
-    assert credential.checked()["status"] == "UNAUTHENTICATED"
+    eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refused"))
+    assert credential.put({**login.body, "privateKey": "another secret"}).json()["status"] == "OK"
+    assert not login.record.reused
+
+
+def ends_unknown(credential):
+    credential.checked()
+    eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refresh_outcome_unknown"))
+    return True
+
+
+def test_a_put_of_the_same_grant_does_not_hide_a_lost_answer(start_granary, providers):
+    """Nor does one that meets an outage."""
+    login, credential = stored(start_granary(checks={"confirm_after": "1s"}), providers, "OK", "ag-leader-credentials")
+    login.fail(faults.after_work(faults.reset()), times=1)
+    credential.checked()
+    assert ends_unknown(credential)
+    login.fail(faults.answer(503))
+    assert credential.put(login.body).json()["status"] == "TEMPORARILY_UNAVAILABLE"
     login.heal()
-    login.record.refresh_token = login.body["refreshToken"]
-    login.record.spent.clear()
-    assert credential.put(login.body).json()["status"] == "OK"
+    assert ends_unknown(credential)
+
+
+def test_a_put_of_the_same_grant_that_meets_an_unlink_does_not_hide_that_its_answer_was_lost(start_granary, providers):
+    server = start_granary(checks={"confirm_after": "1s", "timeout": "1s"})
+    login, credential = stored(server, providers, "OK", "ag-leader-credentials")
+    login.fail(faults.after_work(faults.hang()), times=1)
+    replaced = in_background(lambda: credential.put({**login.body, "refreshToken": login.record.refresh_token}))
+    eventually(lambda: len(login.calls()) == 2)
+    credential_id = credential.values()["id"]
+    credential.unlink()
+    assert replaced().status_code == 404
+    credential.link(login.user_key, credential_id)
+    assert ends_unknown(credential)
 
 
 def test_a_put_begins_the_count_of_refusals_anew(granary, providers):

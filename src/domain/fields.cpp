@@ -39,10 +39,6 @@ std::string_view Fields::value(std::string_view name) const {
   return found ? found->reveal() : std::string_view();
 }
 
-bool Fields::holds(std::string_view value) const {
-  return !value.empty() && std::ranges::any_of(fields_, [&](const auto& field) { return field.second.reveal() == value; });
-}
-
 void Fields::set(std::string_view name, Plaintext value) {
   for (auto& [key, old] : fields_) {
     if (key != name) continue;

@@ -17,8 +17,6 @@ class Fields {
   const Plaintext* find(std::string_view name) const;
   // Empty when absent.
   std::string_view value(std::string_view name) const;
-  // Whether any field has this value; false for an empty one.
-  bool holds(std::string_view value) const;
   void set(std::string_view name, Plaintext value);
   void remove(std::string_view name);
   const std::vector<std::pair<std::string, Plaintext>>& all() const { return fields_; }

@@ -96,7 +96,24 @@ class SlotHold {
 // Longer than any call and the commit of its answer; after that a claim whose process died is free.
 Claim claim_for(const Checker& checker, const StoredCredential& known) {
   constexpr seconds kCommit{30};
-  return {.process = checker.process, .lasts = checker.settings.timeout + kCommit, .known_note = known.spending};
+  return {.process = checker.process,
+          .lasts = checker.settings.timeout + kCommit,
+          .known_note = known.spending,
+          .known_version = known.fields_version};
+}
+
+// A PUT of the same grant.
+bool brings_stored_token(const Checker& checker, const Asking& asking) {
+  const std::string_view field = one_use_field(checker, *asking.lane.provider);
+  return asking.other_secrets && !field.empty() && asking.other_secrets->value(field) == asking.fields.value(field);
+}
+
+Task<Begun> note_spending(Checker& checker, const StoredCredential& credential, std::string_view origin, std::string_view token) {
+  const std::string digest = token.empty() || is_planted(Fault::spending_never_noted)
+                                 ? std::string()
+                                 : checker.sealer.token_digest(scope_of(credential), credential.fields_key, token);
+  co_return co_await checker.store.begin_exchange(credential.id, credential.fields_version, origin, digest,
+                                                  claim_for(checker, credential));
 }
 
 // Durably, before anything is sent: to whom the credential is bound, and what is about to be spent.
@@ -108,16 +125,15 @@ Task<Begun> note_before_sending(Checker& checker, const Asking& asking, const Se
     const bool is_given = credential.candidate->progress == Candidate::Progress::given && send.one_use_token.empty();
     const Candidate sent{.fields = credential.candidate->fields,
                          .progress = is_given ? Candidate::Progress::given : Candidate::Progress::sent};
-    co_return co_await checker.store.mark_candidate_sent(credential.id, sent, claim_for(checker, credential));
+    const Begun begun = co_await checker.store.mark_candidate_sent(credential.id, sent, claim_for(checker, credential));
+    // What a PUT spends is noted with the candidate; where it is the stored token, beside that too.
+    if (begun != Begun::yes || send.one_use_token.empty() || !brings_stored_token(checker, asking)) co_return begun;
+    co_return co_await note_spending(checker, credential, credential.origin, send.one_use_token);
   }
   const std::string origin = asking.lane.base_url->origin();
   const bool binds = is_first && credential.origin != origin;
   if (!binds && send.one_use_token.empty()) co_return Begun::yes;
-  const std::string digest = send.one_use_token.empty() || is_planted(Fault::spending_never_noted)
-                                 ? std::string()
-                                 : checker.sealer.token_digest(scope_of(credential), credential.fields_key, send.one_use_token);
-  co_return co_await checker.store.begin_exchange(credential.id, credential.fields_version, origin, digest,
-                                                  claim_for(checker, credential));
+  co_return co_await note_spending(checker, credential, origin, send.one_use_token);
 }
 
 // A later request of the clock that cannot be noted stays unsent (`claimed`): what the provider said before it is recorded all
@@ -234,10 +250,11 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
   const SlotHold slot(limits, asking.trigger);
   const StoredCredential& known = asking.credential;
   const bool is_candidate = asking.shown == ShownFields::candidate;
+  const bool asks_with_stored_token = !is_candidate || brings_stored_token(checker, asking);
+  const bool was_lost = asks_with_stored_token && (known.state.outcome_unknown || !known.spending.empty());
   const FlowInput input{.base_url = *asking.lane.base_url,
                         .fields = asking.fields,
-                        .outcome_unknown = is_candidate ? known.candidate->progress == Candidate::Progress::sent
-                                                        : known.state.outcome_unknown || !known.spending.empty(),
+                        .outcome_unknown = was_lost || (is_candidate && known.candidate->progress == Candidate::Progress::sent),
                         .now = checker.clock.now()};
   const auto flow = checker.plans.find(asking.lane.lane.provider)->second->start(input);
   Exchanges exchanges;
@@ -282,7 +299,6 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
       co_return asked;
     }
     asked.leaves_note = asked.leaves_note || !send->one_use_token.empty();
-    asked.spent_stored = asked.spent_stored || (asking.other_secrets && asking.other_secrets->holds(send->one_use_token));
     send->request.deadline = deadline;
     http::Exchange answer = co_await checker.transport.exchange(std::move(send->request));
     if (is_noted_late) co_await note_before_sending(checker, asking, *send, is_first);

@@ -21,7 +21,6 @@ struct Asked {
   std::vector<Event> events;  // redacted
   bool leaves_note = false;   // a token was noted as spent, and what came of it is here
   bool was_given = false;     // a token was accepted, and others came for it
-  bool spent_stored = false;  // with a PUT's fields: the token that was sent stands among the stored ones too
   // The last request stayed unsent, not the first one: the verdict says nothing of the provider.
   bool store_failed = false;
   bool had_no_place = false;  // within the provider's rate

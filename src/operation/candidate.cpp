@@ -19,6 +19,12 @@ CandidateEnd judge(AnswerKind answer, Status stored) {
   return answer == AnswerKind::forbidden ? CandidateEnd::refused : CandidateEnd::unavailable;
 }
 
+// Whether the candidate brought the stored token back, spent by now or not.
+bool is_of_same_grant(const Fields& candidate, const std::optional<Fields>& stored, std::string_view token_field) {
+  const std::string_view token = stored ? stored->value(token_field) : std::string_view();
+  return !token.empty() && (candidate.value(token_field) == token || candidate.value(kPreviousRefreshToken) == token);
+}
+
 // Stores what was given for a candidate whose probe stayed unsent while the store failed; held until it can be. False when the
 // candidate is gone.
 Task<bool> keep_waiting(Checker& checker, const StoredCredential& credential, Fields given) {
@@ -57,7 +63,6 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   LaneState* lane = provider ? lane_of(checker, *provider, candidate) : nullptr;
   const auto stored = open_stored(checker, credential);
   const bool was_sent = credential.candidate->progress != Candidate::Progress::unsent;
-  const bool has_tokens = provider && provider->login_kind() == LoginKind::refresh_token;
   Asked asked;
   if (lane && lane->base_url) {
     asked = co_await ask_provider(checker, {.credential = credential,
@@ -77,25 +82,35 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   }
 
   // A token that was shown before a crash, and whose answer was never heard.
-  const bool was_unknown = has_tokens && credential.candidate->progress == Candidate::Progress::sent;
+  const std::string_view token_field = provider ? one_use_field(checker, *provider) : std::string_view();
+  const bool was_unknown = !token_field.empty() && credential.candidate->progress == Candidate::Progress::sent;
   const Instant now = checker.now();
   const Answer answer = asked.verdict.answer;
   // The stored login is the same grant: what was given takes the place of its spent token, whatever the probe says.
-  const bool is_same_grant =
-      has_tokens && stored && (asked.spent_stored || stored->holds(candidate.value(kPreviousRefreshToken)));
+  const bool is_same_grant = is_of_same_grant(candidate, stored, token_field);
+  // Of the candidate's token, until it is answered.
+  const bool is_stored_unknown = credential.state.outcome_unknown || !credential.spending.empty();
+  const bool was_lost_before = was_unknown || (is_same_grant && is_stored_unknown);
   const bool was_given = asked.was_given || credential.candidate->progress == Candidate::Progress::given;
   // A lost race with an unlink or a change of status is decided anew on what is stored then.
   CandidateEnd end = is_same_grant && was_given ? CandidateEnd::promoted : judge(answer.kind, credential.state.status);
+  // Another process is asking with the stored token: replaced by itself, it would lose what comes for it.
+  if (is_same_grant && asked.outcome == AskOutcome::claimed) end = CandidateEnd::unavailable;
   if (end == CandidateEnd::unavailable && was_given) {
     end = CandidateEnd::waiting;
     auto given = updated(candidate, asked.verdict.updates);
     asked.verdict.updates.clear();  // what is held is in locked memory alone
+    // Noted as sent, its token did not leave after all, or was answered without one: it is known not to be lost.
+    const bool is_noted = asked.leaves_note && !asked.verdict.answer_lost;
+    if (!given && is_noted && credential.candidate->progress == Candidate::Progress::given) given = candidate.clone();
     if (given && !co_await keep_waiting(checker, credential, std::move(*given)))
       co_return co_await end_elsewhere(checker, credential);
   }
   Recording recording{.credential = std::move(credential),
                       .next_state = [](CheckState state) { return state; },
                       .events = std::move(asked.events),
+                      .clears_spending = is_same_grant && asked.leaves_note && end != CandidateEnd::waiting,
+                      .outcome_unknown = asked.verdict.answer_lost,
                       .removes_candidate = end != CandidateEnd::waiting,
                       .holds = held_for(trigger)};
   if (end == CandidateEnd::promoted) {
@@ -108,7 +123,8 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
     recording.clears_spending = true;
     const CheckPolicy policy = lane ? policy_for(checker, *lane) : CheckPolicy{};
     const bool is_checkable = lane && lane->base_url;
-    const bool is_unknown = asked.verdict.answer_lost || (was_unknown && answer.kind == AnswerKind::unavailable);
+    const bool is_unknown =
+        asked.verdict.answer_lost || (was_lost_before && !was_given && answer.kind == AnswerKind::unavailable);
     recording.next_state = [&checker, answer, policy, now, is_checkable, is_unknown](CheckState state) {
       state.outcome_unknown = false;
       state = after_connect(state, answer, policy, now, checker.random);
@@ -148,9 +164,10 @@ Task<Settled> settle_candidate(Checker& checker, const StoredCredential& credent
   const LaneState* lane = provider ? lane_of(checker, *provider, *fields) : nullptr;
   if (!lane || !lane->base_url || is_bound_elsewhere(checker, fields->value(kCandidateOrigin), *lane->base_url))
     co_return Settled::stored;
+  const bool is_same_grant = is_of_same_grant(*fields, open_stored(checker, credential), one_use_field(checker, *provider));
   switch (co_await try_candidate(checker, credential, std::move(*fields), trigger)) {
     case CandidateEnd::promoted: co_return Settled::promoted;
-    case CandidateEnd::waiting: co_return Settled::waiting;
+    case CandidateEnd::waiting: co_return is_same_grant ? Settled::blocked : Settled::waiting;
     case CandidateEnd::gone: co_return Settled::gone;
     default: co_return Settled::stored;
   }

@@ -25,6 +25,7 @@ enum class Settled {
   promoted,
   stored,   // the stored fields are the ones to check now
   waiting,  // these too; and the candidate is to be tried again
+  blocked,  // it is to be tried again, and spends the stored token, or did: nothing else may
   gone,
 };
 

@@ -149,6 +149,7 @@ Task<CheckEnd> check_in_turn(Checker& checker, CredentialId id, Trigger trigger)
     const Settled settled = co_await settle_candidate(checker, *credential, trigger);
     if (settled == Settled::promoted) co_return CheckEnd::recorded;
     if (settled == Settled::gone) co_return CheckEnd::gone;
+    if (settled == Settled::blocked) co_return CheckEnd::not_sent;
     credential = co_await checker.store.find_credential(id);
     if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
     if (settled == Settled::stored && trigger == Trigger::clock && co_await put_back(checker, *credential))

@@ -41,6 +41,10 @@ LaneState* Checker::find_lane(const std::string& provider, const std::string& en
   return found == lanes.end() ? nullptr : &found->second;
 }
 
+std::string_view one_use_field(const Checker& checker, const Provider& provider) {
+  return checker.plans.find(provider.short_name())->second->one_use_field();
+}
+
 Result<void> prepare_lanes(Checker& checker, const std::map<Lane, BreakerState>& breakers) {
   constexpr milliseconds kDefaultInterval{std::chrono::hours(6)};
   for (const Provider& provider : checker.catalog.all()) {

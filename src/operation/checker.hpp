@@ -135,6 +135,9 @@ struct Checker {
   LaneState* find_lane(const std::string& provider, const std::string& environment);
 };
 
+// The field whose value is spent by being sent; empty where the provider has none.
+std::string_view one_use_field(const Checker& checker, const Provider& provider);
+
 // What a credential's seals are bound to. It refers to the credential.
 inline SealScope scope_of(const StoredCredential& credential) {
   return {.owner = credential.owner, .provider = credential.provider, .credential = credential.id};

@@ -78,20 +78,23 @@ Task<Result<void>> connect_here(Checker& checker, OwnerId owner, LeafUserId user
   co_return Result<void>();
 }
 
-// A token that is known to be spent gives way to what came of it: shown once more, it would cost a grant that works. So a
-// client may send what it sent before. Where the stored login is refused, there is nothing to lose.
-Fields with_newest_token(const Checker& checker, const StoredCredential& credential, const Fields& given) {
+// What a client brings of the stored grant, with what is known of that. A token that is known to be spent gives way to what came
+// of it: shown once more, it would cost the grant. So a client may send what it sent before.
+Fields with_what_is_known(const Checker& checker, const StoredCredential& credential, const Provider& provider,
+                          const Fields& given) {
   Fields fields = given.clone();
+  const std::string_view field = one_use_field(checker, provider);
+  const Plaintext* token = given.find(field);
   const auto stored = open_stored(checker, credential);
-  if (!stored || credential.state.status == Status::unauthenticated) return fields;
-  for (const auto& [name, value] : given.all()) {
-    const bool is_spent = !value.reveal().empty() && (value.reveal() == stored->value(kFirstRefreshToken) ||
-                                                      value.reveal() == stored->value(kPreviousRefreshToken));
-    const Plaintext* newest = is_spent ? stored->find(name) : nullptr;
-    if (!newest) continue;
-    fields.set(name, newest->clone());
-    fields.set(kFirstRefreshToken, value.clone());
-  }
+  const Plaintext* newest = stored ? stored->find(field) : nullptr;
+  if (!token || !newest) return fields;
+  const bool is_spent =
+      token->reveal() == stored->value(kFirstRefreshToken) || token->reveal() == stored->value(kPreviousRefreshToken);
+  if (!is_spent && token->reveal() != newest->reveal()) return fields;
+  for (const std::string_view name : {kFirstRefreshToken, kPreviousRefreshToken, kAfterLostAnswer})
+    if (const Plaintext* known = stored->find(name)) fields.set(name, known->clone());
+  if (is_spent) fields.set(kFirstRefreshToken, token->clone());
+  fields.set(field, newest->clone());
   return fields;
 }
 
@@ -109,9 +112,9 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
     const Settled settled = co_await settle_candidate(checker, *credential, Trigger::request);
     credential = co_await checker.store.find_credential(summary->id);
     if (!credential || credential->leaf_user != user) co_return fail(ErrorCode::not_found);
-    if (settled == Settled::waiting) co_return fail(ErrorCode::provider_unavailable);
+    if (settled == Settled::waiting || settled == Settled::blocked) co_return fail(ErrorCode::provider_unavailable);
   }
-  Fields fields = with_newest_token(checker, *credential, given);
+  Fields fields = with_what_is_known(checker, *credential, provider, given);
   const LaneState* lane = lane_of(checker, provider, fields);
   if (lane && lane->base_url) fields.set(kCandidateOrigin, Plaintext(lane->base_url->origin()));
   const SealScope scope = scope_of(*credential);

@@ -136,13 +136,8 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
       co_return end;
     }
     // Only another process takes a PUT's candidate away: it was faster, and what it was given is stored.
-    const bool is_lost = !recording.removes_candidate || !now_stored->candidate;
+    const bool is_lost = fields_done || !recording.removes_candidate || !now_stored->candidate;
     if (!recorded.fields_kept && is_lost && !is_planted(Fault::lost_race_taken_for_a_refusal)) {
-      end.kind = RecordedEnd::Kind::lost_race;
-      co_return end;
-    }
-    // Or since the fields were kept: they are another login's now.
-    if (recorded.fields_kept && now_stored->fields_version != credential.fields_version + (wrote_fields ? 1 : 0)) {
       end.kind = RecordedEnd::Kind::lost_race;
       co_return end;
     }
@@ -152,6 +147,8 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
       end.kind = RecordedEnd::Kind::unlinked;
       co_return end;
     }
+    // Fields that were replaced since ours were kept are another login's: the next try finds that out.
+    if (fields_done) now_stored->fields_version = credential.fields_version + (wrote_fields ? 1 : 0);
     credential = std::move(*now_stored);
   }
   throw StoreUnavailable("a credential changed each time its answer was recorded");

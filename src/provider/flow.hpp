@@ -74,6 +74,8 @@ class FlowPlan {
   virtual ~FlowPlan() = default;
   // The input's references outlive the flow.
   virtual std::unique_ptr<Flow> start(const FlowInput& input) const = 0;
+  // The field whose value is spent by being sent; empty: there is none.
+  virtual std::string_view one_use_field() const { return {}; }
 };
 
 // The error's detail names the parameter at fault.

@@ -214,6 +214,7 @@ class Plan final : public FlowPlan {
   std::unique_ptr<Flow> start(const FlowInput& input) const override {
     return std::make_unique<Oauth2Refresh>(parameters_, input);
   }
+  std::string_view one_use_field() const override { return parameters_.refresh_token_field; }
 
  private:
   Parameters parameters_;

@@ -26,10 +26,11 @@ constexpr struct {
     {"POST", 8},
     {"PUT", 8},
     {"PUT of a login that is refused", 5},
+    {"PUT of what was sent last", 4},
     {"DELETE", 6},
     {"unlink", 6},
     {"relink", 8},
-    {"check", 20},
+    {"check", 16},
     {"the grower revokes the login", 8},
     {"crash", 9},
     {"pause", 3},
@@ -44,6 +45,10 @@ constexpr std::size_t kNodes = 2, kUsers = 2;
 constexpr seconds kEventful{480}, kRestart{3}, kCalm{420};
 constexpr milliseconds kInterval{std::chrono::seconds(100)}, kConfirmAfter{std::chrono::seconds(20)};
 const std::string kSecretSeed(32, 'r');
+
+bool is_connecting(Kind kind) {
+  return kind == Kind::post || kind == Kind::put || kind == Kind::put_again || kind == Kind::put_refused;
+}
 
 std::string seconds_text(SteadyTime at) { return std::to_string(static_cast<double>(at.time_since_epoch().count()) / 1e6); }
 
@@ -225,9 +230,13 @@ class History {
         return;
       }
       case Kind::put:
+      case Kind::put_again:
       case Kind::put_refused: {
-        const bool is_good = action.kind == Kind::put;
-        Fields login = new_login(action.slot, is_good);
+        const bool is_known = slot.account && slot.operations == 0 && slot.is_linked && slot.presence == Presence::present;
+        if (action.kind == Kind::put_again && !is_known) return;
+        Fields login = action.kind == Kind::put_again ? first_login(world_.providers.account(*slot.account))
+                                                      : new_login(action.slot, action.kind == Kind::put);
+        if (action.kind == Kind::put_again) last_made_ = *slot.account;
         begin<Revealed>(slot, action, node, reconnect(parts, owner_, slot.user, provider, std::move(login)),
                         [this, &slot, account = last_made_](const Result<Revealed>& replaced) {
                           const bool may_wait = !slot.has_password && &world_.catalog != &shared().plain;
@@ -296,8 +305,6 @@ class History {
     });
   }
 
-  static bool is_connecting(Kind kind) { return kind == Kind::post || kind == Kind::put || kind == Kind::put_refused; }
-
   void finish(Slot& slot, Kind kind) {
     if (is_connecting(kind)) --slot.connecting;
     if (slot.was_disturbed) {
@@ -342,8 +349,13 @@ class History {
     account.alive = is_good;
     last_made_ = account.number;
     if (is_good) last_account_[slot] = account.number;
+    return first_login(account);
+  }
+
+  // What a client posts: a token is the grant's first one, spent or not.
+  static Fields first_login(const Account& account) {
     Fields fields;
-    if (has_password) {
+    if (account.has_password) {
       fields.set("username", Plaintext(account.username()));
       fields.set("password", Plaintext(std::string("password")));
       fields.set("organizationName", Plaintext(std::string("org")));
@@ -412,8 +424,8 @@ Plan make_plan(std::uint64_t seed) {
   };
   for (std::size_t i = 0, planned = plan.actions.size(); i < planned; ++i) {
     const Action action = plan.actions[i];
-    const bool is_change = action.kind == Kind::put || action.kind == Kind::put_refused || action.kind == Kind::remove ||
-                           action.kind == Kind::unlink || action.kind == Kind::relink;
+    const bool is_put = is_connecting(action.kind) && action.kind != Kind::post;
+    const bool is_change = is_put || action.kind == Kind::remove || action.kind == Kind::unlink || action.kind == Kind::relink;
     if (is_change && chance.percent(50)) add_beside(action, Kind::check, -chance.span(milliseconds(0), milliseconds(2000)));
     // A revoked login is found, and given anew in the moment when that is to be confirmed.
     if (action.kind == Kind::revoke && chance.percent(50)) {

@@ -16,6 +16,7 @@ struct Action {
     post,
     put,
     put_refused,
+    put_again,
     remove,
     unlink,
     relink,

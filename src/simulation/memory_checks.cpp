@@ -54,8 +54,8 @@ bool MemoryStore::claim(CredentialEntry& entry, const Claim& claim) {
   const bool is_mine = entry.claimed_by == claim.process;
   // And as its caller has read it: another may have had it and gone in between.
   const bool is_unheld = !entry.claimed_by || entry.claimed_until <= now;
-  const bool is_free =
-      is_mine || (is_unheld && (entry.row.spending == claim.known_note || is_planted(Fault::claim_of_a_row_that_moved)));
+  const bool is_unmoved = entry.row.spending == claim.known_note && entry.row.fields_version == claim.known_version;
+  const bool is_free = is_mine || (is_unheld && (is_unmoved || is_planted(Fault::claim_of_a_row_that_moved)));
   if (!is_free && !is_planted(Fault::claim_not_looked_at)) return false;
   entry.claimed_by = claim.process;
   entry.claimed_until = now + (is_planted(Fault::claim_shorter_than_the_call) ? milliseconds(500) : claim.lasts);

@@ -38,11 +38,14 @@ Oracle::Login Oracle::stored_login(const StoredCredential& row) const {
   return login_in(sealer_.open_fields(scope_of(row), row.fields_key, row.fields_version, row.fields));
 }
 
+Oracle::Login Oracle::candidate_login(const StoredCredential& row) const {
+  if (!row.candidate) return {};
+  return login_in(sealer_.open_candidate(scope_of(row), row.fields_key, row.candidate->fields));
+}
+
 std::set<int> Oracle::accounts_of(const CredentialEntry& before, const CredentialEntry& after) const {
   std::set<int> accounts = {stored_login(before.row).account, stored_login(after.row).account};
-  if (before.row.candidate)
-    accounts.insert(
-        login_in(sealer_.open_candidate(scope_of(before.row), before.row.fields_key, before.row.candidate->fields)).account);
+  if (before.row.candidate) accounts.insert(candidate_login(before.row).account);
   return accounts;
 }
 
@@ -133,8 +136,7 @@ void Oracle::judge_events(const CredentialEntry& before, const CheckRecord& reco
          std::to_string(owed) + " exchanges, and " + std::to_string(after.events() - before.events()) + " events more");
   if (is_whole || after.row.link_version != record.link_version)
     std::erase_if(events_owed_, [&](const auto& entry) { return is_of_this(entry.first.first, entry.first.second); });
-  else if (before.row.candidate && !after.row.candidate)
-    owe_with_stored_login(accounts, stored_login(after.row).account, by);
+  else if (before.row.candidate && !after.row.candidate) owe_with_stored_login(accounts, stored_login(after.row).account, by);
   mark_recorded(accounts, by);
 }
 
@@ -185,7 +187,9 @@ void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, 
   if (!before.row.leaf_user && (record.state || record.events) && end.state_kept)
     fail("unlinked_is_left_alone", "health or events of an unlinked credential were recorded");
   judge_events(before, record, end, after, by);
-  if (is_of_other_login(record) && record.state && record.state->status == Status::unauthenticated)
+  // Of the same grant the stored token is spent: what came for it takes its place, whatever is said of that.
+  const bool is_same_grant = stored_login(before.row).account == stored_login(after.row).account;
+  if (is_of_other_login(record) && !is_same_grant && record.state && record.state->status == Status::unauthenticated)
     fail("a_refused_put_changes_nothing", "the fields of a PUT that was refused were stored");
   if (!end.state_kept || !record.state) return;
   const CheckState &was = before.row.state, &is = after.row.state;
@@ -217,7 +221,9 @@ void Oracle::judge_token(const CredentialEntry& entry) {
   }
   const Account& account = providers_.account(number);
   const CheckState& state = row.state;
-  const bool is_valid = works(login);
+  // What came for the stored token may wait beside it, for its credential to be linked again.
+  const Login candidate = candidate_login(row);
+  const bool is_valid = works(login) || (candidate.account == number && works(candidate));
   const bool says_unknown =
       state.outcome_unknown || follows_lost_answer || !row.spending.empty() || state.reason == Reason::refresh_outcome_unknown;
   // Also a request that came late, after its sender had given it up, and spent or burnt what was stored since.

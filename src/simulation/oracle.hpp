@@ -75,6 +75,7 @@ class Oracle final : public Observer {
   };
   static Login login_in(const std::optional<Plaintext>& packed);
   Login stored_login(const StoredCredential& row) const;
+  Login candidate_login(const StoredCredential& row) const;
   // Those whose login is stored before or after, or is the candidate's.
   std::set<int> accounts_of(const CredentialEntry& before, const CredentialEntry& after) const;
   // Whether the provider would take it now.

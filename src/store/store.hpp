@@ -102,7 +102,9 @@ struct StatusCount {
 struct Claim {
   std::int64_t process = 0;
   milliseconds lasts{};
-  std::string_view known_note{};  // `spending`, as the caller has read it
+  // As the caller has read them: `spending` and `fields_version`.
+  std::string_view known_note{};
+  std::int64_t known_version = 1;
 };
 
 enum class Begun {
