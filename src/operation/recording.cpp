@@ -57,7 +57,7 @@ Task<> seal_events_into(Checker& checker, const Recording& recording, CheckRecor
 }
 
 CheckRecord make_record(Checker& checker, const Recording& recording, const HeldAnswer& held, bool fields_done,
-                        std::int64_t link_version, const CheckState& after) {
+                        const std::optional<Sealed>& candidate, std::int64_t link_version, const CheckState& after) {
   const StoredCredential& credential = recording.credential;
   CheckRecord record{.id = credential.id,
                      .fields_version = credential.fields_version,
@@ -68,7 +68,7 @@ CheckRecord make_record(Checker& checker, const Recording& recording, const Held
   if (!fields_done) {
     record.environment = recording.environment;
     record.origin = recording.origin;
-    if (recording.removes_candidate) record.candidate = CandidateChange::remove;
+    record.removes_candidate = candidate;
   }
   record.clears_spending = recording.clears_spending;
   record.outcome_unknown = recording.outcome_unknown;
@@ -89,13 +89,15 @@ CheckPolicy policy_for(const Checker& checker, const LaneState& lane) {
 Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
   StoredCredential& credential = recording.credential;
   const std::int64_t link_version = credential.link_version;
+  std::optional<Sealed> candidate;  // the one that goes
+  if (recording.removes_candidate && credential.candidate) candidate = credential.candidate->fields;
   HeldAnswer held(checker, credential, recording.holds, std::move(recording.fields));
   bool fields_done = false;
   for (int tries = 0; tries < kTriesMax; ++tries) {
     RecordedEnd end;
     end.before = credential.state;
     end.after = recording.next_state(credential.state);
-    CheckRecord record = make_record(checker, recording, held, fields_done, link_version, end.after);
+    CheckRecord record = make_record(checker, recording, held, fields_done, candidate, link_version, end.after);
     const bool replaces_fields = record.fields.has_value();
     Recorded recorded;
     // A commit that was heard to fail may have been made all the same.
@@ -135,8 +137,9 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
       log_change(checker.log, credential.id, credential.provider, end.before.status, end.after.status, end.after.reason);
       co_return end;
     }
-    // Only another process takes a PUT's candidate away: it was faster, and what it was given is stored.
-    const bool is_lost = fields_done || !recording.removes_candidate || !now_stored->candidate;
+    // Only another process takes a PUT's candidate away, or replaces it: it was faster, and what it was given is stored.
+    const bool is_lost =
+        fields_done || !candidate || !now_stored->candidate || now_stored->candidate->fields.bytes != candidate->bytes;
     if (!recorded.fields_kept && is_lost && !is_planted(Fault::lost_race_taken_for_a_refusal)) {
       end.kind = RecordedEnd::Kind::lost_race;
       co_return end;

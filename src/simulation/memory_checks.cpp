@@ -43,7 +43,7 @@ void save_fields(CredentialEntry& entry, const CheckRecord& record) {
   if (record.fields_key) row.fields_key = *record.fields_key;
   if (record.environment) row.environment = *record.environment;
   if (record.origin) row.origin = *record.origin;
-  if (record.candidate == CandidateChange::remove) row.candidate.reset();
+  if (record.removes_candidate) row.candidate.reset();
 }
 
 }  // namespace
@@ -129,11 +129,15 @@ Task<Recorded> MemoryStore::record_check(const CheckRecord& given) {
     const CredentialEntry before = *entry;
     recorded.exists = true;
     recorded.status_before = entry->row.state.status;
-    recorded.fields_kept = entry->row.fields_version == record.fields_version || is_planted(Fault::fields_version_not_compared);
+    const auto& candidate = entry->row.candidate;
+    const bool is_its_candidate =
+        !record.removes_candidate || (candidate && candidate->fields.bytes == record.removes_candidate->bytes);
+    recorded.fields_kept = (entry->row.fields_version == record.fields_version && is_its_candidate) ||
+                           is_planted(Fault::fields_version_not_compared);
     if (recorded.fields_kept) {
       save_fields(*entry, record);
       // Only one's own claim ends: a PUT that was not sent leaves another's alone.
-      const bool ends_claim = record.clears_spending || record.candidate == CandidateChange::remove;
+      const bool ends_claim = record.clears_spending || record.removes_candidate;
       if (ends_claim && entry->claimed_by == process_) entry->claimed_by.reset();
       const bool same_link = entry->row.link_version == record.link_version || is_planted(Fault::link_not_compared);
       recorded.state_kept = same_link && entry->row.state_version == record.state_version;

@@ -37,8 +37,6 @@ struct EventsWrite {
   std::vector<std::int32_t> used_contents;
 };
 
-enum class CandidateChange { keep, remove };
-
 // The end of a check. Fields are compared on fields_version alone: a change of link, status or schedule never refuses
 // an answer. Health and events are compared on state_version and link_version; but where a candidate's fields replace the
 // stored ones, the health goes with them whatever moved: what was known of the other login says nothing of this one. The
@@ -55,14 +53,15 @@ struct CheckRecord {
   bool clears_spending = false;
   // What became of the token: then the note stays where neither new fields nor the health that tells of it are kept.
   bool outcome_unknown = false;
-  CandidateChange candidate = CandidateChange::keep;
+  // Whose end this is: where another candidate stands there, or none, others have replaced it.
+  std::optional<Sealed> removes_candidate;
 };
 
-inline bool is_of_other_login(const CheckRecord& record) { return record.fields && record.candidate == CandidateChange::remove; }
+inline bool is_of_other_login(const CheckRecord& record) { return record.fields && record.removes_candidate; }
 
 struct Recorded {
   bool exists = false;
-  bool fields_kept = false;                                // false: others replaced them meanwhile, nothing was written
+  bool fields_kept = false;  // false: others replaced them, or the candidate, meanwhile; nothing was written
   Status status_before = Status::temporarily_unavailable;  // what stood there
   // False: health or link moved meanwhile. Load again and record again without fields; of another login the health was written.
   bool state_kept = false;

@@ -136,9 +136,10 @@ TEST_P(StoreChecksContract, TheHealthOfAnotherLoginComesWithItsFields) {
   before.pending = Pending::refused;
   before.pending_since = instant(1);
   set_state(id, before);
+  ASSERT_TRUE(run(store_.save_candidate(id, {"candidate"})));
   CheckRecord put = record_for(load(id));
   put.fields = Sealed{"another login"};
-  put.candidate = CandidateChange::remove;
+  put.removes_candidate = Sealed{"candidate"};
   put.state = state_of(Status::temporarily_unavailable, 4, 60);
   put.state->outcome_unknown = true;
   put.events = EventsWrite{.day = 20'000, .segments = {{.day = 20'000, .number = 0, .count = 1, .data = {"x"}}}};
@@ -149,9 +150,10 @@ TEST_P(StoreChecksContract, TheHealthOfAnotherLoginComesWithItsFields) {
   EXPECT_EQ(load(id).state.next_check, at(60));
   EXPECT_EQ(run(store_.count_events(id, 0)).total, 0);
 
+  ASSERT_TRUE(run(store_.save_candidate(id, {"candidate"})));
   put = record_for(load(id));
   put.fields = Sealed{"a third"};
-  put.candidate = CandidateChange::remove;
+  put.removes_candidate = Sealed{"candidate"};
   put.state = state_of(Status::ok, 7, 80);
   put.events = EventsWrite{.day = 20'000, .segments = {{.day = 20'000, .number = 1, .count = 1, .data = {"y"}}}};
   ASSERT_TRUE(change(user, unlink()));
@@ -254,13 +256,20 @@ TEST_P(StoreChecksContract, CandidatesStandBesideTheStoredFields) {
   EXPECT_FALSE(run(store_.keep_candidate(id, {"another"}, {"refreshed"}))) << "it was not sent yet";
   EXPECT_EQ(load(id).candidate->progress, Candidate::Progress::unsent) << "another one was not sent yet";
   CheckRecord record = record_for(load(id));
-  record.candidate = CandidateChange::remove;
   record.fields = Sealed{"promoted"};
+  record.removes_candidate = Sealed{"refreshed"};
+  EXPECT_FALSE(run(store_.record_check(record)).fields_kept) << "another one stands there";
+  EXPECT_NE(load(id).fields.bytes, "promoted");
+  record.removes_candidate = Sealed{"another"};
   record.environment = "STAGE";
   record.origin = "https://b.example";
   ASSERT_TRUE(run(store_.record_check(record)).fields_kept);
   const StoredCredential after = load(id);
   EXPECT_FALSE(after.candidate);
+  CheckRecord late = record_for(after);
+  late.fields = Sealed{"late"};
+  late.removes_candidate = Sealed{"another"};
+  EXPECT_FALSE(run(store_.record_check(late)).fields_kept) << "it is gone";
   EXPECT_EQ(after.fields.bytes, "promoted");
   EXPECT_EQ(after.environment, "STAGE");
   EXPECT_EQ(after.origin, "https://b.example");

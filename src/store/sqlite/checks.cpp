@@ -65,7 +65,7 @@ void save_fields(Connection& db, std::int64_t row, const CheckRecord& record) {
   if (record.fields_key) db.prepare("UPDATE credential SET fields_key = ? WHERE row = ?").bind(*record.fields_key, row).run();
   if (record.environment) db.prepare("UPDATE credential SET environment = ? WHERE row = ?").bind(*record.environment, row).run();
   if (record.origin) db.prepare("UPDATE credential SET origin = ? WHERE row = ?").bind(*record.origin, row).run();
-  if (record.candidate == CandidateChange::remove)
+  if (record.removes_candidate)
     db.prepare("UPDATE credential SET candidate = NULL, candidate_sent = 0 WHERE row = ?").bind(row).run();
 }
 
@@ -164,19 +164,22 @@ Task<Recorded> SqliteStore::record_check(const CheckRecord& record) {
     Recorded recorded;
     std::int64_t row = 0, fields_version = 0, state_version = 0, link_version = 0;
     std::optional<WallTime> next_check;
+    bool is_its_candidate = true;
     {
-      auto found =
-          db.prepare("SELECT row, fields_version, state_version, link_version, next_check, status FROM credential WHERE id = ?");
-      if (!found.bind(record.id).step()) return recorded;
+      auto found = db.prepare(
+          "SELECT row, fields_version, state_version, link_version, next_check, status, candidate IS ? FROM credential WHERE id "
+          "= ?");
+      if (!found.bind(record.removes_candidate, record.id).step()) return recorded;
       row = found.integer(0);
       fields_version = found.integer(1);
       state_version = found.integer(2);
       link_version = found.integer(3);
       next_check = found.optional_time(4);
       recorded.status_before = static_cast<Status>(found.integer(5));
+      is_its_candidate = !record.removes_candidate || found.integer(6) != 0;
     }
     recorded.exists = true;
-    if (fields_version != record.fields_version) return recorded;
+    if (fields_version != record.fields_version || !is_its_candidate) return recorded;
     recorded.fields_kept = true;
     save_fields(db, row, record);
     const bool same_link = link_version == record.link_version;
