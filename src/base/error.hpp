@@ -50,8 +50,9 @@ inline std::unexpected<Error> fail(ErrorCode code, std::string detail = {}) {
   return std::unexpected(Error{.code = code, .fields = {}, .retry_after = seconds(0), .detail = std::move(detail)});
 }
 
-// The world broke: database gone, disk full. Thrown only in store/, crypto/, sealing/ and main; caught at the request
-// boundary (503) and the job boundary (tried again later).
+// The world broke: database gone, disk full. Thrown in store/, crypto/, sealing/ and main, and in operation/ where something else
+// waits for the store already (decision 0007); caught at the request boundary (503), at the job boundary (tried again later), and
+// where a provider's answer is held until it can be stored.
 class StoreUnavailable : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -1,5 +1,5 @@
 // Faults that the simulation plants in the code it runs, one at a time, to prove that it would find them. Each is asked for
-// in one place. Only the simulation's build has them: in the product the answer is a constant no.
+// where the rule stands that it breaks. Only the simulation's build has them: in the product the answer is a constant no.
 #pragma once
 
 #include <iterator>

@@ -152,10 +152,12 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
 }
 
 Task<Settled> settle_candidate(Checker& checker, const StoredCredential& credential, Trigger trigger) {
+  // Dropped by the next start, or replaced by the next PUT; its own may be about to send it.
+  if (credential.candidate->progress == Candidate::Progress::unsent) co_return Settled::stored;
   const SealScope scope = scope_of(credential);
   const auto packed = checker.sealer.open_candidate(scope, credential.fields_key, credential.candidate->fields);
   auto fields = packed ? Fields::unpack(packed->reveal()) : std::nullopt;
-  if (!fields || credential.candidate->progress == Candidate::Progress::unsent) {
+  if (!fields) {
     co_await record_answer(
         checker, {.credential = credential, .next_state = [](CheckState state) { return state; }, .removes_candidate = true});
     co_return Settled::stored;

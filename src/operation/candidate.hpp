@@ -29,8 +29,8 @@ enum class Settled {
   gone,
 };
 
-// Of an interrupted PUT: one that was sent is tried once more, one that was not is dropped. Where it cannot be asked at its
-// origin it stays, for another PUT to replace.
+// Of an interrupted PUT: one that was sent is tried once more. One that was not, or that cannot be asked at its origin, stays for
+// another PUT to replace.
 Task<Settled> settle_candidate(Checker& checker, const StoredCredential& credential, Trigger trigger);
 
 // Which lane the fields belong to; null when none is known.

@@ -1,5 +1,5 @@
 // What the operations work with. Built by main (and by tests), used by operation/*.cpp; whoever calls an operation holds
-// only a reference. This is the one header of operation/ that names store/, sealing/ and provider/.
+// only a reference. Internal, as the other headers here that name store/, sealing/ and provider/ (ARCHITECTURE.md).
 #pragma once
 
 #include <atomic>

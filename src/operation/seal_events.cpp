@@ -6,14 +6,14 @@ namespace granary {
 namespace {
 
 // The day's key, made by the first event of the day.
-Task<const Plaintext*> find_day_key(Checker& checker, std::int32_t day) {
-  if (const auto known = checker.day_keys.find(day); known != checker.day_keys.end()) co_return &known->second;
+Task<Plaintext> find_day_key(Checker& checker, std::int32_t day) {
+  if (const auto known = checker.day_keys.find(day); known != checker.day_keys.end()) co_return known->second.clone();
   const Sealed wrapped = co_await checker.store.ensure_day_key(day, checker.sealer.new_day_key(day, checker.random));
   auto key = checker.sealer.open_day_key(day, wrapped);
   if (!key) throw StoreUnavailable("the key of a day of events does not open");
   constexpr std::size_t kDaysKept = 3;
   while (checker.day_keys.size() >= kDaysKept) checker.day_keys.erase(checker.day_keys.begin());
-  co_return &checker.day_keys.emplace(day, std::move(*key)).first->second;
+  co_return checker.day_keys.emplace(day, std::move(*key)).first->second.clone();
 }
 
 struct OpenSegment {
@@ -49,8 +49,9 @@ Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credenti
     event_key = checker.sealer.open_events_key(scope, events_key);
   }
   const EventSealer sealer(scope, std::move(*event_key));
-  const Plaintext* day_key = co_await find_day_key(checker, write.day);
-  OpenSegment segment = co_await find_open_segment(checker, credential, sealer, *day_key, write.day);
+  // A copy: while the store is read, another day may take this one's place.
+  const Plaintext day_key = co_await find_day_key(checker, write.day);
+  OpenSegment segment = co_await find_open_segment(checker, credential, sealer, day_key, write.day);
   std::int32_t next_content = co_await checker.store.next_content_number(credential.id);
 
   const auto flush = [&] {
@@ -58,7 +59,7 @@ Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credenti
         {.day = write.day,
          .number = segment.number,
          .count = static_cast<std::int32_t>(segment.records.size()),
-         .data = sealer.seal_segment(*day_key, write.day, segment.number, pack_records(segment.records), checker.random)});
+         .data = sealer.seal_segment(day_key, write.day, segment.number, pack_records(segment.records), checker.random)});
   };
   for (const Event& event : events) {
     const SplitEvent parts = split(event);
