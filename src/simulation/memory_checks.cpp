@@ -108,7 +108,10 @@ Task<Begun> MemoryStore::begin_exchange(CredentialId id, std::int64_t fields_ver
   co_return co_await write(
       [this, id, fields_version, origin = std::string(origin), digest = std::string(token_digest), claim_given] {
         CredentialEntry* entry = db_.find(id);
-        if (!entry || entry->row.fields_version != fields_version) return Begun::gone;
+        if (!entry || entry->row.fields_version != fields_version) {
+          if (db_.observer) db_.observer->lost_race(process_);  // perhaps between two requests
+          return Begun::gone;
+        }
         if (!digest.empty() && !claim(*entry, claim_given)) return Begun::claimed;
         entry->row.origin = origin;
         if (!digest.empty()) entry->row.spending = digest;
