@@ -48,7 +48,7 @@ Event make_event(const TimedExchange& timed, const Redactor& redactor) {
     return event;
   }
   event.headers = to_text(redactor.redact_headers(exchange.headers));
-  event.body = redactor.redact_body(to_text(exchange.body));
+  event.body = redactor.redact_body(to_text(exchange.body), exchange.failure.has_value());
   cut_to(event.headers, kEventBytesMax / 4);
   cut_to(event.body, kEventBytesMax - event.headers.size());
   return event;

@@ -201,6 +201,23 @@ void match_code_point(std::string_view text, std::size_t at, char32_t value, std
   if (text[at] == '&') match_entity(text, at, value, ends);
 }
 
+// Whether nothing follows, or the beginning of a character or of an escape.
+bool is_cut_at(std::string_view text, std::size_t at) {
+  constexpr std::size_t kEscapeMax = 12;                                    // a pair of them in JSON
+  if (at >= text.size() || text.substr(at) == "\xEF\xBF\xBD") return true;  // half a character
+  return std::string_view("%&\\").contains(text[at]) && text.size() - at < kEscapeMax;
+}
+
+// The beginning of a needle at the end of the text, which was cut in the middle of it.
+void redact_cut_end(std::string& text, std::string_view needle) {
+  constexpr std::size_t kMin = kSecretCharactersMin * 4 / 3;  // in base64
+  for (std::size_t size = std::min(needle.size() - 1, text.size()); size >= kMin; --size)
+    if (text.ends_with(needle.substr(0, size))) {
+      text.replace(text.size() - size, size, kRedacted);
+      return;
+    }
+}
+
 void replace_all(std::string& text, std::string_view needle) {
   for (auto at = text.find(needle); at != std::string::npos; at = text.find(needle, at + kRedacted.size()))
     text.replace(at, needle.size(), kRedacted);
@@ -262,20 +279,22 @@ Redactor::~Redactor() {
     for (auto& point : secret) wipe(point.utf8);
 }
 
-std::string Redactor::redact_values(std::string text) const {
+std::string Redactor::redact_values(std::string text, bool is_cut) const {
   for (const auto& secret : secrets_) {
     std::string out;
     std::size_t copied = 0;
     std::vector<std::size_t> here, next;
     for (std::size_t i = 0; i < text.size();) {
       here.assign(1, i);
-      for (const auto& [value, utf8] : secret) {
+      for (std::size_t known = 0; const auto& [value, utf8] : secret) {
         next.clear();
         for (const std::size_t at : here) match_code_point(text, at, value, utf8, next);
         std::ranges::sort(next);
         next.erase(std::ranges::unique(next).begin(), next.end());
+        if (is_cut && next.empty() && known >= kSecretCharactersMin && is_cut_at(text, here.back())) next.assign(1, text.size());
         here.swap(next);
         if (here.empty()) break;
+        ++known;
       }
       if (here.empty()) {
         ++i;
@@ -287,12 +306,15 @@ std::string Redactor::redact_values(std::string text) const {
     }
     if (copied > 0) text = out.append(text, copied, std::string::npos);
   }
-  for (const auto& needle : needles_) replace_all(text, needle);
+  for (const auto& needle : needles_) {
+    replace_all(text, needle);
+    if (is_cut) redact_cut_end(text, needle);
+  }
   return text;
 }
 
-std::string Redactor::redact_body(std::string_view body) const {
-  return redact_pairs(redact_json_members(redact_values(std::string(body))));
+std::string Redactor::redact_body(std::string_view body, bool is_cut) const {
+  return redact_pairs(redact_json_members(redact_values(std::string(body), is_cut)));
 }
 
 std::string Redactor::redact_headers(const std::vector<std::pair<std::string, std::string>>& headers) const {

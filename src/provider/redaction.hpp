@@ -26,12 +26,13 @@ class Redactor {
   Redactor(const Redactor&) = delete;
   Redactor& operator=(const Redactor&) = delete;
 
-  std::string redact_body(std::string_view body) const;
+  // Where the body was cut, a secret may have been cut in the middle: what is there of it goes too.
+  std::string redact_body(std::string_view body, bool is_cut = false) const;
   // One `Name: value` a line.
   std::string redact_headers(const std::vector<std::pair<std::string, std::string>>& headers) const;
 
  private:
-  std::string redact_values(std::string text) const;
+  std::string redact_values(std::string text, bool is_cut = false) const;
 
   struct CodePoint {
     char32_t value;

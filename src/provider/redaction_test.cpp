@@ -18,12 +18,13 @@ std::vector<Plaintext> secrets_of(const std::vector<std::string>& values) {
   return out;
 }
 
-std::string redact(const std::vector<std::string>& values, std::string_view body) {
+std::string redact(const std::vector<std::string>& values, std::string_view body, bool is_cut = false) {
   const auto secrets = secrets_of(values);
   std::vector<const Plaintext*> pointers;
   for (const auto& secret : secrets) pointers.push_back(&secret);
-  return Redactor(pointers).redact_body(body);
+  return Redactor(pointers).redact_body(body, is_cut);
 }
+std::string redact_cut(const std::vector<std::string>& values, std::string_view body) { return redact(values, body, true); }
 
 std::string redact_header(const std::vector<std::string>& values, const std::string& name, const std::string& value) {
   const auto secrets = secrets_of(values);
@@ -93,6 +94,24 @@ TEST(Redaction, Base64AtEveryOffset) {
           EXPECT_LE(out.size(), 2 + kRedacted.size() + (before * 8 + 5) / 6 + (after * 8 + 11) / 6 + 4) << out;
         }
       }
+}
+
+// A provider echoes a secret, and the connection ends in the middle of it.
+TEST(Redaction, WhatIsCutInTheMiddleGoesToo) {
+  const std::string secret = "pa ss\"w<o>é-0123456789";
+  for (const std::string& form :
+       {secret, percent_encode(secret), "pa ss\\\"w\\u003co\\u003e\\u00e9-0123456789"s, "pa ss&quot;w&lt;o&gt;&#xe9;-0123456789"s,
+        to_hex(secret), to_base64(secret), to_base64url(secret)})
+    for (std::size_t size = 0; size <= form.size(); ++size) {
+      const std::string out = redact_cut({secret}, "before " + form.substr(0, size));
+      // What is left is too short to be told from other text.
+      EXPECT_LE(out.size(), "before "s.size() + 36) << out;
+      if (size >= 36) EXPECT_EQ(out.substr(0, "before [redacted]"s.size()), "before [redacted]") << form.substr(0, size);
+    }
+  EXPECT_EQ(redact_cut({"secret-one"}, "it ends in secre"), "it ends in secre");
+  EXPECT_EQ(redact_cut({"secret-one"}, "it ends in secret-"), "it ends in [redacted]");
+  EXPECT_EQ(redact_cut({"secret-one"}, "it ends in secret-x"), "it ends in secret-x");
+  EXPECT_EQ(redact_cut({"secret-one"}, "it ends in secret-%"), "it ends in [redacted]");
 }
 
 TEST(Redaction, BasicAuthorizationInABody) {

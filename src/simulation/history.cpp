@@ -240,9 +240,13 @@ class History {
         begin<Revealed>(slot, action, node, reconnect(parts, owner_, slot.user, provider, std::move(login)),
                         [this, &slot, account = last_made_](const Result<Revealed>& replaced) {
                           const bool may_wait = !slot.has_password && &world_.catalog != &shared().plain;
-                          if (replaced) slot.account = account;
+                          if (replaced) {
+                            slot.account = account;
+                            slot.id = replaced->id;  // of a POST that was not acknowledged, perhaps
+                            return;
+                          }
                           // What a refresh gave for it may wait for its probe.
-                          else if (replaced.error().code == ErrorCode::provider_unavailable && may_wait) slot.account.reset();
+                          if (replaced.error().code == ErrorCode::provider_unavailable && may_wait) slot.account.reset();
                         });
         return;
       }
