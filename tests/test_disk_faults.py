@@ -289,7 +289,7 @@ def test_a_token_does_not_wait_for_events_that_cannot_be_read(server, providers)
 def test_who_waited_for_a_check_that_is_not_recorded_is_told_so(server, disk, providers):
     login = new_login(providers, "valley-credentials")
     credential = server.connect(login)
-    login.fail(faults.delay(0.5), times=1)
+    login.fail(faults.delay(1.5), times=1)
     answers = in_background(lambda: all_at_once([credential.check] * 5))
     eventually(lambda: len(login.calls()) == 2)
     disk.fail("write")

@@ -241,7 +241,7 @@ def test_a_put_of_the_token_that_a_check_is_spending(granary, providers):
     login, credential = stored(granary, providers, "OK", "ag-leader-credentials")
     credential.checked()
     token = login.record.refresh_token
-    login.fail(faults.delay(0.5), times=1)
+    login.fail(faults.delay(1.5), times=1)
     checked = in_background(credential.check)
     eventually(lambda: len(login.calls()) == 3)
     assert credential.put({**login.body, "refreshToken": token}).json()["status"] == "OK"
@@ -289,6 +289,32 @@ def test_a_put_of_the_same_grant_that_meets_an_unlink_does_not_hide_that_its_ans
     assert replaced().status_code == 404
     credential.link(login.user_key, credential_id)
     assert ends_unknown(credential)
+
+
+def test_a_put_that_meets_a_crash_does_not_hide_that_an_answer_was_lost(start_granary, providers):
+    """The note alone tells of it, where the PUT comes before the check that the start brings."""
+    server = start_granary(checks={"confirm_after": "1s"})
+    login, credential = stored(server, providers, "OK", "ag-leader-credentials")
+    credential_id = credential.values()["id"]
+    server.stop()
+    server.edit_row(credential_id, "spending = x'00'")
+    login.record.spent.append(login.record.refresh_token)
+    login.record.refresh_token = "given to nobody"
+    server.start()
+    assert credential.put(login.body).status_code == 422
+    assert ends_unknown(credential)
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+def test_a_refresh_token_without_an_access_token_is_kept_for_a_put_too(granary, providers, is_same):
+    login, credential = stored(granary, providers, "OK", "ag-leader-credentials")
+    new = login if is_same else logins.ag_leader(providers)
+    new.fail(faults.edited(lambda answer: answer.pop("access_token")), times=1)
+    assert credential.put({**new.body, "refreshToken": new.record.refresh_token}).status_code in (200, 503)
+    assert credential.checked()["status"] == "OK"
+    assert credential.values()["publicKey"] == new.body["publicKey"]
+    assert credential.values()["refreshToken"] == new.record.refresh_token
+    assert not new.record.reused
 
 
 def test_a_put_begins_the_count_of_refusals_anew(granary, providers):
@@ -407,7 +433,7 @@ def test_a_check_that_waited_for_a_put_asks(granary, providers):
     login, credential = stored(granary, providers, "OK")
     new = logins.valley(providers)
     new.revoke()
-    new.fail(faults.delay(0.5), times=1)
+    new.fail(faults.delay(1.5), times=1)
     replaced = in_background(lambda: credential.put(new.body))
     eventually(new.calls)
     checked = [in_background(credential.check) for _ in range(5)]

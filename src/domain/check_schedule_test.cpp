@@ -10,6 +10,15 @@ class CheckSchedule : public CheckStateTest {};
 
 constexpr int kRounds = 200;
 
+TEST_F(CheckSchedule, RefusalsByRequestDoNotPushTheConfirmingCheckBack) {
+  policy_.login = LoginKind::password;
+  CheckState state = settled(Status::ok);
+  for (int i = 0; i < 5; ++i) {
+    state = check(state, kRefused, i);
+    EXPECT_EQ(wait_of(state, i), kMinute - i);
+  }
+}
+
 // A provider that refuses and forbids by turns confirms neither: its password is not shown each minute for that.
 TEST_F(CheckSchedule, APasswordThatIsRefusedAndForbiddenByTurnsIsShownAtItsInterval) {
   for (const LoginKind login : {LoginKind::password, LoginKind::refresh_token}) {

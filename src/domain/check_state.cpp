@@ -60,8 +60,10 @@ void apply_breaker(CheckState& state, const CheckPolicy& policy, const Instant& 
   state.reason = Reason::provider_refuses_many;
 }
 
-void schedule_confirmation(CheckState& state, const CheckPolicy& policy, const Instant& now, Random& random) {
-  const bool shown_often = policy.login == LoginKind::password && state.refusals >= kPasswordTriesMax;
+// `before` is what was pending until now.
+void schedule_confirmation(CheckState& state, Pending before, const CheckPolicy& policy, const Instant& now, Random& random) {
+  const bool alternates = before != Pending::none && before != state.pending;
+  const bool shown_often = alternates && policy.login == LoginKind::password && state.refusals >= kPasswordTriesMax;
   if (policy.breaker_open || shown_often) {
     // Nothing is confirmed now: another credential is probed before this one is asked again. Nor where a provider refuses and
     // forbids by turns: a password is not shown each minute for that.
@@ -74,6 +76,7 @@ void schedule_confirmation(CheckState& state, const CheckPolicy& policy, const I
 }
 
 void apply_refused(CheckState& state, const CheckPolicy& policy, const Instant& now, Random& random) {
+  const Pending before = state.pending;
   ++state.refusals;
   state.failures = 0;
   const Reason refused = state.outcome_unknown ? Reason::refresh_outcome_unknown : Reason::refused;
@@ -92,11 +95,12 @@ void apply_refused(CheckState& state, const CheckPolicy& policy, const Instant& 
     return;
   }
   state.reason = Reason::refused_once;
-  schedule_confirmation(state, policy, now, random);
+  schedule_confirmation(state, before, policy, now, random);
   apply_breaker(state, policy, now);
 }
 
 void apply_forbidden(CheckState& state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random) {
+  const Pending before = state.pending;
   state.failures = 0;
   state.outcome_unknown = false;  // the login itself was accepted
   if (state.status == Status::missing_permission || is_confirmed(state, Pending::forbidden, policy, now)) {
@@ -108,7 +112,7 @@ void apply_forbidden(CheckState& state, const Answer& answer, const CheckPolicy&
     return;
   }
   state.reason = Reason::refused_once;
-  schedule_confirmation(state, policy, now, random);
+  schedule_confirmation(state, before, policy, now, random);
   apply_breaker(state, policy, now);
 }
 

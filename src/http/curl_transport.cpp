@@ -52,6 +52,7 @@ struct Transfer {
   std::optional<Timer> timer;
   SteadyTime ends_at;
   bool stood_still = false;
+  bool is_late = false;
   std::move_only_function<void()> resume;
 };
 
@@ -98,6 +99,15 @@ std::size_t take_header(char* data, std::size_t, std::size_t size, void* context
   return size;
 }
 
+SteadyTime time_now() { return std::chrono::time_point_cast<SteadyTime::duration>(std::chrono::steady_clock::now()); }
+
+// Connected while the process stood still: what has not left by its deadline does not leave.
+int refuse_when_late(void* context, char*, char*, int, int) {
+  auto& transfer = *static_cast<Transfer*>(context);
+  transfer.is_late = time_now() >= transfer.request.deadline;
+  return transfer.is_late ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 curl_socket_t open_socket(void* context, curlsocktype, curl_sockaddr* address) {
   auto& transfer = *static_cast<Transfer*>(context);
   const bool is_encrypted = transfer.request.url.starts_with("https:");
@@ -111,7 +121,7 @@ curl_socket_t open_socket(void* context, curlsocktype, curl_sockaddr* address) {
 ExchangeFailure failure_of(CURLcode code, const Transfer& transfer) {
   if (transfer.is_too_large) return ExchangeFailure::too_large;
   if (transfer.was_blocked) return ExchangeFailure::blocked;
-  if (code == CURLE_OPERATION_TIMEDOUT) return ExchangeFailure::timeout;
+  if (code == CURLE_OPERATION_TIMEDOUT || transfer.is_late) return ExchangeFailure::timeout;
   if (transfer.result.status != 0) return ExchangeFailure::cut;
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -125,8 +135,6 @@ ExchangeFailure failure_of(CURLcode code, const Transfer& transfer) {
     default: return ExchangeFailure::unreachable;
   }
 }
-
-SteadyTime time_now() { return std::chrono::time_point_cast<SteadyTime::duration>(std::chrono::steady_clock::now()); }
 
 template <class Value>
 void set(CURL* easy, CURLoption option, Value value) {
@@ -270,7 +278,10 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
     const SteadyTime now = time_now();
     if (found == transfers.end() || now < found->second->ends_at) return;  // its time has come already, or is another's
     Transfer& transfer = *found->second;
-    if (now < transfer.ends_at + kStoodStill || transfer.stood_still) return finish(easy, CURLE_OPERATION_TIMEDOUT);
+    long request_bytes = 0;
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+    const bool may_have_come = now >= transfer.ends_at + kStoodStill && request_bytes > 0 && !transfer.stood_still;
+    if (!may_have_come) return finish(easy, CURLE_OPERATION_TIMEDOUT);
     transfer.stood_still = true;
     end_at(easy, transfer, now + kToBeRead);
   }
@@ -321,6 +332,8 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
     }
     set(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     set(easy, CURLOPT_OPENSOCKETDATA, &transfer);
+    set(easy, CURLOPT_PREREQFUNCTION, refuse_when_late);
+    set(easy, CURLOPT_PREREQDATA, &transfer);
     set(easy, CURLOPT_HEADERFUNCTION, take_header);
     set(easy, CURLOPT_HEADERDATA, &transfer);
     set(easy, CURLOPT_WRITEFUNCTION, take_body);

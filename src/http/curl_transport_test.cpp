@@ -259,6 +259,26 @@ TEST_F(CurlTransportTest, AnAnswerThatCameWhileTheProcessStoodStillIsRead) {
   }
 }
 
+// A token that leaves so late may be shown to a provider that somebody else has asked meanwhile.
+TEST_F(CurlTransportTest, WhatHadNotLeftBeforeTheProcessStoodStillDoesNotLeave) {
+  const RawServer server({answer(kOk)});
+  const EgressGuard guard = loopback_allowed();
+  asio::io_context context;
+  CurlTransport transport(context, guard, {});
+  Exchange exchange;
+  const auto work = [&]() -> Task<> {
+    exchange = co_await transport.exchange(to("http://localhost:" + std::to_string(server.port()), milliseconds(200)));
+    transport.stop();
+  };
+  asio::co_spawn(context, work, [](std::exception_ptr error) { EXPECT_FALSE(error); });
+  context.poll_one();  // the name is asked for on a thread of its own
+  std::this_thread::sleep_for(milliseconds(500));
+  context.restart();
+  context.run();
+  EXPECT_EQ(name_of(exchange.failure), "timeout");
+  EXPECT_FALSE(exchange.was_sent);
+}
+
 TEST_F(CurlTransportTest, WhatNeverLeftWasNotSent) {
   const RawServer server({answer(kOk)});
   std::uint16_t closed_port = 0;

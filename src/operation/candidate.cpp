@@ -19,10 +19,8 @@ CandidateEnd judge(AnswerKind answer, Status stored) {
   return answer == AnswerKind::forbidden ? CandidateEnd::refused : CandidateEnd::unavailable;
 }
 
-// Whether the candidate brought the stored token back, spent by now or not.
-bool is_of_same_grant(const Fields& candidate, const std::optional<Fields>& stored, std::string_view token_field) {
-  const std::string_view token = stored ? stored->value(token_field) : std::string_view();
-  return !token.empty() && (candidate.value(token_field) == token || candidate.value(kPreviousRefreshToken) == token);
+bool gives(const std::vector<FieldUpdate>& updates, std::string_view field) {
+  return !field.empty() && std::ranges::any_of(updates, [&](const FieldUpdate& update) { return update.name == field; });
 }
 
 // Stores what was given for a candidate whose probe stayed unsent while the store failed; held until it can be. False when the
@@ -87,11 +85,12 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   const Instant now = checker.now();
   const Answer answer = asked.verdict.answer;
   // The stored login is the same grant: what was given takes the place of its spent token, whatever the probe says.
-  const bool is_same_grant = is_of_same_grant(candidate, stored, token_field);
+  const bool is_same_grant = candidate.find(kOfStoredGrant) != nullptr;
   // Of the candidate's token, until it is answered.
   const bool is_stored_unknown = credential.state.outcome_unknown || !credential.spending.empty();
   const bool was_lost_before = was_unknown || (is_same_grant && is_stored_unknown);
-  const bool was_given = asked.was_given || credential.candidate->progress == Candidate::Progress::given;
+  const bool was_given = asked.was_given || gives(asked.verdict.updates, token_field) ||
+                         credential.candidate->progress == Candidate::Progress::given;
   // A lost race with an unlink or a change of status is decided anew on what is stored then.
   CandidateEnd end = is_same_grant && was_given ? CandidateEnd::promoted : judge(answer.kind, credential.state.status);
   // Another process is asking with the stored token: replaced by itself, it would lose what comes for it.
@@ -117,6 +116,7 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
     auto changed = updated(candidate, asked.verdict.updates);
     recording.fields = changed ? std::move(changed) : candidate.clone();
     recording.fields->remove(kCandidateOrigin);
+    recording.fields->remove(kOfStoredGrant);
     recording.environment = lane ? lane->lane.environment : std::string();
     recording.origin = lane && lane->base_url ? lane->base_url->origin() : std::string();
     recording.withdrawn = std::move(asked.verdict.withdrawn);
@@ -138,7 +138,7 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
         state.next_check = std::min(*state.next_check, spread_next(now.wall, kWaitingRetry, checker.random));
       return state;
     };
-  } else if (is_same_grant && (asked.verdict.answer_lost || was_unknown)) {
+  } else if (is_same_grant && (asked.verdict.answer_lost || was_lost_before)) {
     recording.next_state = [](CheckState state) {
       state.outcome_unknown = true;  // of the stored token
       return state;
@@ -166,12 +166,12 @@ Task<Settled> settle_candidate(Checker& checker, const StoredCredential& credent
   const LaneState* lane = provider ? lane_of(checker, *provider, *fields) : nullptr;
   if (!lane || !lane->base_url || is_bound_elsewhere(checker, fields->value(kCandidateOrigin), *lane->base_url))
     co_return Settled::stored;
-  const bool is_same_grant = is_of_same_grant(*fields, open_stored(checker, credential), one_use_field(checker, *provider));
+  const bool is_same_grant = fields->find(kOfStoredGrant) != nullptr;
   switch (co_await try_candidate(checker, credential, std::move(*fields), trigger)) {
     case CandidateEnd::promoted: co_return Settled::promoted;
     case CandidateEnd::waiting: co_return is_same_grant ? Settled::blocked : Settled::waiting;
     case CandidateEnd::gone: co_return Settled::gone;
-    default: co_return Settled::stored;
+    default: co_return Settled::dropped;
   }
 }
 

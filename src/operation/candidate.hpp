@@ -8,6 +8,8 @@ namespace granary {
 
 // Among a candidate's fields: the origin that it was brought for, and to which it may be sent.
 inline constexpr std::string_view kCandidateOrigin = "_origin";
+// There where it brought the stored token back: trying it spends that.
+inline constexpr std::string_view kOfStoredGrant = "_ofStoredGrant";
 
 enum class CandidateEnd {
   promoted,
@@ -23,7 +25,8 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
 
 enum class Settled {
   promoted,
-  stored,   // the stored fields are the ones to check now
+  stored,   // it was not asked: the stored fields are the ones to check now
+  dropped,  // it was asked and is gone: the same
   waiting,  // these too; and the candidate is to be tried again
   blocked,  // it is to be tried again, and spends the stored token, or did: nothing else may
   gone,

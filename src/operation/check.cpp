@@ -53,10 +53,15 @@ Task<> store_opening(Checker& checker, LaneState& lane) {
 }
 
 Task<> store_closing(Checker& checker, LaneState& lane) {
-  co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
-  if (lane.breaker.is_open()) co_return;
-  co_await checker.store.respread(lane.lane, checker.clock.now(), std::min(lane.interval, kRespreadMax));
   lane.closing_owed = false;
+  try {
+    co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
+    if (!lane.breaker.is_open())
+      co_await checker.store.respread(lane.lane, checker.clock.now(), std::min(lane.interval, kRespreadMax));
+  } catch (const StoreUnavailable&) {
+    lane.closing_owed = !lane.breaker.is_open();
+    throw;
+  }
 }
 
 // Tells the breaker what a check found, and does what it then asks for.
@@ -80,6 +85,7 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
   if (!was_ok) co_return;
   const auto change = lane.breaker.record_probe(answer.kind == AnswerKind::ok);
   if (change == Breaker::Change::closed) co_await close_breaker(checker, lane);
+  else if (lane.opening_owed) co_await store_opening(checker, lane);
   else co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
 }
 
@@ -127,15 +133,35 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
   if (answer.kind == AnswerKind::ok) lane.last_success = now.wall;
   CheckState told = before;
   told.outcome_unknown = was_unknown;
-  if (!asked.is_cut_short()) co_await tell_breaker(checker, lane, known, told, answer);
+  if (asked.is_cut_short()) co_return CheckEnd::recorded;
+  try {
+    co_await tell_breaker(checker, lane, known, told, answer);
+  } catch (const StoreUnavailable& failure) {
+    // The check itself is recorded; what is owed of the breaker is tended.
+    checker.log.warning("what a check said of the breaker is not stored",
+                        {{"provider", lane.lane.provider}, {"error", failure.what()}});
+  }
   co_return CheckEnd::recorded;
 }
 
-// A refused login was due for its candidate's sake alone: it goes back to its place. False where that has come anyway.
+// Due at once, and who asked for it is told why.
+Task<CheckEnd> end_unsent(Checker& checker, const StoredCredential& credential, Trigger trigger) {
+  if (trigger == Trigger::request) {
+    const WallTime now = checker.clock.now();
+    CheckState state = credential.state;
+    if (!keeps_refused_place(state, now)) state.next_check = now;
+    co_await checker.store.record_not_sent(credential, Reason::rate_limited, state.next_check);
+  }
+  co_return CheckEnd::not_sent;
+}
+
+// A refused login was due for its candidate's sake alone: it goes back to its place. False where that has come anyway, and
+// where it has none: linked anew, it is to be checked.
 Task<bool> put_back(Checker& checker, const StoredCredential& credential) {
   const Provider* provider = checker.catalog.find_short_name(credential.provider);
   const CheckState& state = credential.state;
   if (!provider || state.status != Status::unauthenticated || state.pending != Pending::none || !state.reason) co_return false;
+  if (state.refusals == 0) co_return false;
   const auto place = refused_place(state, provider->login_kind());
   if (place && *place <= checker.clock.now()) co_return false;
   co_await checker.store.record_not_sent(credential, *state.reason, place);
@@ -149,10 +175,10 @@ Task<CheckEnd> check_in_turn(Checker& checker, CredentialId id, Trigger trigger)
     const Settled settled = co_await settle_candidate(checker, *credential, trigger);
     if (settled == Settled::promoted) co_return CheckEnd::recorded;
     if (settled == Settled::gone) co_return CheckEnd::gone;
-    if (settled == Settled::blocked) co_return CheckEnd::not_sent;
     credential = co_await checker.store.find_credential(id);
     if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
-    if (settled == Settled::stored && trigger == Trigger::clock && co_await put_back(checker, *credential))
+    if (settled == Settled::blocked) co_return co_await end_unsent(checker, *credential, trigger);
+    if (settled == Settled::dropped && trigger == Trigger::clock && co_await put_back(checker, *credential))
       co_return CheckEnd::recorded;
   }
   LaneState* lane = checker.find_lane(credential->provider, credential->environment);
@@ -176,14 +202,7 @@ Task<CheckEnd> check_in_turn(Checker& checker, CredentialId id, Trigger trigger)
     case AskOutcome::gone: co_return co_await checker.store.find_credential(id) ? CheckEnd::recorded : CheckEnd::gone;
     case AskOutcome::stopping:
     case AskOutcome::claimed: co_return CheckEnd::not_sent;
-    case AskOutcome::not_sent:
-      if (trigger == Trigger::request) {
-        const WallTime now = checker.clock.now();
-        CheckState state = credential->state;
-        if (!keeps_refused_place(state, now)) state.next_check = now;
-        co_await checker.store.record_not_sent(*credential, Reason::rate_limited, state.next_check);
-      }
-      co_return CheckEnd::not_sent;
+    case AskOutcome::not_sent: co_return co_await end_unsent(checker, *credential, trigger);
   }
   co_return co_await record_check(checker, *lane, std::move(*credential), *fields, std::move(asked), trigger);
 }
@@ -192,7 +211,9 @@ Task<CheckEnd> run_check(Checker& checker, CredentialId id, Trigger trigger) {
   Turns::Hold turn(checker.turns, id);
   turn.tell(CheckEnd::failed);
   const CheckEnd end = co_await check_in_turn(checker, id, trigger);
-  turn.tell(end);
+  // The clock's check that had no place is not the one that a request would have had.
+  const bool says_nothing = end == CheckEnd::not_sent && trigger == Trigger::clock;
+  turn.tell(says_nothing ? std::nullopt : std::optional(end));
   co_return end;
 }
 
@@ -206,8 +227,7 @@ Task<CheckEnd> check_now(Checker& checker, CredentialId id) {
   while (checker.turns.is_taken(id)) {
     const auto end = co_await checker.turns.wait_free(id);
     if (end == CheckEnd::failed) throw StoreUnavailable("the check that was waited for could not be recorded");
-    // What a PUT came to says nothing, nor does a check of the clock that had no place within its provider's limits.
-    if (end && end != CheckEnd::not_sent) co_return *end;
+    if (end) co_return *end;
   }
   co_return co_await run_check(checker, id, Trigger::request);
 }

@@ -32,7 +32,7 @@ Turns::Hold::~Hold() {
   if (const auto turn = turns_.running_.extract(id_)) turn.mapped()->changed->fire();
 }
 
-void Turns::Hold::tell(CheckEnd end) {
+void Turns::Hold::tell(std::optional<CheckEnd> end) {
   if (const auto turn = turns_.running_.find(id_); turn != turns_.running_.end()) turn->second->end = end;
 }
 

@@ -68,8 +68,8 @@ class Turns {
     ~Hold();
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;
-    // What those are told who wait for this turn.
-    void tell(CheckEnd end);
+    // What those are told who wait for this turn; nullopt, as for a turn that is no check's: nothing.
+    void tell(std::optional<CheckEnd> end);
 
    private:
     Turns& turns_;

@@ -94,6 +94,7 @@ Fields with_what_is_known(const Checker& checker, const StoredCredential& creden
   for (const std::string_view name : {kFirstRefreshToken, kPreviousRefreshToken, kAfterLostAnswer})
     if (const Plaintext* known = stored->find(name)) fields.set(name, known->clone());
   if (is_spent) fields.set(kFirstRefreshToken, token->clone());
+  fields.set(kOfStoredGrant, Plaintext(std::string("1")));
   fields.set(field, newest->clone());
   return fields;
 }

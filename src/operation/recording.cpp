@@ -132,7 +132,7 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
       end.kind = RecordedEnd::Kind::gone;
       co_return end;
     }
-    const bool wrote_fields = replaces_fields && recorded.fields_kept;  // then no try before this one did
+    const bool wrote_fields = replaces_fields && recorded.fields_kept;  // in this try
     if (may_be_kept && !wrote_fields && now_stored->state == end.after) {
       log_change(checker.log, credential.id, credential.provider, end.before.status, end.after.status, end.after.reason);
       co_return end;

@@ -138,8 +138,9 @@ class Oauth2Refresh final : public Flow {
       unread.answer_lost = !body.empty() && !body.starts_with('<');
       return finish(std::move(unread));
     }
-    take_refresh_token(refresh_token);
     const auto access_token = read_token(json->find("access_token"));
+    if (!access_token && !refresh_token) return finish(unavailable(Reason::unexpected_answer));
+    take_refresh_token(refresh_token);
     if (!access_token) return finish(unavailable(Reason::unexpected_answer));
     take_access_token(*access_token, read_lifetime(json->find("expires_in")), now);
     if (parameters_.probe) {
