@@ -117,6 +117,23 @@ class CurlTransportTest : public testing::Test {
     context.run();
     return results;
   }
+  // One exchange; the process runs as `begin` says, then not at all until long after the deadline.
+  static Exchange run_and_stand_still(OutboundRequest request, const std::function<void(asio::io_context&)>& begin) {
+    const EgressGuard guard = loopback_allowed();
+    asio::io_context context;
+    CurlTransport transport(context, guard, {});
+    Exchange exchange;
+    const auto work = [&]() -> Task<> {
+      exchange = co_await transport.exchange(std::move(request));
+      transport.stop();
+    };
+    asio::co_spawn(context, work, [](std::exception_ptr error) { EXPECT_FALSE(error); });
+    begin(context);
+    std::this_thread::sleep_for(milliseconds(800));
+    context.restart();
+    context.run();
+    return exchange;
+  }
   Exchange run(OutboundRequest request) {
     std::vector<OutboundRequest> requests;
     requests.push_back(std::move(request));
@@ -240,19 +257,9 @@ TEST_F(CurlTransportTest, AnAnswerThatCameWhileTheProcessStoodStillIsRead) {
       if (is_answered) connection.send(kOk);
       else connection.read_all();
     }});
-    const EgressGuard guard = loopback_allowed();
-    asio::io_context context;
-    CurlTransport transport(context, guard, {});
-    Exchange exchange;
-    const auto work = [&]() -> Task<> {
-      exchange = co_await transport.exchange(to(server, milliseconds(300)));
-      transport.stop();
-    };
-    asio::co_spawn(context, work, [](std::exception_ptr error) { EXPECT_FALSE(error); });
-    while (!has_come) context.run_for(milliseconds(1));
-    std::this_thread::sleep_for(milliseconds(600));
-    context.restart();
-    context.run();
+    const Exchange exchange = run_and_stand_still(to(server, milliseconds(500)), [&](asio::io_context& context) {
+      while (!has_come) context.run_for(milliseconds(1));
+    });
     EXPECT_EQ(name_of(exchange.failure), is_answered ? "none" : "timeout");
     EXPECT_EQ(exchange.body, is_answered ? "ok" : "");
     EXPECT_TRUE(exchange.was_sent);
@@ -262,19 +269,9 @@ TEST_F(CurlTransportTest, AnAnswerThatCameWhileTheProcessStoodStillIsRead) {
 // A token that leaves so late may be shown to a provider that somebody else has asked meanwhile.
 TEST_F(CurlTransportTest, WhatHadNotLeftBeforeTheProcessStoodStillDoesNotLeave) {
   const RawServer server({answer(kOk)});
-  const EgressGuard guard = loopback_allowed();
-  asio::io_context context;
-  CurlTransport transport(context, guard, {});
-  Exchange exchange;
-  const auto work = [&]() -> Task<> {
-    exchange = co_await transport.exchange(to("http://localhost:" + std::to_string(server.port()), milliseconds(200)));
-    transport.stop();
-  };
-  asio::co_spawn(context, work, [](std::exception_ptr error) { EXPECT_FALSE(error); });
-  context.poll_one();  // the name is asked for on a thread of its own
-  std::this_thread::sleep_for(milliseconds(500));
-  context.restart();
-  context.run();
+  const auto request = to("http://localhost:" + std::to_string(server.port()), milliseconds(500));
+  // The name is asked for on a thread of its own.
+  const Exchange exchange = run_and_stand_still(request, [](asio::io_context& context) { context.poll_one(); });
   EXPECT_EQ(name_of(exchange.failure), "timeout");
   EXPECT_FALSE(exchange.was_sent);
 }

@@ -133,8 +133,10 @@ Task<Recorded> MemoryStore::record_check(const CheckRecord& given) {
     recorded.exists = true;
     recorded.status_before = entry->row.state.status;
     const auto& candidate = entry->row.candidate;
+    const bool is_claimed = entry->claimed_by && entry->claimed_by != process_ && db_.now && entry->claimed_until > db_.now();
     const bool is_its_candidate =
-        !record.removes_candidate || (candidate && candidate->fields.bytes == record.removes_candidate->bytes);
+        !record.removes_candidate ||
+        (candidate && candidate->fields.bytes == record.removes_candidate->bytes && !(record.outcome_unknown && is_claimed));
     recorded.fields_kept = (entry->row.fields_version == record.fields_version && is_its_candidate) ||
                            is_planted(Fault::fields_version_not_compared);
     if (recorded.fields_kept) {

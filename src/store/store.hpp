@@ -53,7 +53,8 @@ struct CheckRecord {
   bool clears_spending = false;
   // What became of the token: then the note stays where neither new fields nor the health that tells of it are kept.
   bool outcome_unknown = false;
-  // Whose end this is: where another candidate stands there, or none, others have replaced it.
+  // Whose end this is: where another candidate stands there, or none, others have replaced it. While another process has claimed
+  // it, a lost answer is not its end.
   std::optional<Sealed> removes_candidate;
 };
 
