@@ -21,7 +21,7 @@ SLUG = "ag-leader-credentials"
 
 class Outages:
     def __init__(self, folder, credentials, timeout="2s"):
-        self.resolver = Resolver("127.0.0.77")
+        self.resolver = Resolver()
         self.weather = Weather(folder)
         self.metrics_port = free_port()
         self.server = Granary(folder, {

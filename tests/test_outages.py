@@ -46,7 +46,7 @@ def test_every_fault_has_its_test(outages):
 
 def test_names_that_never_resolve_delay_nobody_else(providers, tmp_path):
     """The name server is silent: other providers' checks and every request go on, and so does the end."""
-    resolver = Resolver("127.0.0.78")
+    resolver = Resolver()
     url = providers.ag_leader.url.replace("127.0.0.1", NAME)
     server = Granary(tmp_path, merged(base_config(providers), {"providers": {"ag-leader": {"base_url": url}}}))
     server.wrapper = resolver.wrapper(tmp_path)

@@ -1,6 +1,7 @@
 """A name server (RFC 1035, over UDP) that gives every name 127.0.0.1, or fails as name servers do: no such name, a failure of its
 own, no answer at all."""
 
+import secrets
 import socket
 import struct
 import threading
@@ -16,12 +17,13 @@ def with_own_mounts():
 
 
 class Resolver:
-    def __init__(self, address):
-        self.address = address  # of the loopback network: resolv.conf knows no port but 53
+    def __init__(self):
+        # Any of the loopback network, lest two runs meet: resolv.conf knows no port but 53.
+        self.address = ".".join(map(str, (127, *(1 + secrets.randbelow(254) for _ in range(3)))))
         self.mode = NOERROR
         self.asked = 0
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((address, 53))
+        self.socket.bind((self.address, 53))
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
