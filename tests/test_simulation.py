@@ -49,6 +49,7 @@ FOUND = {
     11847: "a PUT spent a token that another process had replaced since it was read",
     11973: "a PUT of the stored token met an unlink, and its lost answer was forgotten",
     22540: "a PUT's token that was noted but had not left counted as lost",
+    700007530: "a PUT that was not sent took the note of another process's refresh for a lost answer",
     500082234: "a process that stood still ended a PUT whose answer it had lost, while another was trying it",
     500006896: "a check dropped the candidate that another process's PUT was about to send",
     28287: "a process that stood still removed a candidate that another had refreshed, and stored its own",

@@ -138,7 +138,7 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
         state.next_check = std::min(*state.next_check, spread_next(now.wall, kWaitingRetry, checker.random));
       return state;
     };
-  } else if (is_same_grant && (asked.verdict.answer_lost || was_lost_before)) {
+  } else if (is_same_grant && (asked.verdict.answer_lost || (was_lost_before && asked.leaves_note))) {
     recording.next_state = [](CheckState state) {
       state.outcome_unknown = true;  // of the stored token
       return state;
