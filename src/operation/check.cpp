@@ -235,7 +235,6 @@ Task<CheckEnd> check_now(Checker& checker, CredentialId id) {
 Task<> close_breaker(Checker& checker, LaneState& lane) {
   lane.breaker.close();
   lane.opening_owed.reset();
-  lane.closing_owed = true;
   checker.log.warning("the breaker closed: this provider's logins are checked again",
                       {{"provider", lane.lane.provider}, {"environment", lane.lane.environment}});
   co_await store_closing(checker, lane);

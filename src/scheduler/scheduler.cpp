@@ -17,7 +17,6 @@ constexpr seconds kPauseAfterFailure{1};
 constexpr int kStartsMax = 200;
 constexpr std::chrono::minutes kSuccessInterval{1};
 constexpr seconds kStopsWithin{8};  // of the ten that SIGTERM leaves
-
 constexpr seconds kAsideAfterFailure{10};
 
 }  // namespace
@@ -66,7 +65,8 @@ Task<> Scheduler::check(LaneState& lane, CredentialId id) {
     const SteadyTime now = checker_.clock.elapsed();
     lane.paused_until = now + kPauseAfterFailure;
     aside_until_[id] = now + kAsideAfterFailure;
-    checker_.log.error("the store failed a check; it is tried again", {{"credential", id.text()}, {"error", failure.what()}});
+    checker_.log.error("the store failed a check; it is tried again",
+                       {{"credential", id.text()}, {"provider", lane.lane.provider}, {"error", failure.what()}});
   }
 }
 

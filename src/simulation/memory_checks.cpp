@@ -13,9 +13,8 @@ bool is_in(const CredentialEntry& entry, const Lane& lane) {
   return entry.row.provider == lane.provider && entry.row.environment == lane.environment;
 }
 
-bool keeps_place(const CheckState& state, WallTime now) {
-  return state.status == Status::unauthenticated && state.pending == Pending::none && *state.next_check > now;
-}
+// A copy: asking may bring the place nearer.
+bool keeps_place(CheckState state, WallTime now) { return keeps_refused_place(state, now); }
 
 void set_status(CheckState& state, Status status, Reason reason, WallTime now) {
   state.status = status;
@@ -48,14 +47,17 @@ void save_fields(CredentialEntry& entry, const CheckRecord& record) {
 
 }  // namespace
 
+bool MemoryStore::is_held(const CredentialEntry& entry) const {
+  return entry.claimed_by && db_.now && entry.claimed_until > db_.now();
+}
+
 bool MemoryStore::claim(CredentialEntry& entry, const Claim& claim) {
   if (!db_.now) return true;
   const SteadyTime now = db_.now();
   const bool is_mine = entry.claimed_by == claim.process;
   // And as its caller has read it: another may have had it and gone in between.
-  const bool is_unheld = !entry.claimed_by || entry.claimed_until <= now;
   const bool is_unmoved = entry.row.spending == claim.known_note && entry.row.fields_version == claim.known_version;
-  const bool is_free = is_mine || (is_unheld && (is_unmoved || is_planted(Fault::claim_of_a_row_that_moved)));
+  const bool is_free = is_mine || (!is_held(entry) && (is_unmoved || is_planted(Fault::claim_of_a_row_that_moved)));
   if (!is_free && !is_planted(Fault::claim_not_looked_at)) return false;
   entry.claimed_by = claim.process;
   entry.claimed_until = now + (is_planted(Fault::claim_shorter_than_the_call) ? milliseconds(500) : claim.lasts);
@@ -133,7 +135,7 @@ Task<Recorded> MemoryStore::record_check(const CheckRecord& given) {
     recorded.exists = true;
     recorded.status_before = entry->row.state.status;
     const auto& candidate = entry->row.candidate;
-    const bool is_claimed = entry->claimed_by && entry->claimed_by != process_ && db_.now && entry->claimed_until > db_.now();
+    const bool is_claimed = is_held(*entry) && entry->claimed_by != process_;
     const bool is_its_candidate =
         !record.removes_candidate ||
         (candidate && candidate->fields.bytes == record.removes_candidate->bytes && !(record.outcome_unknown && is_claimed));

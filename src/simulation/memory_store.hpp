@@ -86,6 +86,8 @@ class MemoryStore final : public Store {
   // Makes a change in one step; what it throws is left undone by itself.
   template <class Change>
   auto write(Change change) -> Task<std::invoke_result_t<Change>>;
+  // Whether some process has claimed it, and its claim lasts.
+  bool is_held(const CredentialEntry& entry) const;
   bool claim(CredentialEntry& entry, const Claim& claim);
   void remove(CredentialId id);
   WallTime spread(WallTime now, milliseconds width);

@@ -104,7 +104,7 @@ struct Claim {
   milliseconds lasts{};
   // As the caller has read them: `spending` and `fields_version`.
   std::string_view known_note{};
-  std::int64_t known_version = 1;
+  std::int64_t known_version = 0;
 };
 
 enum class Begun {

@@ -136,7 +136,7 @@ class StoreContract : public testing::TestWithParam<StoreKind> {
     EXPECT_TRUE(run(store_.record_check(record)).state_kept);
   }
 
-  static constexpr Claim claim_{.process = 7, .lasts = milliseconds(40'000)};
+  static constexpr Claim claim_{.process = 7, .lasts = milliseconds(40'000), .known_version = 1};
   asio::io_context context_{1};
   FakeRandom random_;
   std::unique_ptr<StoreHolder> holder_ = GetParam().make();
