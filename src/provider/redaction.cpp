@@ -203,9 +203,13 @@ void match_code_point(std::string_view text, std::size_t at, char32_t value, std
 
 // Whether nothing follows, or the beginning of a character or of an escape.
 bool is_cut_at(std::string_view text, std::size_t at) {
-  constexpr std::size_t kEscapeMax = 12;                                    // a pair of them in JSON
-  if (at >= text.size() || text.substr(at) == "\xEF\xBF\xBD") return true;  // half a character
-  return std::string_view("%&\\").contains(text[at]) && text.size() - at < kEscapeMax;
+  constexpr std::size_t kEscapeMax = 12;  // a pair of them in JSON
+  constexpr std::string_view kHalf = "\xEF\xBF\xBD";
+  if (at >= text.size()) return true;
+  std::string_view rest = text.substr(at);
+  if (std::string_view("%&\\").contains(rest[0])) return rest.size() < kEscapeMax;
+  for (int bytes = 0; bytes < 3 && rest.starts_with(kHalf); ++bytes) rest.remove_prefix(kHalf.size());
+  return rest.empty();
 }
 
 // The beginning of a needle at the end of the text, which was cut in the middle of it.

@@ -112,6 +112,11 @@ TEST(Redaction, WhatIsCutInTheMiddleGoesToo) {
   EXPECT_EQ(redact_cut({"secret-one"}, "it ends in secret-"), "it ends in [redacted]");
   EXPECT_EQ(redact_cut({"secret-one"}, "it ends in secret-x"), "it ends in secret-x");
   EXPECT_EQ(redact_cut({"secret-one"}, "it ends in secret-%"), "it ends in [redacted]");
+  // Bytes of half a character are shown as so many U+FFFD.
+  for (const char* half : {"\uFFFD", "\uFFFD\uFFFD", "\uFFFD\uFFFD\uFFFD"})
+    EXPECT_EQ(redact_cut({"secret-\U0001F33E"}, "it ends in secret-"s + half), "it ends in [redacted]");
+  EXPECT_EQ(redact_cut({"secret-one"}, "it ends in secret-\uFFFD\uFFFD\uFFFD\uFFFD"),
+            "it ends in secret-\uFFFD\uFFFD\uFFFD\uFFFD");
 }
 
 TEST(Redaction, BasicAuthorizationInABody) {
