@@ -104,3 +104,22 @@ def test_a_row_that_cannot_be_read_keeps_no_other_waiting(start_granary, provide
     assert sound.status()["lastCheckedTime"] > before
     failed = [line for line in server.problems() if line.get("credential") == broken_id]
     assert 1 <= len(failed) <= 2, failed
+
+
+def test_a_row_that_cannot_be_read_does_not_keep_the_breaker_open(start_granary, providers):
+    """It has waited longest, and a probe is spent on it; the next one goes to another."""
+    breaker = {"minimum": 4, "share": 0.05, "window": "10m"}
+    server = start_granary(breaker=breaker, checks={"confirm_after": "1s"})
+    pairs = [(login := new_login(providers, "valley-credentials"), server.connect(login)) for _ in range(6)]
+    broken_id = pairs[0][1].values()["id"]
+    for login, credential in pairs[1:5]:
+        assert credential.checked()["status"] == "OK"
+        login.refuse()
+        credential.checked()
+    eventually(lambda: any("the breaker opened" in line["message"] for line in server.problems()))
+    calls = sum(len(login.calls()) for login, _ in pairs)
+    server.stop()
+    server.edit_row(broken_id, "owner_id = x'00', next_check = 0")
+    server.start()
+    eventually(lambda: any(line.get("credential") == broken_id for line in server.problems()))
+    eventually(lambda: sum(len(login.calls()) for login, _ in pairs) > calls, 100)

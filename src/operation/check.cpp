@@ -84,8 +84,10 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
   const bool was_ok = (before.status == Status::ok && before.since <= opened_at) || before.suspected;
   if (!was_ok) co_return;
   const auto change = lane.breaker.record_probe(answer.kind == AnswerKind::ok);
-  if (change == Breaker::Change::closed) co_await close_breaker(checker, lane);
-  else if (lane.opening_owed) co_await store_opening(checker, lane);
+  if (change == Breaker::Change::closed) {
+    close_breaker(checker, lane);
+    co_await store_closing(checker, lane);
+  } else if (lane.opening_owed) co_await store_opening(checker, lane);
   else co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
 }
 
@@ -137,7 +139,7 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
   try {
     co_await tell_breaker(checker, lane, known, told, answer);
   } catch (const StoreUnavailable& failure) {
-    // The check itself is recorded; what is owed of the breaker is tended.
+    // The check itself is recorded; an opening or a closing is owed, and tended.
     checker.log.warning("what a check said of the breaker is not stored",
                         {{"provider", lane.lane.provider}, {"error", failure.what()}});
   }
@@ -232,12 +234,12 @@ Task<CheckEnd> check_now(Checker& checker, CredentialId id) {
   co_return co_await run_check(checker, id, Trigger::request);
 }
 
-Task<> close_breaker(Checker& checker, LaneState& lane) {
+void close_breaker(Checker& checker, LaneState& lane) {
   lane.breaker.close();
   lane.opening_owed.reset();
+  lane.closing_owed = true;
   checker.log.warning("the breaker closed: this provider's logins are checked again",
                       {{"provider", lane.lane.provider}, {"environment", lane.lane.environment}});
-  co_await store_closing(checker, lane);
 }
 
 Task<> tend_breaker(Checker& checker, LaneState& lane) {

@@ -44,8 +44,12 @@ Task<std::vector<ProviderHealth>> lanes_here(Checker& checker) {
 
 Task<Result<void>> close_here(Checker& checker, const std::string& provider) {
   if (!checker.catalog.find_short_name(provider)) co_return fail(ErrorCode::not_found);
+  std::vector<LaneState*> closed;
   for (auto& [key, lane] : checker.lanes)
-    if (key.provider == provider && lane.breaker.is_open()) co_await close_breaker(checker, lane);
+    if (key.provider == provider && lane.breaker.is_open()) closed.push_back(&lane);
+  // All of them, before the store can fail: what it is not told now is owed to it.
+  for (LaneState* lane : closed) close_breaker(checker, *lane);
+  for (LaneState* lane : closed) co_await tend_breaker(checker, *lane);
   co_return Result<void>();
 }
 

@@ -18,6 +18,7 @@ constexpr int kStartsMax = 200;
 constexpr std::chrono::minutes kSuccessInterval{1};
 constexpr seconds kStopsWithin{8};  // of the ten that SIGTERM leaves
 constexpr seconds kAsideAfterFailure{10};
+constexpr std::chrono::minutes kAsideWhileProbing{10};  // for longer than a few probes, which are a minute apart
 
 }  // namespace
 
@@ -64,7 +65,7 @@ Task<> Scheduler::check(LaneState& lane, CredentialId id) {
     // The row is due still; the store gets a moment before it is asked again.
     const SteadyTime now = checker_.clock.elapsed();
     lane.paused_until = now + kPauseAfterFailure;
-    aside_until_[id] = now + kAsideAfterFailure;
+    aside_until_[id] = now + (lane.breaker.is_open() ? kAsideWhileProbing : kAsideAfterFailure);
     checker_.log.error("the store failed a check; it is tried again",
                        {{"credential", id.text()}, {"provider", lane.lane.provider}, {"error", failure.what()}});
   }
@@ -78,22 +79,24 @@ void Scheduler::stop() {
 
 Task<bool> Scheduler::start_due(LaneState& lane) {
   const WallTime now = checker_.clock.now();
+  // Those under way, held or set aside are due until they are recorded, so they stand among the answers.
+  const auto passed_over = lane.provider->concurrency + checker_.held_answers + static_cast<std::int64_t>(aside_until_.size());
+  const auto is_passed_over = [&](CredentialId id) { return checker_.turns.is_taken(id) || aside_until_.contains(id); };
   if (lane.breaker.is_open()) {
     if (!lane.breaker.take_probe(now)) co_return false;
-    const auto id = co_await checker_.store.find_probe(lane.lane, now);
-    if (id) checks_.start(check(lane, *id));
+    const auto ids = co_await checker_.store.list_probes(lane.lane, now, 1 + passed_over);
+    const auto id = std::ranges::find_if_not(ids, is_passed_over);
+    if (id != ids.end()) checks_.start(check(lane, *id));
     co_return false;
   }
   const int room = std::min(lane.limits.room_for_clock(), kStartsMax);
   if (room <= 0) co_return lane.limits.waiting() == 0;
   const auto [refused, other] = longest_wait(policy_for(checker_, lane));
-  // Those under way, held or set aside are due until they are recorded, so they stand among the answers.
-  const auto passed_over = lane.provider->concurrency + checker_.held_answers + static_cast<std::int64_t>(aside_until_.size());
   const auto ids =
       co_await checker_.store.list_due(lane.lane, now, {.refused = now + refused, .other = now + other}, room + passed_over);
   int started = 0;
   for (const CredentialId& id : ids) {
-    if (checker_.turns.is_taken(id) || aside_until_.contains(id)) continue;
+    if (is_passed_over(id)) continue;
     if (started == room) co_return true;
     checks_.start(check(lane, id));
     ++started;

@@ -1,5 +1,6 @@
 // What checks read and record in the simulation's store, and lanes as a whole.
 #include <algorithm>
+#include <ranges>
 
 #include "simulation/memory_store.hpp"
 
@@ -95,14 +96,15 @@ Task<std::vector<CredentialId>> MemoryStore::list_due(const Lane& lane, WallTime
   co_return ids;
 }
 
-Task<std::optional<CredentialId>> MemoryStore::find_probe(const Lane& lane, WallTime now) {
-  std::optional<std::pair<WallTime, CredentialId>> first;
+Task<std::vector<CredentialId>> MemoryStore::list_probes(const Lane& lane, WallTime now, std::int64_t limit) {
+  std::vector<std::pair<WallTime, CredentialId>> found;
   for (const auto& [id, entry] : db_.credentials)
-    if (is_in(entry, lane) && entry.row.state.next_check && !keeps_place(entry.row.state, now)) {
-      const std::pair candidate(*entry.row.state.next_check, id);
-      if (!first || candidate < *first) first = candidate;
-    }
-  co_return first ? std::optional(first->second) : std::nullopt;
+    if (is_in(entry, lane) && entry.row.state.next_check && !keeps_place(entry.row.state, now))
+      found.emplace_back(*entry.row.state.next_check, id);
+  std::ranges::sort(found);
+  std::vector<CredentialId> ids;
+  for (const auto& [next, id] : found | std::views::take(limit)) ids.push_back(id);
+  co_return ids;
 }
 
 Task<Begun> MemoryStore::begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,

@@ -162,9 +162,9 @@ class Store {
   // lies beyond their horizon.
   virtual Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, const Horizon& horizon,
                                                    std::int64_t limit) = 0;
-  // The linked credential of a lane that has waited longest, for probing while the breaker is open. A refused login keeps its
-  // place until `now`.
-  virtual Task<std::optional<CredentialId>> find_probe(const Lane& lane, WallTime now) = 0;
+  // The linked credentials of a lane that have waited longest, those first, for probing while the breaker is open. A refused
+  // login keeps its place until `now`.
+  virtual Task<std::vector<CredentialId>> list_probes(const Lane& lane, WallTime now, std::int64_t limit) = 0;
   // Before anything is sent: binds the origin and, where a one-use token is about to be spent (a digest is given), claims
   // the row and notes which one.
   virtual Task<Begun> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,

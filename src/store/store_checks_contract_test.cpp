@@ -348,25 +348,26 @@ TEST_P(StoreChecksContract, UnlinkedAreNeverDue) {
   const LeafUserId user = add_user(owner_);
   const CredentialId id = add_credential(owner_, user);
   EXPECT_EQ(due(0), Ids{id});
-  EXPECT_EQ(run(store_.find_probe(lane_, at(0))), id);
+  EXPECT_EQ(run(store_.list_probes(lane_, at(0), 5)), Ids{id});
   ASSERT_TRUE(change(user, unlink()));
   run(store_.record_not_sent(load(id), Reason::rate_limited, at(0)));
   run(store_.respread(lane_, at(0), seconds(1)));
   run(store_.accept_new_origin("valley", at(0), seconds(1)));
   run(store_.recover_interrupted(at(0)));
   EXPECT_EQ(due(1'000), Ids{});
-  EXPECT_EQ(run(store_.find_probe(lane_, at(0))), std::nullopt);
+  EXPECT_EQ(run(store_.list_probes(lane_, at(0), 5)), Ids{});
 }
 
 TEST_P(StoreChecksContract, ProbesTakeWhatWaitedLongest) {
-  EXPECT_EQ(run(store_.find_probe(lane_, at(0))), std::nullopt);
-  add_with_state(state_of(Status::ok, 0, 20));
+  EXPECT_EQ(run(store_.list_probes(lane_, at(0), 5)), Ids{});
+  const CredentialId last = add_with_state(state_of(Status::ok, 0, 20));
   const CredentialId first = add_with_state(state_of(Status::ok, 0, 10));
   add_with_state(state_of(Status::unauthenticated, 0, std::nullopt));
   const CredentialId refused = add_with_state(state_of(Status::unauthenticated, 0, 5));
   add_with_state(state_of(Status::ok, 0, 1), "sentera");
-  EXPECT_EQ(run(store_.find_probe(lane_, at(4))), first) << "a refused login keeps its place";
-  EXPECT_EQ(run(store_.find_probe(lane_, at(5))), refused);
+  EXPECT_EQ(run(store_.list_probes(lane_, at(4), 5)), (Ids{first, last})) << "a refused login keeps its place";
+  EXPECT_EQ(run(store_.list_probes(lane_, at(5), 5)), (Ids{refused, first, last}));
+  EXPECT_EQ(run(store_.list_probes(lane_, at(5), 2)), (Ids{refused, first}));
 }
 
 TEST_P(StoreChecksContract, NotSentInTimeIsSaid) {

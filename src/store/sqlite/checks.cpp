@@ -139,12 +139,14 @@ Task<std::vector<CredentialId>> SqliteStore::list_due(const Lane& lane, WallTime
   co_return ids;
 }
 
-Task<std::optional<CredentialId>> SqliteStore::find_probe(const Lane& lane, WallTime now) {
-  auto row = reader_.fresh().prepare(
+Task<std::vector<CredentialId>> SqliteStore::list_probes(const Lane& lane, WallTime now, std::int64_t limit) {
+  auto rows = reader_.fresh().prepare(
       "SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check IS NOT NULL"
-      " AND (status <> ? OR pending <> 0 OR next_check <= ?) ORDER BY next_check LIMIT 1");
-  row.bind(lane.provider, lane.environment, static_cast<std::int64_t>(Status::unauthenticated), now);
-  co_return row.step() ? std::optional(row.id<CredentialId>(0)) : std::nullopt;
+      " AND (status <> ? OR pending <> 0 OR next_check <= ?) ORDER BY next_check LIMIT ?");
+  rows.bind(lane.provider, lane.environment, static_cast<std::int64_t>(Status::unauthenticated), now, limit);
+  std::vector<CredentialId> ids;
+  while (rows.step()) ids.push_back(rows.id<CredentialId>(0));
+  co_return ids;
 }
 
 // One process at a time opens the folder (base/data_folder): that is the claim on every row in it.
