@@ -209,17 +209,44 @@ def test_an_unlink_while_it_is_probed_wins(start, login):
     assert_works(credential, login)
 
 
-@pytest.mark.parametrize("fault", [faults.answer(403), faults.answer(401), faults.hang()])
-def test_a_put_of_the_same_grant_does_not_cost_it(start, login, fault):
-    """What GET gave, sent back: its refresh token is spent, so what came for it is stored, whatever the probe says."""
+def test_a_put_that_waits_keeps_what_it_was_given_through_worse(start, login, providers):
+    """Its access token ends while it waits, the refresh that follows is lost, and the one after that meets an outage."""
     server = start(timeout="1s")
     credential = server.connect(login)
-    login.fail(fault, path=PROBE_PATH)
-    body = {**login.body, "refreshToken": login.record.refresh_token}
-    assert credential.put(body).status_code == 200
-    assert credential.values()["refreshToken"] == login.record.refresh_token
+    other = logins.ag_leader(providers)
+    other.fail(faults.hang(), times=1, path=PROBE_PATH)
+    assert credential.put(other.body).status_code == 503
+    other.fail(faults.answer(401), times=1, path=PROBE_PATH)
+    other.fail(faults.reset(), times=1, path="/api/token")
+    assert credential.checked()["status"] == "OK"
+    other.fail(faults.answer(503), times=1, path="/api/token")
+    assert credential.checked()["status"] == "OK"
+    assert credential.values()["publicKey"] == login.body["publicKey"]
+    assert [call.path for call in other.calls()] == ["/api/token", PROBE_PATH, PROBE_PATH, "/api/token", "/api/token"]
+    assert credential.checked()["status"] == "OK"
+    assert credential.values()["publicKey"] == other.body["publicKey"]
+    assert_works(credential, other)
+
+
+def test_a_put_that_waits_does_not_replace_a_login_that_an_outage_hides(start, login, providers):
+    """The outage has both of them: what was OK before it is not given up for what was never heard of."""
+    server = start(timeout="1s", interval="1s")
+    server.restart(checks={"timeout": "1s", "outage_after": "2s"})
+    credential = server.connect(login)
+    other = logins.ag_leader(providers)
+    other.fail(faults.answer(500), path=PROBE_PATH)
+    assert credential.put(other.body).status_code == 503
+    login.fail(faults.answer(500))
+    for _ in range(3):
+        credential.checked()
+        time.sleep(1)
+    eventually(lambda: credential.checked()["status"] == "TEMPORARILY_UNAVAILABLE")
+    credential.checked()
+    assert credential.values()["publicKey"] == login.body["publicKey"]
     login.heal()
-    eventually(lambda: credential.checked()["status"] == "OK")
+    other.heal()
+    other.revoke()
+    assert credential.checked()["status"] == "OK"
     assert_works(credential, login)
 
 

@@ -219,92 +219,6 @@ def test_many_at_once_leave_one_whole_credential(granary, providers):
     assert credential.checked()["status"] == "OK"
 
 
-@pytest.mark.parametrize("which", ["the first", "the previous", "the newest"])
-def test_a_put_of_the_same_grant_does_not_cost_it(granary, providers, which):
-    """A script that sends each night what it sent at first, or what GET said a while ago: the provider would take the spent
-    token for a stolen one."""
-    login, credential = stored(granary, providers, "OK", "ag-leader-credentials")
-    for _ in range(3):
-        credential.checked()
-    token = {"the first": login.body["refreshToken"], "the previous": login.record.spent[-1], "the newest": login.record.refresh_token}
-    for _ in range(2):
-        answer = credential.put({**login.body, "refreshToken": token[which]})
-        assert (answer.status_code, answer.json()["status"]) == (200, "OK"), answer.text
-        assert answer.json()["refreshToken"] == login.record.refresh_token
-        if which != "the first":
-            break  # after one more rotation it is older than what is remembered
-    assert credential.checked()["status"] == "OK"
-    assert not login.record.reused
-
-
-def test_a_put_of_the_token_that_a_check_is_spending(granary, providers):
-    login, credential = stored(granary, providers, "OK", "ag-leader-credentials")
-    credential.checked()
-    token = login.record.refresh_token
-    login.fail(faults.delay(1.5), times=1)
-    checked = in_background(credential.check)
-    eventually(lambda: len(login.calls()) == 3)
-    assert credential.put({**login.body, "refreshToken": token}).json()["status"] == "OK"
-    assert checked().json()["status"] == "OK"
-    assert not login.record.reused
-
-
-def test_the_token_posted_at_first_with_a_new_client_secret(start_granary, providers):
-    """The application's secret was replaced: every login is refused, and no grant has ended."""
-    login, credential = stored(start_granary(checks={"confirm_after": "1s"}), providers, "OK", "ag-leader-credentials")
-    credential.checked()
-    login.record.private_key = "another secret"
-    credential.checked()
-    eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refused"))
-    assert credential.put({**login.body, "privateKey": "another secret"}).json()["status"] == "OK"
-    assert not login.record.reused
-
-
-def ends_unknown(credential):
-    credential.checked()
-    eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refresh_outcome_unknown"))
-    return True
-
-
-def test_a_put_of_the_same_grant_does_not_hide_a_lost_answer(start_granary, providers):
-    """Nor does one that meets an outage."""
-    login, credential = stored(start_granary(checks={"confirm_after": "1s"}), providers, "OK", "ag-leader-credentials")
-    login.fail(faults.after_work(faults.reset()), times=1)
-    credential.checked()
-    assert ends_unknown(credential)
-    login.fail(faults.answer(503))
-    assert credential.put(login.body).json()["status"] == "TEMPORARILY_UNAVAILABLE"
-    login.heal()
-    assert ends_unknown(credential)
-
-
-def test_a_put_of_the_same_grant_that_meets_an_unlink_does_not_hide_that_its_answer_was_lost(start_granary, providers):
-    server = start_granary(checks={"confirm_after": "1s", "timeout": "1s"})
-    login, credential = stored(server, providers, "OK", "ag-leader-credentials")
-    login.fail(faults.after_work(faults.hang()), times=1)
-    replaced = in_background(lambda: credential.put({**login.body, "refreshToken": login.record.refresh_token}))
-    eventually(lambda: len(login.calls()) == 2)
-    credential_id = credential.values()["id"]
-    credential.unlink()
-    assert replaced().status_code == 404
-    credential.link(login.user_key, credential_id)
-    assert ends_unknown(credential)
-
-
-def test_a_put_that_meets_a_crash_does_not_hide_that_an_answer_was_lost(start_granary, providers):
-    """The note alone tells of it, where the PUT comes before the check that the start brings."""
-    server = start_granary(checks={"confirm_after": "1s"})
-    login, credential = stored(server, providers, "OK", "ag-leader-credentials")
-    credential_id = credential.values()["id"]
-    server.stop()
-    server.edit_row(credential_id, "spending = x'00'")
-    login.record.spent.append(login.record.refresh_token)
-    login.record.refresh_token = "given to nobody"
-    server.start()
-    assert credential.put(login.body).status_code == 422
-    assert ends_unknown(credential)
-
-
 @pytest.mark.parametrize("is_same", [True, False])
 def test_a_refresh_token_without_an_access_token_is_kept_for_a_put_too(granary, providers, is_same):
     login, credential = stored(granary, providers, "OK", "ag-leader-credentials")
@@ -426,6 +340,20 @@ def test_an_interrupted_put_uses_up_no_try_of_the_stored_password(start_granary,
     eventually(lambda: abs(moment(credential.status()["nextCheckTime"]) - place) < 1)
     assert len(login.calls()) == 1
     assert credential.standing() == ("UNAUTHENTICATED", "refused")
+
+
+def test_a_check_that_waited_for_an_interrupted_put_asks(start_granary, providers):
+    """The start tries the PUT's login for once, and puts the stored one back to its place unasked."""
+    server = start_granary(checks={"timeout": "20s"})
+    login, credential = stored(server, providers, "UNAUTHENTICATED")
+    new = logins.valley(providers)
+    crash_in_put(server, credential, new, faults.hang())
+    new.fail(faults.late_answer(2), times=1)
+    new.revoke()
+    server.start()
+    eventually(lambda: len(new.calls()) == 2, 15)
+    assert credential.checked()["status"] == "OK"
+    assert len(login.calls()) == 2
 
 
 def test_a_check_that_waited_for_a_put_asks(granary, providers):

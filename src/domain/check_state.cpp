@@ -152,6 +152,14 @@ std::optional<WallTime> refused_place(const CheckState& state, LoginKind login) 
   return used_up || !state.last_checked ? std::nullopt : std::optional(plus(*state.last_checked, kRefusedRetry));
 }
 
+bool return_to_refused_place(CheckState& state, LoginKind login, WallTime now) {
+  if (state.status != Status::unauthenticated || state.pending != Pending::none || state.refusals == 0) return false;
+  const auto place = refused_place(state, login);
+  if (place && *place <= now) return false;
+  state.next_check = place;
+  return true;
+}
+
 bool keeps_refused_place(CheckState& state, WallTime now) {
   if (state.status != Status::unauthenticated || state.pending != Pending::none) return false;
   if (!state.next_check) return true;  // no try is left

@@ -78,6 +78,9 @@ inline constexpr seconds kRetryAfterMax{std::chrono::hours(1)};
 bool keeps_refused_place(CheckState& state, WallTime now);
 // That place: a day after its last try; none where no try is left.
 std::optional<WallTime> refused_place(const CheckState& state, LoginKind login);
+// Brings a refused login that was due for another's sake back there. False where that has come anyway, and where it has none:
+// linked anew, it is to be checked.
+bool return_to_refused_place(CheckState& state, LoginKind login, WallTime now);
 
 // A check's answer, by the clock or by request.
 CheckState after_check(CheckState state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random);

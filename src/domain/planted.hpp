@@ -33,6 +33,7 @@ enum class Fault {
   claim_not_looked_at,
   claim_shorter_than_the_call,
   claim_of_a_row_that_moved,
+  put_of_the_same_grant_believed,
   second_credential_accepted,
   count,
 };
@@ -61,6 +62,7 @@ inline constexpr std::string_view kFaultNames[] = {
     "claim_not_looked_at",
     "claim_shorter_than_the_call",
     "claim_of_a_row_that_moved",
+    "put_of_the_same_grant_believed",
     "second_credential_accepted",
 };
 static_assert(std::size(kFaultNames) == static_cast<std::size_t>(Fault::count));

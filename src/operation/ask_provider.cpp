@@ -102,8 +102,8 @@ Claim claim_for(const Checker& checker, const StoredCredential& known) {
           .known_version = known.fields_version};
 }
 
-// A PUT of the same grant.
-bool brings_stored_token(const Checker& checker, const Asking& asking) {
+// A PUT of the same grant, which has not been answered yet: after that, what it holds is another token.
+bool spends_stored_token(const Checker& checker, const Asking& asking) {
   const std::string_view field = one_use_field(checker, *asking.lane.provider);
   return asking.other_secrets && !field.empty() && asking.other_secrets->value(field) == asking.fields.value(field);
 }
@@ -127,7 +127,7 @@ Task<Begun> note_before_sending(Checker& checker, const Asking& asking, const Se
                          .progress = is_given ? Candidate::Progress::given : Candidate::Progress::sent};
     const Begun begun = co_await checker.store.mark_candidate_sent(credential.id, sent, claim_for(checker, credential));
     // What a PUT spends is noted with the candidate; where it is the stored token, beside that too.
-    if (begun != Begun::yes || send.one_use_token.empty() || !brings_stored_token(checker, asking)) co_return begun;
+    if (begun != Begun::yes || send.one_use_token.empty() || !spends_stored_token(checker, asking)) co_return begun;
     co_return co_await note_spending(checker, credential, credential.origin, send.one_use_token);
   }
   const std::string origin = asking.lane.base_url->origin();
@@ -174,6 +174,10 @@ class Exchanges {
   std::vector<TimedExchange> all_;
 };
 
+bool gives(const std::vector<FieldUpdate>& updates, std::string_view field) {
+  return !field.empty() && std::ranges::any_of(updates, [&](const auto& update) { return update.name == field && update.value; });
+}
+
 enum class Kept {
   yes,
   no,    // the store cannot write now
@@ -211,6 +215,7 @@ Task<Kept> keep_stored(Checker& checker, Asking& asking, const Verdict& so_far, 
 Task<Kept> keep_candidate(Checker& checker, Asking& asking, const Verdict& so_far, Exchanges& exchanges, Asked& asked) {
   auto fields = updated(asking.fields, so_far.updates);
   if (!fields) co_return Kept::yes;
+  fields->set(kGivenToCandidate, Plaintext(std::string("1")));
   const StoredCredential& credential = asking.credential;
   const Sealed sealed = seal_candidate(checker, credential, *fields);
   if (!co_await checker.store.keep_candidate(credential.id, credential.candidate->fields, sealed)) co_return Kept::gone;
@@ -250,7 +255,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
   const SlotHold slot(limits, asking.trigger);
   const StoredCredential& known = asking.credential;
   const bool is_candidate = asking.shown == ShownFields::candidate;
-  const bool asks_with_stored_token = !is_candidate || brings_stored_token(checker, asking);
+  const bool asks_with_stored_token = !is_candidate || spends_stored_token(checker, asking);
   const bool was_lost = asks_with_stored_token && (known.state.outcome_unknown || !known.spending.empty());
   const FlowInput input{.base_url = *asking.lane.base_url,
                         .fields = asking.fields,
@@ -290,7 +295,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
                         : is_first      ? co_await note_before_sending(checker, asking, *send, is_first)
                                         : co_await note_later(checker, asking, *send, asked);
     if (begun == Begun::claimed && !is_first) {
-      asked.had_no_place = may_go_on && is_in_time && !has_place;
+      asked.had_no_place = may_go_on && is_in_time && !asked.store_failed;
       step = flow->next(unsent(), checker.clock.now());
       break;
     }
@@ -310,6 +315,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
   asked.verdict = std::get<Verdict>(std::move(step));
   std::ranges::move(asked.verdict.updates, std::back_inserter(unkept));
   asked.verdict.updates = std::move(unkept);
+  asked.was_given = asked.was_given || gives(asked.verdict.updates, one_use_field(checker, *asking.lane.provider));
   std::ranges::move(make_events(asking, asked.verdict, exchanges.all(), replaced), std::back_inserter(asked.events));
   co_return asked;
 }

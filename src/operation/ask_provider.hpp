@@ -20,12 +20,15 @@ struct Asked {
   Verdict verdict;
   std::vector<Event> events;  // redacted
   bool leaves_note = false;   // a token was noted as spent, and what came of it is here
-  bool was_given = false;     // a token was accepted, and others came for it
+  bool was_given = false;     // what it was shown was accepted, and tokens came for that
   // The last request stayed unsent, not the first one: the verdict says nothing of the provider.
   bool store_failed = false;
   bool had_no_place = false;  // within the provider's rate
   bool is_cut_short() const { return store_failed || had_no_place; }
 };
+
+// Among a candidate's fields: they hold what came for the token that the client brought.
+inline constexpr std::string_view kGivenToCandidate = "_given";
 
 // Which fields are shown: the stored ones, or those of a PUT.
 enum class ShownFields { stored, candidate };

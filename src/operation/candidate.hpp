@@ -11,6 +11,8 @@ inline constexpr std::string_view kCandidateOrigin = "_origin";
 // There where it brought the stored token back: trying it spends that.
 inline constexpr std::string_view kOfStoredGrant = "_ofStoredGrant";
 
+// What the client is told. Of the stored grant, a candidate that was given a token is stored whichever it is: what it replaces
+// is spent.
 enum class CandidateEnd {
   promoted,
   refused,
@@ -24,7 +26,7 @@ enum class CandidateEnd {
 Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, Fields candidate, Trigger trigger);
 
 enum class Settled {
-  promoted,
+  checked,  // it is the stored one now; or it is gone, and the stored token was asked with in trying it
   stored,   // it was not asked: the stored fields are the ones to check now
   dropped,  // it was asked and is gone: the same
   waiting,  // these too; and the candidate is to be tried again

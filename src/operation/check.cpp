@@ -157,16 +157,13 @@ Task<CheckEnd> end_unsent(Checker& checker, const StoredCredential& credential, 
   co_return CheckEnd::not_sent;
 }
 
-// A refused login was due for its candidate's sake alone: it goes back to its place. False where that has come anyway, and
-// where it has none: linked anew, it is to be checked.
+// A refused login was due for its candidate's sake alone.
 Task<bool> put_back(Checker& checker, const StoredCredential& credential) {
   const Provider* provider = checker.catalog.find_short_name(credential.provider);
-  const CheckState& state = credential.state;
-  if (!provider || state.status != Status::unauthenticated || state.pending != Pending::none || !state.reason) co_return false;
-  if (state.refusals == 0) co_return false;
-  const auto place = refused_place(state, provider->login_kind());
-  if (place && *place <= checker.clock.now()) co_return false;
-  co_await checker.store.record_not_sent(credential, *state.reason, place);
+  CheckState state = credential.state;
+  if (!provider || !state.reason) co_return false;
+  if (!return_to_refused_place(state, provider->login_kind(), checker.clock.now())) co_return false;
+  co_await checker.store.record_not_sent(credential, *state.reason, state.next_check);
   co_return true;
 }
 
@@ -175,13 +172,13 @@ Task<CheckEnd> check_in_turn(Checker& checker, CredentialId id, Trigger trigger)
   if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
   if (credential->candidate) {
     const Settled settled = co_await settle_candidate(checker, *credential, trigger);
-    if (settled == Settled::promoted) co_return CheckEnd::recorded;
+    if (settled == Settled::checked) co_return CheckEnd::recorded;
     if (settled == Settled::gone) co_return CheckEnd::gone;
     credential = co_await checker.store.find_credential(id);
     if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
     if (settled == Settled::blocked) co_return co_await end_unsent(checker, *credential, trigger);
     if (settled == Settled::dropped && trigger == Trigger::clock && co_await put_back(checker, *credential))
-      co_return CheckEnd::recorded;
+      co_return CheckEnd::not_sent;
   }
   LaneState* lane = checker.find_lane(credential->provider, credential->environment);
   if (!lane || !lane->base_url)

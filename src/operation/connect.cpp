@@ -88,12 +88,11 @@ Fields with_what_is_known(const Checker& checker, const StoredCredential& creden
   const auto stored = open_stored(checker, credential);
   const Plaintext* newest = stored ? stored->find(field) : nullptr;
   if (!token || !newest) return fields;
-  const bool is_spent =
-      token->reveal() == stored->value(kFirstRefreshToken) || token->reveal() == stored->value(kPreviousRefreshToken);
-  if (!is_spent && token->reveal() != newest->reveal()) return fields;
-  for (const std::string_view name : {kFirstRefreshToken, kPreviousRefreshToken, kAfterLostAnswer})
+  const auto is_it = [&](std::string_view name) { return stored->value(name) == token->reveal(); };
+  if (!is_it(field) && !is_it(kFirstRefreshToken) && !is_it(kBroughtRefreshToken) && !is_it(kPreviousRefreshToken)) return fields;
+  for (const std::string_view name : {kFirstRefreshToken, kBroughtRefreshToken, kPreviousRefreshToken, kAfterLostAnswer})
     if (const Plaintext* known = stored->find(name)) fields.set(name, known->clone());
-  if (is_spent) fields.set(kFirstRefreshToken, token->clone());
+  if (!is_it(kFirstRefreshToken)) fields.set(kBroughtRefreshToken, token->clone());
   fields.set(kOfStoredGrant, Plaintext(std::string("1")));
   fields.set(field, newest->clone());
   return fields;
@@ -117,7 +116,14 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
   }
   Fields fields = with_what_is_known(checker, *credential, provider, given);
   const LaneState* lane = lane_of(checker, provider, fields);
-  if (lane && lane->base_url) fields.set(kCandidateOrigin, Plaintext(lane->base_url->origin()));
+  if (lane && lane->base_url) {
+    // The newest token of the grant goes where it came from; elsewhere goes what the client brings, and nothing else.
+    const std::string_view token = one_use_field(checker, provider);
+    const bool is_ours = fields.value(token) != given.value(token);
+    if (is_ours && is_bound_elsewhere(checker, credential->origin, *lane->base_url))
+      co_return fail(ErrorCode::provider_unavailable);
+    fields.set(kCandidateOrigin, Plaintext(lane->base_url->origin()));
+  }
   const SealScope scope = scope_of(*credential);
   if (!checker.sealer.opens_fields_key(scope, credential->fields_key)) {
     // A damaged row: what it sealed is lost already, so it gets a new key for what comes.

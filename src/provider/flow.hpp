@@ -25,6 +25,7 @@ inline constexpr std::size_t kTokenBytesMax = 64 * 1024;
 inline constexpr std::string_view kAfterLostAnswer = "_afterLostAnswer";
 inline constexpr std::string_view kPreviousRefreshToken = "_previousRefreshToken";
 inline constexpr std::string_view kFirstRefreshToken = "_firstRefreshToken";  // the client's, once the provider has replaced it
+inline constexpr std::string_view kBroughtRefreshToken = "_broughtRefreshToken";  // with the last PUT of the same grant
 // Beside an access token that the provider gave: microseconds since 1970, empty where it never said how long the token lives.
 inline constexpr std::string_view kAccessTokenRefreshAt = "_accessTokenRefreshAt";
 

@@ -1,0 +1,193 @@
+"""PUT of what is stored already, or was once: the provider takes a spent token for a stolen one, so the newest is shown in its
+place, and what comes for that is stored whatever else is said."""
+
+import time
+
+import logins
+import pytest
+from background import in_background
+from harness import eventually
+from probed import PROBE, PROBE_PATH
+from problems import assert_problem
+from standins import faults
+from standins.ag_leader import AgLeader
+from test_put import stored
+
+
+@pytest.mark.parametrize("which", ["the first", "the previous", "the newest"])
+def test_a_put_of_the_same_grant_does_not_cost_it(granary, providers, which):
+    """A script that sends each night what it sent at first, or what GET said a while ago: the provider would take the spent
+    token for a stolen one."""
+    login, credential = stored(granary, providers, "OK", "ag-leader-credentials")
+    for _ in range(3):
+        credential.checked()
+    token = {"the first": login.body["refreshToken"], "the previous": login.record.spent[-1], "the newest": login.record.refresh_token}
+    for _ in range(2):
+        answer = credential.put({**login.body, "refreshToken": token[which]})
+        assert (answer.status_code, answer.json()["status"]) == (200, "OK"), answer.text
+        assert answer.json()["refreshToken"] == login.record.refresh_token
+        if which != "the first":
+            break  # after one more rotation it is older than what is remembered
+    assert credential.checked()["status"] == "OK"
+    assert not login.record.reused
+
+
+def test_a_put_of_the_token_that_a_check_is_spending(granary, providers):
+    login, credential = stored(granary, providers, "OK", "ag-leader-credentials")
+    credential.checked()
+    token = login.record.refresh_token
+    login.fail(faults.delay(1.5), times=1)
+    checked = in_background(credential.check)
+    eventually(lambda: len(login.calls()) == 3)
+    assert credential.put({**login.body, "refreshToken": token}).json()["status"] == "OK"
+    assert checked().json()["status"] == "OK"
+    assert not login.record.reused
+
+
+def test_the_token_posted_at_first_with_a_new_client_secret(start_granary, providers):
+    """The application's secret was replaced: every login is refused, and no grant has ended."""
+    login, credential = stored(start_granary(checks={"confirm_after": "1s"}), providers, "OK", "ag-leader-credentials")
+    credential.checked()
+    login.record.private_key = "another secret"
+    credential.checked()
+    eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refused"))
+    assert credential.put({**login.body, "privateKey": "another secret"}).json()["status"] == "OK"
+    assert not login.record.reused
+
+
+def ends_unknown(credential):
+    credential.checked()
+    eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refresh_outcome_unknown"))
+    return True
+
+
+def test_a_put_of_the_same_grant_does_not_hide_a_lost_answer(start_granary, providers):
+    """Nor does one that meets an outage."""
+    login, credential = stored(start_granary(checks={"confirm_after": "1s"}), providers, "OK", "ag-leader-credentials")
+    login.fail(faults.after_work(faults.reset()), times=1)
+    credential.checked()
+    assert ends_unknown(credential)
+    login.fail(faults.answer(503))
+    assert credential.put(login.body).json()["status"] == "TEMPORARILY_UNAVAILABLE"
+    login.heal()
+    assert ends_unknown(credential)
+
+
+def test_a_put_of_the_same_grant_that_meets_an_unlink_does_not_hide_that_its_answer_was_lost(start_granary, providers):
+    server = start_granary(checks={"confirm_after": "1s", "timeout": "1s"})
+    login, credential = stored(server, providers, "OK", "ag-leader-credentials")
+    login.fail(faults.after_work(faults.hang()), times=1)
+    replaced = in_background(lambda: credential.put({**login.body, "refreshToken": login.record.refresh_token}))
+    eventually(lambda: len(login.calls()) == 2)
+    credential_id = credential.values()["id"]
+    credential.unlink()
+    assert replaced().status_code == 404
+    credential.link(login.user_key, credential_id)
+    assert ends_unknown(credential)
+
+
+def test_a_put_that_meets_a_crash_does_not_hide_that_an_answer_was_lost(start_granary, providers):
+    """The note alone tells of it, where the PUT comes before the check that the start brings."""
+    server = start_granary(checks={"confirm_after": "1s"})
+    login, credential = stored(server, providers, "OK", "ag-leader-credentials")
+    credential_id = credential.values()["id"]
+    server.stop()
+    server.edit_row(credential_id, "spending = x'00'")
+    login.record.spent.append(login.record.refresh_token)
+    login.record.refresh_token = "given to nobody"
+    server.start()
+    assert credential.put(login.body).status_code == 422
+    assert ends_unknown(credential)
+
+
+def test_the_newest_again_after_it_was_replaced(granary, providers):
+    """A script that has its token from GET, once: what it sends becomes the previous one, and then an older one."""
+    login, credential = stored(granary, providers, "OK", "ag-leader-credentials")
+    credential.checked()
+    body = {**login.body, "refreshToken": login.record.refresh_token}
+    for _ in range(3):
+        assert credential.put(body).json()["status"] == "OK"
+        assert credential.checked()["status"] == "OK"
+        assert credential.checked()["status"] == "OK"
+    assert credential.put(login.body).json()["status"] == "OK", "the first one is remembered too"
+    assert not login.record.reused
+
+
+def test_the_newest_token_goes_only_where_it_came_from(start_granary, providers):
+    """The provider is said to be elsewhere now, and nobody has accepted that."""
+    server = start_granary(egress={"bind_origins": "always"})
+    login = logins.ag_leader(providers)
+    credential = server.connect(login)
+    credential.checked()
+    elsewhere = AgLeader()
+    try:
+        server.restart(providers={"ag-leader": {"base_url": elsewhere.url}})
+        assert_problem(credential.put(login.body), 503, "providerUnavailable")
+        assert elsewhere.calls == []
+        server.restart(providers={"ag-leader": {"base_url": providers.ag_leader.url}})
+        assert credential.put(login.body).json()["status"] == "OK"
+    finally:
+        elsewhere.stop()
+
+
+def test_one_that_was_interrupted_and_meets_an_outage_is_not_shown_again_at_once(start_granary, providers):
+    server = start_granary(checks={"timeout": "20s", "confirm_after": "4s"})
+    login, credential = stored(server, providers, "OK", "ag-leader-credentials")
+    login.fail(faults.hang(), times=1)
+    in_background(lambda: pytest.raises(Exception, lambda: credential.put(login.body)))
+    eventually(lambda: len(login.calls()) == 2)
+    time.sleep(0.1)
+    server.kill()
+    login.fail(faults.answer(503), times=1)
+    server.start()
+    eventually(lambda: len(login.calls()) == 3, 15)
+    eventually(lambda: len(login.calls()) == 4, 30)
+    assert login.calls()[3].time - login.calls()[2].time > 3
+    eventually(lambda: credential.standing() == ("OK", None))
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+
+
+@pytest.fixture
+def probing(start_granary):
+    return start_granary(
+        providers={"ag-leader": {"parameters": PROBE}}, checks={"timeout": "1s", "confirm_after": "1s"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(faults.answer(403), 422), (faults.answer(401), 422), (faults.hang(), 503)], ids=["403", "401", "hang"]
+)
+def test_its_token_is_kept_and_nothing_is_believed_at_once(probing, providers, fault, code):
+    """Its refresh token is spent, so what came for it is stored, whatever the probe says of that; but what was OK stays so
+    until that is confirmed."""
+    login = logins.ag_leader(providers)
+    credential = probing.connect(login)
+    since = credential.status()["since"]
+    login.fail(fault, path=PROBE_PATH)
+    answer = credential.put({**login.body, "refreshToken": login.record.refresh_token})
+    assert_problem(answer, code, "credentialsRefused" if code == 422 else "providerUnavailable")
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert (credential.status()["status"], credential.status()["since"]) == ("OK", since)
+    login.heal()
+    login.fail(faults.answer(401), times=1, path=PROBE_PATH)
+    eventually(lambda: credential.checked()["status"] == "OK" and credential.standing() == ("OK", None))
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert not login.record.reused
+
+
+def test_what_is_not_ok_is_replaced(probing, providers):
+    """As by any PUT."""
+    login, credential = stored(probing, providers, "UNAUTHENTICATED", "ag-leader-credentials")
+    login.fail(faults.answer(403), path=PROBE_PATH)
+    answer = credential.put({**login.body, "refreshToken": login.record.refresh_token})
+    assert (answer.status_code, answer.json()["status"]) == (200, "MISSING_PERMISSION")
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+
+
+def test_refused_by_the_probe_it_counts_as_one_more_check(probing, providers):
+    login = logins.ag_leader(providers)
+    credential = probing.connect(login)
+    login.fail(faults.answer(401), path=PROBE_PATH)
+    assert credential.put({**login.body, "refreshToken": login.record.refresh_token}).status_code == 422
+    assert credential.standing() == ("OK", "refused_once")
+    eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refused"))
