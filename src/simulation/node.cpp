@@ -95,7 +95,8 @@ class Node::NodeTransport final : public http::HttpTransport {
     if (world.timeline.now() >= request.deadline) co_return failed(http::ExchangeFailure::timeout, false);
     const auto flight = std::make_shared<Flight>();
     flight->process = node_.process_;
-    if (!world.providers.take_off(request, flight)) world.oracle.spent_token_sent(*flight);
+    if (!world.providers.take_off(request, flight))
+      world.oracle.spent_token_sent(*flight, world.providers.token_in(request), world.database);
     world.oracle.sent(flight);
     world.tell(whose(*flight) + " asks with " + world.providers.login_in(request));
     const SteadyTime now = world.timeline.now(), deadline = request.deadline;

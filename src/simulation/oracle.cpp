@@ -49,7 +49,14 @@ std::set<int> Oracle::accounts_of(const CredentialEntry& before, const Credentia
   return accounts;
 }
 
-void Oracle::spent_token_sent(const Flight& flight) {
+void Oracle::spent_token_sent(const Flight& flight, int token_index, const Database& database) {
+  const auto is_of_it = [&](const Login& login) { return login.account == flight.account; };
+  const auto knows = [&](const auto& credential) {
+    const StoredCredential& row = credential.second.row;
+    const Login candidate = candidate_login(row);
+    return is_of_it(stored_login(row)) || (is_of_it(candidate) && candidate.token_index > 0);
+  };
+  if (token_index == 0 && std::ranges::none_of(database.credentials, knows)) return;
   fail("no_spent_token_is_sent", "a token of account " + std::to_string(flight.account) + " came again, and its sender knew");
 }
 
@@ -187,10 +194,9 @@ void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, 
   if (!before.row.leaf_user && (record.state || record.events) && end.state_kept)
     fail("unlinked_is_left_alone", "health or events of an unlinked credential were recorded");
   judge_events(before, record, end, after, by);
-  // Of the same grant the stored token is spent: what came for it takes its place, whatever is said of that.
-  const bool is_same_grant = stored_login(before.row).account == stored_login(after.row).account;
-  if (is_of_other_login(record) && !is_same_grant && record.state && record.state->status == Status::unauthenticated)
-    fail("a_refused_put_changes_nothing", "the fields of a PUT that was refused were stored");
+  // What another process found while the PUT was under way, it could not know when it judged.
+  if (std::exchange(recorded_by_[after.row.id], by) == by && is_of_other_login(record) && record.state && end.state_kept)
+    judge_put(before.row.state, *record.state);
   if (!end.state_kept || !record.state) return;
   const CheckState &was = before.row.state, &is = after.row.state;
   if (is.status == Status::unauthenticated && was.status != Status::unauthenticated && is.turned_by_check) judge_refusals(after);
@@ -202,6 +208,15 @@ void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, 
   }
   if (is.status == Status::unauthenticated && was.status != Status::unauthenticated) turned_[after.row.id] = timeline_.now();
   judge_next_check(after);
+}
+
+// A PUT is never for the worse. Of the stored grant, whose token it spends, its answer is one more check's.
+void Oracle::judge_put(const CheckState& was, const CheckState& is) {
+  if (is.status == Status::unauthenticated && was.status != Status::unauthenticated && !is.turned_by_check)
+    fail("a_refused_put_changes_nothing", "the fields of a PUT that was refused were stored");
+  const bool is_confirmed = is.turned_by_check || is.outages >= kOutagesForUnavailable;
+  if (was.status == Status::ok && is.status != Status::ok && !is_confirmed)
+    fail("a_put_is_never_for_the_worse", "what was OK is " + std::string(name_of(is.status)) + " at once after a PUT");
 }
 
 void Oracle::judge_next_check(const CredentialEntry& entry) {

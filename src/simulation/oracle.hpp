@@ -38,8 +38,9 @@ class Oracle final : public Observer {
   std::function<void(const std::string&)> trace;  // null: nobody reads along
   const std::optional<Violation>& violation() const { return violation_; }
 
-  // A token came to its provider that the sender had to know was spent.
-  void spent_token_sent(const Flight& flight);
+  // A token came to its provider that the sender had to know was spent; unless it is what a client brought, and nothing else is
+  // left of that grant.
+  void spent_token_sent(const Flight& flight, int token_index, const Database& database);
   void sent(const std::shared_ptr<Flight>& flight);
   // What a process learned: an answer, or that none would come.
   void delivered(const std::shared_ptr<Flight>& flight, const http::Exchange& exchange);
@@ -88,6 +89,7 @@ class Oracle final : public Observer {
   void owe_with_stored_login(const std::set<int>& accounts, int stored, std::int64_t by);
   void judge_token(const CredentialEntry& entry);
   void judge_revocation(const CredentialEntry& entry);
+  void judge_put(const CheckState& was, const CheckState& is);
   void judge_next_check(const CredentialEntry& entry);
   void judge_presence(const Slot& slot, const Database& database);
 
@@ -100,6 +102,7 @@ class Oracle final : public Observer {
   std::vector<std::shared_ptr<Flight>> unrecorded_;
   std::map<std::pair<ProcessId, int>, int> events_owed_;  // by process and account
   std::map<ProcessId, int> requests_;                     // under way
+  std::map<CredentialId, std::int64_t> recorded_by_;      // the last process that did
   std::map<CredentialId, SteadyTime> turned_;             // UNAUTHENTICATED, since
 };
 

@@ -72,6 +72,10 @@ int ProviderWorld::account_in(const http::OutboundRequest& request) const {
   return number < static_cast<int>(accounts_.size()) ? number : -1;
 }
 
+int ProviderWorld::token_in(const http::OutboundRequest& request) {
+  return index_of(form_value(request.body, "refresh_token=rt"));
+}
+
 std::string ProviderWorld::login_in(const http::OutboundRequest& request) {
   if (request.url.ends_with("/api/token")) return "refresh token " + std::string(form_value(request.body, "refresh_token=rt"));
   return request.url.ends_with("/v1/sessions") ? "a password" : "a session";
@@ -81,7 +85,7 @@ bool ProviderWorld::take_off(const http::OutboundRequest& request, const std::sh
   flight->account = account_in(request);
   if (flight->account < 0 || !request.url.ends_with("/api/token")) return true;
   Account& known = account(flight->account);
-  const int index = index_of(form_value(request.body, "refresh_token=rt"));
+  const int index = token_in(request);
   auto& shown = known.shown_by[index];
   const auto was_knowable = [&](const std::shared_ptr<Flight>& earlier) {
     if (earlier->is_unknown() || earlier->crashed) return false;
@@ -110,7 +114,7 @@ http::Exchange ProviderWorld::refresh(const http::OutboundRequest& request, cons
   http::Exchange refused = answer(400, R"({"error":"invalid_grant"})");
   if (flight->account < 0) return refused;
   Account& known = account(flight->account);
-  const int index = index_of(form_value(request.body, "refresh_token=rt"));
+  const int index = token_in(request);
   if (!would_accept(known, index)) {
     if (index < known.newest && reuse_ == Reuse::kills_family && !std::exchange(known.family_dead, true)) {
       known.killed_by = flight;

@@ -66,7 +66,9 @@ class ProviderWorld {
   static int index_of(std::string_view refresh_token);
   // Whose login a request shows; -1 where it shows none of ours.
   int account_in(const http::OutboundRequest& request) const;
-  // The same in words, for people.
+  // The index of the refresh token that it shows.
+  static int token_in(const http::OutboundRequest& request);
+  // The login in words, for people.
   static std::string login_in(const http::OutboundRequest& request);
   // Whether the provider would take this refresh token.
   bool would_accept(const Account& account, int index) const;
