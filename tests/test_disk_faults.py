@@ -90,6 +90,29 @@ def test_a_breaker_that_is_closed_while_the_disk_fails_stays_closed(server, disk
     assert "open" not in next(line for line in shown.stdout.lower().splitlines() if "valley" in line)
 
 
+def test_a_breaker_is_closed_in_all_environments_while_the_disk_fails(server, disk, providers):
+    environments = {name: {"base_url": providers.agvance.url} for name in ("STAGE", "PRODUCTION")}
+    server.restart(breaker={"minimum": 2, "share": 0.05}, providers={"agvance": {"environments": environments}})
+    for name in environments:
+        for _ in range(3):
+            login = new_login(providers, "agvance-credentials")
+            credential = server.credential(login.slug)
+            assert credential.post({**login.body, "clientEnvironment": name}).json()["status"] == "OK"
+            credential.checked()
+            login.refuse()
+            credential.checked()
+    lines = ["providers", *server.store, "--config", str(server.config_file)]
+
+    def open_ones():
+        return [line for line in server.cli(*lines).stdout.lower().splitlines() if "agvance" in line and "open" in line]
+
+    assert len(open_ones()) == 2
+    disk.fail("write")
+    assert server.cli("breaker", "close", "agvance", *server.store, "--config", str(server.config_file)).returncode == 1
+    assert open_ones() == []
+    disk.mend()
+
+
 @pytest.mark.parametrize("call", ["write", "fsync"])
 def test_the_nth_call_fails(server, disk, call):
     """For every n until a whole write gets by: the answer is 503 or 201, what was acknowledged is there, and the next write

@@ -36,6 +36,33 @@ TEST_F(CheckSchedule, APasswordThatIsRefusedAndForbiddenByTurnsIsShownAtItsInter
   }
 }
 
+// Due for another's sake: an interrupted PUT's.
+TEST_F(CheckSchedule, ARefusedLoginGoesBackToItsPlace) {
+  constexpr LoginKind kPassword = LoginKind::password, kToken = LoginKind::refresh_token;
+  const auto back = [&](CheckState state, LoginKind login, std::int64_t now) {
+    state.next_check = wall(now);
+    return return_to_refused_place(state, login, wall(now)) ? wait_of(state, now) : -2;
+  };
+  policy_.login = kPassword;
+  CheckState refused = settled(Status::unauthenticated);
+  refused.last_checked = wall(0);
+  EXPECT_EQ(back(refused, kPassword, kHour), kDay - kHour);
+  EXPECT_EQ(back(refused, kToken, kHour), kDay - kHour);
+  EXPECT_EQ(back(refused, kPassword, kDay), -2) << "it has come anyway";
+  CheckState used_up = refused;
+  used_up.refusals = kPasswordTriesMax;
+  EXPECT_EQ(back(used_up, kPassword, kHour), -1) << "none is left";
+  EXPECT_EQ(back(used_up, kToken, kHour), kDay - kHour);
+  CheckState pending = refused;
+  pending.pending = Pending::refused;
+  EXPECT_EQ(back(pending, kPassword, kHour), -2);
+  CheckState linked_anew = refused;
+  linked_anew.refusals = 0;
+  EXPECT_EQ(back(linked_anew, kPassword, kHour), -2) << "it is to be checked";
+  for (const Status status : {Status::ok, Status::missing_permission, Status::temporarily_unavailable})
+    EXPECT_EQ(back(settled(status), kPassword, kHour), -2);
+}
+
 TEST_F(CheckSchedule, ChecksAreSpreadAndNeverLate) {
   for (const milliseconds interval :
        {milliseconds(1), milliseconds(999), milliseconds(seconds(1)), milliseconds(std::chrono::hours(6))}) {
