@@ -342,6 +342,23 @@ def test_an_interrupted_put_uses_up_no_try_of_the_stored_password(start_granary,
     assert credential.standing() == ("UNAUTHENTICATED", "refused")
 
 
+def test_an_interrupted_put_that_cannot_be_asked_shows_no_refused_password(start_granary, providers):
+    """Its environment has lost its address; the stored login's has one."""
+    environments = {"PRODUCTION": {"base_url": providers.agvance.url}}
+    server = start_granary(checks={"timeout": "20s"}, providers={"agvance": {"environments": environments}})
+    login, credential = stored(server, providers, "UNAUTHENTICATED", "agvance-credentials")
+    login.revoke()
+    place = moment(credential.status()["nextCheckTime"])
+    new = logins.agvance(providers)
+    new.body["clientEnvironment"] = "PRODUCTION"
+    crash_in_put(server, credential, new, faults.hang())
+    calls = len(login.calls())
+    del server.config["providers"]["agvance"]["environments"]["PRODUCTION"]
+    server.start()
+    eventually(lambda: abs(moment(credential.status()["nextCheckTime"]) - place) < 1, 15)
+    assert len(login.calls()) == calls
+
+
 def test_a_check_that_waited_for_an_interrupted_put_asks(start_granary, providers):
     """The start tries the PUT's login for once, and puts the stored one back to its place unasked."""
     server = start_granary(checks={"timeout": "20s"})

@@ -158,15 +158,18 @@ def probing(start_granary):
     ("fault", "code"), [(faults.answer(403), 422), (faults.answer(401), 422), (faults.hang(), 503)], ids=["403", "401", "hang"]
 )
 def test_its_token_is_kept_and_nothing_is_believed_at_once(probing, providers, fault, code):
-    """Its refresh token is spent, so what came for it is stored, whatever the probe says of that; but what was OK stays so
-    until that is confirmed."""
+    """Its refresh token is spent, so what came for it is stored, whatever the probe says of that; but nothing else of it is,
+    and what was OK stays so until that is confirmed."""
     login = logins.ag_leader(providers)
     credential = probing.connect(login)
     since = credential.status()["since"]
     login.fail(fault, path=PROBE_PATH)
-    answer = credential.put({**login.body, "refreshToken": login.record.refresh_token})
-    assert_problem(answer, code, "credentialsRefused" if code == 422 else "providerUnavailable")
+    login.record.private_key = "another secret"
+    body = {**login.body, "refreshToken": login.record.refresh_token, "privateKey": "another secret"}
+    assert_problem(credential.put(body), code, "credentialsRefused" if code == 422 else "providerUnavailable")
+    login.record.private_key = login.body["privateKey"]
     assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert credential.values()["privateKey"] == login.body["privateKey"]
     assert (credential.status()["status"], credential.status()["since"]) == ("OK", since)
     login.heal()
     login.fail(faults.answer(401), times=1, path=PROBE_PATH)
@@ -191,3 +194,72 @@ def test_refused_by_the_probe_it_counts_as_one_more_check(probing, providers):
     assert credential.put({**login.body, "refreshToken": login.record.refresh_token}).status_code == 422
     assert credential.standing() == ("OK", "refused_once")
     eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refused"))
+
+
+def interrupt(server, credential, login, body, fault, **more):
+    """Kills the server in the middle of a PUT that meets `fault`."""
+    asked = len(login.calls())
+    login.fail(fault, times=1, **more)
+    in_background(lambda: pytest.raises(Exception, lambda: credential.put(body)))
+    eventually(lambda: len(login.calls()) > asked and (not more or login.calls()[-1].path == more["path"]))
+    time.sleep(0.1)
+    server.kill()
+
+
+def test_an_unlink_does_not_hide_that_an_interrupted_one_was_lost(start_granary, providers):
+    """The try after the crash is refused, and while it is out the credential is unlinked."""
+    server = start_granary(checks={"timeout": "20s", "confirm_after": "1s"})
+    login, credential = stored(server, providers, "OK", "ag-leader-credentials")
+    credential_id = credential.values()["id"]
+    interrupt(server, credential, login, login.body, faults.after_work(faults.hang()))
+    login.fail(faults.late_answer(2), times=1)
+    server.start()
+    eventually(lambda: len(login.calls()) == 3, 15)
+    credential.unlink()
+    time.sleep(2.5)
+    credential.link(login.user_key, credential_id)
+    assert ends_unknown(credential)
+
+
+def test_one_that_waits_elsewhere_keeps_the_spent_token_from_being_sent(start_granary, providers):
+    """It holds what came for the stored token, and may be asked where it was brought for, or where the operator says."""
+    server = start_granary(
+        providers={"ag-leader": {"parameters": PROBE}}, checks={"timeout": "20s", "confirm_after": "1s"}, egress={"bind_origins": "always"}
+    )
+    login = logins.ag_leader(providers)
+    credential = server.connect(login)
+    body = {**login.body, "refreshToken": login.record.refresh_token}
+    interrupt(server, credential, login, body, faults.hang(), path=PROBE_PATH)
+    elsewhere = f"http://localhost:{providers.ag_leader.url.rsplit(':', 1)[1]}"
+    server.config["providers"]["ag-leader"]["base_url"] = elsewhere
+    calls = len(login.calls())
+    server.start()
+    assert (credential.checked()["reason"], credential.put(body).status_code) == ("origin_changed", 503)
+    assert len(login.calls()) == calls
+    server.stop()
+    server.arguments = ["--accept-new-origin", "ag-leader"]
+    server.start()
+    eventually(lambda: credential.checked()["status"] == "OK")
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert not login.record.reused
+
+
+def test_the_previous_token_goes_only_where_it_came_from(start_granary, providers):
+    """The provider lets it be tried after a lost answer; but this is another."""
+    server = start_granary(
+        providers={"ag-leader": {"parameters": {"previous_token_valid": True}}}, egress={"bind_origins": "always"}
+    )
+    login = logins.ag_leader(providers)
+    credential = server.connect(login)
+    credential.checked()
+    body = {**login.body, "refreshToken": login.record.refresh_token}
+    login.fail(faults.after_work(faults.reset()), times=1)
+    credential.checked()
+    elsewhere = AgLeader()
+    try:
+        elsewhere.create(login.body["publicKey"], login.body["privateKey"])
+        server.restart(providers={"ag-leader": {"parameters": {"previous_token_valid": True}, "base_url": elsewhere.url}})
+        credential.put(body)
+        assert [body["refreshToken"].encode() in call.body for call in elsewhere.calls] == [True]
+    finally:
+        elsewhere.stop()

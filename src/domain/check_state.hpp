@@ -54,7 +54,7 @@ struct CheckState {
   std::int32_t failures = 0;     // unavailable answers in a row
   bool outcome_unknown = false;  // a token was spent and the answer was lost
   bool suspected = false;        // was OK when the breaker opened, and lost it for that alone
-  bool turned_by_check = false;  // a check, not POST or PUT, ended its OK: the breaker may take that back
+  bool turned_by_check = false;  // two answers ended its OK, not one to a POST or PUT: the breaker may take that back
 
   bool operator==(const CheckState&) const = default;
 };

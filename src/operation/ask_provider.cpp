@@ -102,7 +102,7 @@ Claim claim_for(const Checker& checker, const StoredCredential& known) {
           .known_version = known.fields_version};
 }
 
-// A PUT of the same grant, which has not been answered yet: after that, what it holds is another token.
+// A PUT of the same grant. Once that is answered, what it holds is another token, where the provider gives one.
 bool spends_stored_token(const Checker& checker, const Asking& asking) {
   const std::string_view field = one_use_field(checker, *asking.lane.provider);
   return asking.other_secrets && !field.empty() && asking.other_secrets->value(field) == asking.fields.value(field);
@@ -255,7 +255,8 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
   const SlotHold slot(limits, asking.trigger);
   const StoredCredential& known = asking.credential;
   const bool is_candidate = asking.shown == ShownFields::candidate;
-  const bool asks_with_stored_token = !is_candidate || spends_stored_token(checker, asking);
+  const bool is_given = is_candidate && known.candidate->progress == Candidate::Progress::given;
+  const bool asks_with_stored_token = !is_candidate || (!is_given && spends_stored_token(checker, asking));
   const bool was_lost = asks_with_stored_token && (known.state.outcome_unknown || !known.spending.empty());
   const FlowInput input{.base_url = *asking.lane.base_url,
                         .fields = asking.fields,

@@ -18,8 +18,8 @@ struct Known {
   bool is_unknown = false;     // a request with its token was lost, and it has not been accepted since
 };
 
-// behaviour.md, "PUT": never for the worse. Nor is a login that the client was not told of any worse for the outage in which it
-// was not heard of again.
+// behaviour.md, "PUT": never for the worse. Nor does a candidate that waits, whose client was told 503, replace a login that
+// only an outage hides.
 CandidateEnd judge(const Known& known, AnswerKind answer, Status stored) {
   if (answer == AnswerKind::ok) return CandidateEnd::promoted;
   if (answer == AnswerKind::refused)
@@ -81,29 +81,52 @@ CheckState check_soon(CheckState state, WallTime now, Random& random) {
   return state;
 }
 
-// The candidate becomes the stored login. What is believed of it at once is what a client is told; of the stored grant, whose
-// spent token gives way whatever is said of what came for it, the answer is one more check's.
-void store_candidate(Checker& checker, const LaneState* lane, Fields candidate, Asked& asked, bool is_unknown, CandidateEnd end,
-                     Recording& recording) {
-  Verdict& verdict = asked.verdict;
-  auto changed = updated(candidate, verdict.updates);
-  recording.fields = changed ? std::move(changed) : std::move(candidate);
-  for (const std::string_view mark : {kCandidateOrigin, kOfStoredGrant, kGivenToCandidate}) recording.fields->remove(mark);
-  recording.environment = lane ? lane->lane.environment : std::string();
-  recording.origin = lane && lane->base_url ? lane->base_url->origin() : std::string();
-  recording.withdrawn = std::move(verdict.withdrawn);
-  recording.clears_spending = true;
+Fields fields_with_what_came(const Fields& candidate, Asked& asked) {
+  auto changed = updated(candidate, asked.verdict.updates);
+  asked.verdict.updates.clear();  // what it gave is in the fields alone
+  Fields fields = changed ? std::move(*changed) : candidate.clone();
+  for (const std::string_view mark : {kCandidateOrigin, kOfStoredGrant, kGivenToCandidate}) fields.remove(mark);
+  return fields;
+}
+
+// The candidate becomes the stored login, and its answer is believed at once.
+void promote(Checker& checker, const LaneState* lane, const Fields& candidate, Asked& asked, bool is_unknown,
+             Recording& recording) {
   const bool is_checkable = lane && lane->base_url;
-  const bool is_believed = end == CandidateEnd::promoted || is_planted(Fault::put_of_the_same_grant_believed);
-  recording.next_state = [&checker, answer = verdict.answer, policy = lane ? policy_for(checker, *lane) : CheckPolicy{},
-                          now = checker.now(), is_unknown, is_checkable, is_believed,
-                          is_cut_short = asked.is_cut_short()](CheckState state) {
+  recording.fields = fields_with_what_came(candidate, asked);
+  recording.environment = lane ? lane->lane.environment : std::string();
+  recording.origin = is_checkable ? lane->base_url->origin() : std::string();
+  recording.withdrawn = std::move(asked.verdict.withdrawn);
+  recording.next_state = [&checker, answer = asked.verdict.answer, policy = lane ? policy_for(checker, *lane) : CheckPolicy{},
+                          now = checker.now(), is_unknown, is_checkable](CheckState state) {
     state.outcome_unknown = is_unknown;
-    if (is_cut_short && !is_believed) return check_soon(state, now.wall, checker.random);
-    state = (is_believed ? after_connect : after_check)(state, answer, policy, now, checker.random);
+    state = after_connect(state, answer, policy, now, checker.random);
     if (answer.kind == AnswerKind::forbidden) state.outcome_unknown = false;  // the login itself was accepted
     if (!is_checkable) state.next_check.reset();
     return state;
+  };
+}
+
+// Of the stored grant: what came for its spent token takes that one's place in the stored login, which stays as it is otherwise.
+// The answer is one more check's.
+void store_what_came(Checker& checker, const LaneState& lane, const Fields& stored, const Fields& candidate, Asked& asked,
+                     bool is_unknown, Recording& recording) {
+  const Fields given = fields_with_what_came(candidate, asked);
+  Fields fields = stored.clone();
+  std::vector<std::string_view> names = checker.plans.find(lane.lane.provider)->second->given_fields();
+  names.push_back(kBroughtRefreshToken);
+  for (const std::string_view name : names) {
+    if (const Plaintext* value = given.find(name)) fields.set(name, value->clone());
+    else fields.remove(name);
+  }
+  recording.fields = std::move(fields);
+  recording.withdrawn = std::move(asked.verdict.withdrawn);
+  recording.next_state = [&checker, &lane, answer = asked.verdict.answer, now = checker.now(), is_unknown,
+                          is_cut_short = asked.is_cut_short()](CheckState state) {
+    state.outcome_unknown = is_unknown;
+    if (is_cut_short) return check_soon(state, now.wall, checker.random);
+    const bool is_believed = is_planted(Fault::put_of_the_same_grant_believed);
+    return (is_believed ? after_connect : after_check)(state, answer, policy_for(checker, lane), now, checker.random);
   };
 }
 
@@ -119,10 +142,10 @@ NextState health_beside(Checker& checker, const Provider* provider, const Known&
   const milliseconds wait =
       std::max<milliseconds>(checker.settings.confirm_after, std::min(answer.retry_after.value_or(seconds(0)), kRetryAfterMax));
   const LoginKind login = provider ? provider->login_kind() : LoginKind::password;
-  return [&checker, now, wait, login, is_retry, is_unknown = known.is_unknown](CheckState state) {
+  return [now, wait, login, is_retry, is_unknown = known.is_unknown](CheckState state) {
     state.outcome_unknown = state.outcome_unknown || is_unknown;
     const bool is_due = is_retry && state.next_check && *state.next_check <= now;
-    if (is_due && !return_to_refused_place(state, login, now)) state.next_check = spread_next(now, wait, checker.random);
+    if (is_due && !return_to_refused_place(state, login, now)) state.next_check = now + wait;
     return state;
   };
 }
@@ -143,9 +166,9 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   const bool is_retry = credential.candidate->progress != Candidate::Progress::unsent;
   Known known{.is_same_grant = candidate.find(kOfStoredGrant) != nullptr,
               .was_waiting = candidate.find(kGivenToCandidate) != nullptr};
+  const auto stored = open_stored(checker, credential);
   Asked asked;
   if (lane && lane->base_url) {
-    const auto stored = open_stored(checker, credential);
     asked = co_await ask_provider(checker, {.credential = credential,
                                             .fields = candidate,
                                             .lane = *lane,
@@ -174,21 +197,23 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   if (known.is_same_grant && asked.outcome == AskOutcome::claimed) end = CandidateEnd::unavailable;
   if (end == CandidateEnd::waiting && !co_await keep_what_came(checker, credential, candidate, asked))
     co_return co_await end_elsewhere(checker, id, link_version);
-  const bool is_stored = end == CandidateEnd::promoted || (known.is_same_grant && known.is_given);
+  const bool came_for_stored = known.is_same_grant && known.is_given && lane && stored;
   const bool is_noted = known.is_same_grant && asked.leaves_note;
+  const bool is_noted_as_spent = end == CandidateEnd::promoted || came_for_stored || is_noted;
   Recording recording{.credential = std::move(credential),
                       .events = std::move(asked.events),
-                      .clears_spending = is_noted && end != CandidateEnd::waiting,
-                      .outcome_unknown = asked.verdict.answer_lost,
+                      .clears_spending = is_noted_as_spent && end != CandidateEnd::waiting,
+                      .outcome_unknown = known.is_same_grant ? known.is_unknown : asked.verdict.answer_lost,
                       .removes_candidate = end != CandidateEnd::waiting,
                       .holds = held_for(trigger)};
-  if (is_stored) {
-    store_candidate(checker, lane, std::move(candidate), asked, known.is_unknown, end, recording);
+  if (end == CandidateEnd::promoted) {
+    promote(checker, lane, candidate, asked, known.is_unknown, recording);
+  } else if (came_for_stored) {
+    store_what_came(checker, *lane, *stored, candidate, asked, known.is_unknown, recording);
   } else {
     known.is_unknown = known.is_unknown && asked.leaves_note;  // else it is said where it was
     recording.next_state = health_beside(checker, provider, known, asked.verdict.answer, end, is_retry);
   }
-  asked.verdict.updates.clear();  // what it gave is in the recording alone
   const RecordedEnd recorded = co_await record_answer(checker, std::move(recording));
   if (recorded.kind == RecordedEnd::Kind::recorded) co_return end;
   if (recorded.kind == RecordedEnd::Kind::lost_race) co_return co_await end_elsewhere(checker, id, link_version);
@@ -208,9 +233,13 @@ Task<Settled> settle_candidate(Checker& checker, const StoredCredential& credent
   }
   const Provider* provider = checker.catalog.find_short_name(credential.provider);
   const LaneState* lane = provider ? lane_of(checker, *provider, *fields) : nullptr;
-  if (!lane || !lane->base_url || is_bound_elsewhere(checker, fields->value(kCandidateOrigin), *lane->base_url))
-    co_return Settled::stored;
+  if (!lane || !lane->base_url) co_return Settled::stored;
   const bool is_same_grant = fields->find(kOfStoredGrant) != nullptr;
+  // The stored login's origin is its own, and was accepted for both.
+  const bool is_accepted = is_same_grant && credential.origin.empty();
+  if (!is_accepted && is_bound_elsewhere(checker, fields->value(kCandidateOrigin), *lane->base_url))
+    co_return is_same_grant&& is_bound_elsewhere(checker, credential.origin, *lane->base_url) ? Settled::blocked
+                                                                                              : Settled::stored;
   switch (co_await try_candidate(checker, credential, std::move(*fields), trigger)) {
     case CandidateEnd::promoted: co_return Settled::checked;
     case CandidateEnd::waiting: co_return is_same_grant ? Settled::blocked : Settled::waiting;

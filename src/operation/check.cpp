@@ -157,27 +157,28 @@ Task<CheckEnd> end_unsent(Checker& checker, const StoredCredential& credential, 
   co_return CheckEnd::not_sent;
 }
 
-// A refused login was due for its candidate's sake alone.
-Task<bool> put_back(Checker& checker, const StoredCredential& credential) {
+// A refused login was due for its candidate's sake alone; as long as that waits for its turn, it stays so.
+Task<bool> put_back(Checker& checker, const StoredCredential& credential, bool candidate_waits) {
   const Provider* provider = checker.catalog.find_short_name(credential.provider);
   CheckState state = credential.state;
   if (!provider || !state.reason) co_return false;
   if (!return_to_refused_place(state, provider->login_kind(), checker.clock.now())) co_return false;
-  co_await checker.store.record_not_sent(credential, *state.reason, state.next_check);
+  if (!candidate_waits) co_await checker.store.record_not_sent(credential, *state.reason, state.next_check);
   co_return true;
 }
 
 Task<CheckEnd> check_in_turn(Checker& checker, CredentialId id, Trigger trigger) {
   auto credential = co_await checker.store.find_credential(id);
   if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
+  bool is_blocked = false;
   if (credential->candidate) {
     const Settled settled = co_await settle_candidate(checker, *credential, trigger);
     if (settled == Settled::checked) co_return CheckEnd::recorded;
     if (settled == Settled::gone) co_return CheckEnd::gone;
     credential = co_await checker.store.find_credential(id);
     if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
-    if (settled == Settled::blocked) co_return co_await end_unsent(checker, *credential, trigger);
-    if (settled == Settled::dropped && trigger == Trigger::clock && co_await put_back(checker, *credential))
+    is_blocked = settled == Settled::blocked;
+    if (!is_blocked && trigger == Trigger::clock && co_await put_back(checker, *credential, settled == Settled::waiting))
       co_return CheckEnd::not_sent;
   }
   LaneState* lane = checker.find_lane(credential->provider, credential->environment);
@@ -187,6 +188,7 @@ Task<CheckEnd> check_in_turn(Checker& checker, CredentialId id, Trigger trigger)
     const WallTime next = spread_next(checker.clock.now(), lane->interval, checker.random);
     co_return co_await record_obstacle(checker, std::move(*credential), Reason::origin_changed, next);
   }
+  if (is_blocked) co_return co_await end_unsent(checker, *credential, trigger);
   auto fields = open_stored(checker, *credential);
   if (!fields) {
     checker.log.error("the sealed fields of a credential do not open; restore it from a backup or connect it again",

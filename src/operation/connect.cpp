@@ -120,8 +120,9 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
     // The newest token of the grant goes where it came from; elsewhere goes what the client brings, and nothing else.
     const std::string_view token = one_use_field(checker, provider);
     const bool is_ours = fields.value(token) != given.value(token);
-    if (is_ours && is_bound_elsewhere(checker, credential->origin, *lane->base_url))
-      co_return fail(ErrorCode::provider_unavailable);
+    const bool is_elsewhere = is_bound_elsewhere(checker, credential->origin, *lane->base_url);
+    if (is_elsewhere && is_ours) co_return fail(ErrorCode::provider_unavailable);
+    if (is_elsewhere) fields.remove(kPreviousRefreshToken);
     fields.set(kCandidateOrigin, Plaintext(lane->base_url->origin()));
   }
   const SealScope scope = scope_of(*credential);

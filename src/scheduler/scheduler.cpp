@@ -18,7 +18,7 @@ constexpr int kStartsMax = 200;
 constexpr std::chrono::minutes kSuccessInterval{1};
 constexpr seconds kStopsWithin{8};  // of the ten that SIGTERM leaves
 constexpr seconds kAsideAfterFailure{10};
-constexpr std::chrono::minutes kAsideWhileProbing{10};  // for longer than a few probes, which are a minute apart
+constexpr std::chrono::hours kAsideWhileProbing{1};  // at most; sixty probes
 
 }  // namespace
 
@@ -29,7 +29,10 @@ Scheduler::Scheduler(Checker& checker)
 Task<> Scheduler::run() {
   while (!checker_.stopping) {
     const SteadyTime now = checker_.clock.elapsed();
-    std::erase_if(aside_until_, [&](const auto& aside) { return aside.second <= now; });
+    std::erase_if(aside_, [&](const auto& entry) {
+      const auto& [until, probed_in] = entry.second;
+      return until <= now || (probed_in && !probed_in->breaker.is_open());
+    });
     bool is_busy = false;
     for (auto& [key, lane] : checker_.lanes) is_busy = co_await tend(lane) || is_busy;
     if (now >= next_success_) co_await save_successes();
@@ -65,7 +68,8 @@ Task<> Scheduler::check(LaneState& lane, CredentialId id) {
     // The row is due still; the store gets a moment before it is asked again.
     const SteadyTime now = checker_.clock.elapsed();
     lane.paused_until = now + kPauseAfterFailure;
-    aside_until_[id] = now + (lane.breaker.is_open() ? kAsideWhileProbing : kAsideAfterFailure);
+    const bool is_probe = lane.breaker.is_open();
+    aside_[id] = {.until = now + (is_probe ? kAsideWhileProbing : kAsideAfterFailure), .probed_in = is_probe ? &lane : nullptr};
     checker_.log.error("the store failed a check; it is tried again",
                        {{"credential", id.text()}, {"provider", lane.lane.provider}, {"error", failure.what()}});
   }
@@ -80,8 +84,8 @@ void Scheduler::stop() {
 Task<bool> Scheduler::start_due(LaneState& lane) {
   const WallTime now = checker_.clock.now();
   // Those under way, held or set aside are due until they are recorded, so they stand among the answers.
-  const auto passed_over = lane.provider->concurrency + checker_.held_answers + static_cast<std::int64_t>(aside_until_.size());
-  const auto is_passed_over = [&](CredentialId id) { return checker_.turns.is_taken(id) || aside_until_.contains(id); };
+  const auto passed_over = lane.provider->concurrency + checker_.held_answers + static_cast<std::int64_t>(aside_.size());
+  const auto is_passed_over = [&](CredentialId id) { return checker_.turns.is_taken(id) || aside_.contains(id); };
   if (lane.breaker.is_open()) {
     if (!lane.breaker.take_probe(now)) co_return false;
     const auto ids = co_await checker_.store.list_probes(lane.lane, now, 1 + passed_over);

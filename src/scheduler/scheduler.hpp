@@ -35,7 +35,11 @@ class Scheduler {
   TaskGroup checks_;
   SteadyTime next_success_{}, next_expiry_{};
   // Credentials whose check the store failed: the others of the lane go first for a while. No more than can be started in it.
-  std::map<CredentialId, SteadyTime> aside_until_;
+  struct Aside {
+    SteadyTime until;
+    const LaneState* probed_in;  // and no longer than its breaker is open; null: it was no probe
+  };
+  std::map<CredentialId, Aside> aside_;
 };
 
 }  // namespace granary

@@ -157,7 +157,7 @@ Task<Recorded> MemoryStore::record_check(const CheckRecord& given) {
         ++entry->row.state_version;
       }
     }
-    const bool is_settled = recorded.fields_kept && (record.fields || recorded.state_kept || !record.outcome_unknown);
+    const bool is_settled = recorded.fields_kept && (is_of_other_login(record) || recorded.state_kept || !record.outcome_unknown);
     if (record.clears_spending && is_settled) entry->row.spending.clear();
     if (recorded.state_kept && record.events) save_events(*entry, *record.events);
     if (db_.observer) db_.observer->recorded(before, record, recorded, *entry, process_);

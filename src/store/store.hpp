@@ -51,14 +51,15 @@ struct CheckRecord {
   std::optional<CheckState> state;
   std::optional<EventsWrite> events;
   bool clears_spending = false;
-  // What became of the token: then the note stays where neither new fields nor the health that tells of it are kept.
+  // What became of the token: then the note stays where neither another login's fields nor the health that tells of it are kept.
   bool outcome_unknown = false;
   // Whose end this is: where another candidate stands there, or none, others have replaced it. While another process has claimed
   // it, a lost answer is not its end.
   std::optional<Sealed> removes_candidate;
 };
 
-inline bool is_of_other_login(const CheckRecord& record) { return record.fields && record.removes_candidate; }
+// Only a candidate that is promoted says where its login belongs.
+inline bool is_of_other_login(const CheckRecord& record) { return record.fields && record.environment; }
 
 struct Recorded {
   bool exists = false;

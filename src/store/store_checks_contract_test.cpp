@@ -139,6 +139,7 @@ TEST_P(StoreChecksContract, TheHealthOfAnotherLoginComesWithItsFields) {
   ASSERT_TRUE(run(store_.save_candidate(id, {"candidate"})));
   CheckRecord put = record_for(load(id));
   put.fields = Sealed{"another login"};
+  put.environment = "";
   put.removes_candidate = Sealed{"candidate"};
   put.state = state_of(Status::temporarily_unavailable, 4, 60);
   put.state->outcome_unknown = true;
@@ -153,6 +154,7 @@ TEST_P(StoreChecksContract, TheHealthOfAnotherLoginComesWithItsFields) {
   ASSERT_TRUE(run(store_.save_candidate(id, {"candidate"})));
   put = record_for(load(id));
   put.fields = Sealed{"a third"};
+  put.environment = "";
   put.removes_candidate = Sealed{"candidate"};
   put.state = state_of(Status::ok, 7, 80);
   put.events = EventsWrite{.day = 20'000, .segments = {{.day = 20'000, .number = 1, .count = 1, .data = {"y"}}}};
@@ -165,8 +167,25 @@ TEST_P(StoreChecksContract, TheHealthOfAnotherLoginComesWithItsFields) {
   EXPECT_EQ(run(store_.count_events(id, 0)).total, 0);
 }
 
+// A PUT of the stored grant: its answer is decided anew on what stands there by now, as a check's.
+TEST_P(StoreChecksContract, TheHealthOfTheSameLoginDoesNotComeWithItsFields) {
+  const CredentialId id = add_with_state(state_of(Status::ok, 0, 50));
+  ASSERT_TRUE(run(store_.save_candidate(id, {"candidate"})));
+  CheckRecord put = record_for(load(id));
+  put.fields = Sealed{"the same login"};
+  put.removes_candidate = Sealed{"candidate"};
+  put.state = state_of(Status::unauthenticated, 4, 60);
+  set_state(id, state_of(Status::ok, 3, 70));
+  const Recorded recorded = run(store_.record_check(put));
+  EXPECT_TRUE(recorded.fields_kept);
+  EXPECT_FALSE(recorded.state_kept);
+  EXPECT_EQ(load(id).fields.bytes, "the same login");
+  EXPECT_EQ(load(id).candidate, std::nullopt);
+  EXPECT_EQ(load(id).state, state_of(Status::ok, 3, 70));
+}
+
 // The simulation found a lost answer forgotten by an unlink.
-TEST_P(StoreChecksContract, WhatWasNotedOfATokenStaysUntilFieldsOrHealthAreKept) {
+TEST_P(StoreChecksContract, WhatWasNotedOfATokenStaysUntilItsHealthIsKeptOrAnotherLoginsFields) {
   const LeafUserId user = add_user(owner_);
   const CredentialId id = add_credential(owner_, user);
   CheckRecord lost = spend(id);
@@ -174,7 +193,11 @@ TEST_P(StoreChecksContract, WhatWasNotedOfATokenStaysUntilFieldsOrHealthAreKept)
   ASSERT_TRUE(change(user, unlink()));
   EXPECT_FALSE(run(store_.record_check(lost)).state_kept);
   EXPECT_EQ(load(id).spending, "digest");
-  lost.fields = Sealed{"rotated"};
+  lost.fields = Sealed{"what came for it, and was lost in its turn"};
+  EXPECT_TRUE(run(store_.record_check(lost)).fields_kept);
+  EXPECT_EQ(load(id).spending, "digest");
+  lost.fields_version = load(id).fields_version;
+  lost.environment = "";
   EXPECT_TRUE(run(store_.record_check(lost)).fields_kept);
   EXPECT_EQ(load(id).spending, "");
 }

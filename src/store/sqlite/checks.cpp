@@ -186,7 +186,7 @@ Task<Recorded> SqliteStore::record_check(const CheckRecord& record) {
     save_fields(db, row, record);
     const bool same_link = link_version == record.link_version;
     recorded.state_kept = same_link && state_version == record.state_version;
-    const bool is_settled = record.fields || recorded.state_kept || !record.outcome_unknown;
+    const bool is_settled = is_of_other_login(record) || recorded.state_kept || !record.outcome_unknown;
     if (record.clears_spending && is_settled) clear_spending(db, row);
     if (record.state && (recorded.state_kept || is_of_other_login(record))) {
       CheckState state = *record.state;
