@@ -113,6 +113,16 @@ def test_a_hanging_provider_delays_only_itself(granary, providers):
     assert {answer().status_code for answer in waiting} == {200}
 
 
+def test_no_token_is_sent_with_the_last_of_the_time(start_granary, providers):
+    """Its answer would be lost by our own waiting, and the grant with it: the second one's turn comes after 3.6 s of 4."""
+    server = start_granary(providers={"ag-leader": {"rate": 0.28}}, checks={"timeout": "4s"})
+    given = [logins.ag_leader(providers) for _ in range(2)]
+    credentials = [server.credential(login.slug) for login in given]
+    all_at_once([lambda c=c, l=l: c.post(l.body) for c, l in zip(credentials, given)])
+    time.sleep(0.5)
+    assert sorted(len(login.calls()) for login in given) == [0, 1]
+
+
 def test_what_is_not_sent_in_time_leaves_no_event(start_granary, providers):
     server = start_granary(providers={"valley": {"rate": 1, "concurrency": 1}}, checks={"timeout": "1s"})
     given = [logins.valley(providers) for _ in range(30)]

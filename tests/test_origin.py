@@ -132,6 +132,16 @@ def test_a_proxy_of_the_environment_is_not_used(start_granary, providers, second
     assert second.calls == []
 
 
+def test_the_environment_leads_nothing_past_the_proxy(start_granary, providers, second, monkeypatch):
+    """NO_PROXY would, and past the guard of addresses with it: behind a proxy that is not asked which one it is."""
+    usual = harness.environment
+    monkeypatch.setattr(harness, "environment", lambda: {**usual(), "NO_PROXY": "*", "no_proxy": "*"})
+    login = logins.valley(providers)
+    server = start_granary(egress={"proxy": second.url})
+    server.credential(login.slug).post(login.body)
+    assert login.calls() == [] and second.calls
+
+
 def test_an_unknown_provider_cannot_be_accepted(start_granary):
     server = start_granary()
     server.stop()

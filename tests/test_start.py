@@ -382,6 +382,18 @@ def test_sigterm_when_a_provider_hangs(start_granary, providers):
     assert credential.values()["status"] in ("OK", "TEMPORARILY_UNAVAILABLE")
 
 
+def test_sigterm_takes_no_longer_than_a_check_that_hangs(start_granary, providers):
+    """The clock's: it ends with its timeout, and the server with it."""
+    server = start_granary(checks={"interval": "1s", "timeout": "2s"})
+    login = new_login(providers, "valley-credentials")
+    server.connect(login)
+    calls = len(login.calls())
+    login.fail(faults.hang(40))
+    eventually(lambda: len(login.calls()) > calls)
+    code, seconds = server.stop()
+    assert code == 0 and seconds < 6
+
+
 def test_one_connection_writes(granary, providers):
     """Two that commit or checkpoint at once can corrupt the file (SQLite before 3.51.3); a second process is refused above."""
     granary.connect(new_login(providers, "valley-credentials"))

@@ -183,6 +183,7 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
   std::unordered_map<CURL*, Transfer*> transfers;
   bool is_watching = false;
   bool is_stopped = false;
+  bool is_closing = false;  // what is under way ends, and nothing waits for more
 
   static int on_socket(CURL*, curl_socket_t fd, int what, void* context, void* known) {
     auto& state = *static_cast<State*>(context);
@@ -290,6 +291,14 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
     curl_multi_remove_handle(multi, easy);
     transfers.erase(easy);
     asio::post(executor, std::move(transfer.resume));
+    if (is_closing && transfers.empty()) cancel_waits();
+  }
+
+  // Nothing keeps the context running then.
+  void cancel_waits() {
+    timer.cancel();
+    error_code ignored;
+    sockets.cancel(ignored);
   }
 
   void prepare(Transfer& transfer) {
@@ -325,7 +334,8 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
     set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
     set(easy, CURLOPT_CAINFO, options.ca_file.empty() ? kSystemCaFile : options.ca_file.c_str());
     set(easy, CURLOPT_PROXY, options.proxy.c_str());
-    if (options.proxy.empty()) set(easy, CURLOPT_NOPROXY, "*");
+    // Set either way: unset, the environment's NO_PROXY would send requests past the proxy, and so past the guard.
+    set(easy, CURLOPT_NOPROXY, options.proxy.empty() ? "*" : "");
     if (request.fresh_connection) {
       set(easy, CURLOPT_FRESH_CONNECT, 1L);
       set(easy, CURLOPT_FORBID_REUSE, 1L);
@@ -356,7 +366,12 @@ Task<Exchange> CurlTransport::exchange(OutboundRequest request) {
   }
   transfer.easy.reset(curl_easy_init());
   transfer.request = std::move(request);
-  state->prepare(transfer);
+  try {
+    state->prepare(transfer);
+  } catch (const std::exception&) {  // no memory: nothing was sent
+    transfer.result.failure = ExchangeFailure::unreachable;
+    co_return std::move(transfer.result);
+  }
   co_await asio::async_initiate<const asio::use_awaitable_t<Executor>&, void()>(
       [&](auto handler) {
         transfer.resume = std::move(handler);
@@ -371,9 +386,8 @@ Task<Exchange> CurlTransport::exchange(OutboundRequest request) {
 }
 
 void CurlTransport::close_idle() {
-  state_->timer.cancel();
-  error_code ignored;
-  if (state_->transfers.empty()) state_->sockets.cancel(ignored);
+  state_->is_closing = true;
+  if (state_->transfers.empty()) state_->cancel_waits();
 }
 
 void CurlTransport::stop() {
@@ -384,9 +398,7 @@ void CurlTransport::stop() {
     transfer->result.was_sent = true;  // perhaps
     state_->end(easy, *transfer);
   }
-  state_->timer.cancel();
-  error_code ignored;
-  state_->sockets.cancel(ignored);
+  state_->cancel_waits();
 }
 
 }  // namespace granary::http

@@ -38,6 +38,7 @@ void cut_to(std::string& text, std::size_t size) {
 struct TimedExchange {
   WallTime at;
   http::Exchange exchange;
+  bool is_cut = false;  // here, since an event has no room for more
 };
 
 Event make_event(const TimedExchange& timed, const Redactor& redactor) {
@@ -48,7 +49,7 @@ Event make_event(const TimedExchange& timed, const Redactor& redactor) {
     return event;
   }
   event.headers = to_text(redactor.redact_headers(exchange.headers));
-  event.body = redactor.redact_body(to_text(exchange.body), exchange.failure.has_value());
+  event.body = redactor.redact_body(to_text(exchange.body), exchange.failure.has_value() || timed.is_cut);
   cut_to(event.headers, kEventBytesMax / 4);
   cut_to(event.body, kEventBytesMax - event.headers.size());
   return event;
@@ -163,7 +164,16 @@ class Exchanges {
   Exchanges(const Exchanges&) = delete;
   Exchanges& operator=(const Exchanges&) = delete;
 
-  void add(TimedExchange timed) { all_.push_back(std::move(timed)); }
+  void add(TimedExchange timed) {
+    std::string& body = timed.exchange.body;
+    if (body.size() > kEventBytesMax) {
+      std::string kept = body.substr(0, kEventBytesMax);
+      wipe(body);
+      body = std::move(kept);
+      timed.is_cut = true;
+    }
+    all_.push_back(std::move(timed));
+  }
   const std::vector<TimedExchange>& all() const { return all_; }
   void clear() {
     for (auto& timed : all_) wipe(timed.exchange.body);
@@ -246,8 +256,12 @@ void refuse_while_token_is_held(const Checker& checker) {
 Task<Asked> ask_provider(Checker& checker, Asking asking) {
   Asked asked;
   const SteadyTime deadline = checker.clock.elapsed() + std::chrono::duration_cast<microseconds>(checker.settings.timeout);
+  // A one-use token is not sent with the last of the time: its answer would be lost by our own waiting.
+  const bool is_one_use = asking.lane.provider->login_kind() == LoginKind::refresh_token;
+  const SteadyTime latest_start =
+      is_one_use ? deadline - std::chrono::duration_cast<microseconds>(checker.settings.timeout) / 4 : deadline;
   LaneLimits& limits = asking.lane.limits;
-  const auto entry = co_await limits.enter(asking.trigger, deadline);
+  const auto entry = co_await limits.enter(asking.trigger, latest_start);
   if (entry != LaneLimits::Entry::granted) {
     asked.outcome = entry == LaneLimits::Entry::stopping ? AskOutcome::stopping : AskOutcome::not_sent;
     co_return asked;
@@ -285,7 +299,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
     const bool may_go_on = kept == Kept::yes || is_planted(Fault::token_used_before_it_is_kept);
     const ExchangePlace place = is_first ? ExchangePlace::first : ExchangePlace::later;
     const bool is_in_time = is_first || checker.clock.elapsed() < deadline;
-    const bool has_place = may_go_on && is_in_time && co_await limits.take_exchange(deadline, place);
+    const bool has_place = may_go_on && is_in_time && co_await limits.take_exchange(is_first ? latest_start : deadline, place);
     if (!has_place && is_first) {
       asked.outcome = checker.stopping ? AskOutcome::stopping : AskOutcome::not_sent;
       co_return asked;
@@ -311,7 +325,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
     is_first = false;
     const WallTime now = checker.clock.now();
     step = flow->next(answer, now);
-    exchanges.add({now, std::move(answer)});
+    exchanges.add({.at = now, .exchange = std::move(answer)});
   }
   asked.verdict = std::get<Verdict>(std::move(step));
   std::ranges::move(asked.verdict.updates, std::back_inserter(unkept));

@@ -47,6 +47,8 @@ Task<Asked> ask_provider(Checker& checker, Asking asking);
 // StoreUnavailable, while a token that a provider gave waits for the store: what another gave would have to wait beside it.
 void refuse_while_token_is_held(const Checker& checker);
 
+// The key under which the events of today are sealed: made, and stored, with the first one. StoreUnavailable.
+Task<Plaintext> find_day_key(Checker& checker, std::int32_t day);
 // Seals events for the store. `credential` tells its events key and what is there already.
 Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credential, const std::vector<Event>& events);
 

@@ -49,8 +49,12 @@ Task<bool> LaneLimits::take_exchange(SteadyTime deadline, ExchangePlace place) {
   const SteadyTime at = std::max(now, next_exchange_);
   if (at > deadline) co_return false;
   next_exchange_ = at + gap_;
-  if (at > now) co_await clock_.sleep_until(at);
-  co_return !(stopping_ && place == ExchangePlace::first);
+  const bool may_stop = place == ExchangePlace::first;
+  while (clock_.elapsed() < at && !(stopping_ && may_stop)) {
+    constexpr milliseconds kStep{200};  // so that stop() is noticed
+    co_await clock_.sleep_until(may_stop ? std::min<SteadyTime>(at, clock_.elapsed() + kStep) : at);
+  }
+  co_return !(stopping_ && may_stop);
 }
 
 int LaneLimits::room_for_clock() const {

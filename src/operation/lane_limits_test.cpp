@@ -18,9 +18,11 @@ class FakeClock final : public Clock {
   SteadyTime elapsed() override { return now_; }
   Task<> sleep_until(SteadyTime when) override {
     now_ = std::max(now_, when);
+    if (when_asleep) when_asleep();
     co_return;
   }
   void advance(microseconds by) { now_ += by; }
+  std::function<void()> when_asleep;
 
  private:
   SteadyTime now_{seconds(1'000)};
@@ -167,6 +169,16 @@ TEST_F(LaneLimitsTest, ExchangesKeepTheirDistance) {
   EXPECT_EQ(clock_.elapsed(), later);
   EXPECT_TRUE(take_exchange(lane, seconds(10)));
   EXPECT_EQ(clock_.elapsed() - later, milliseconds(100));
+}
+
+// A minute of the rate is taken: who waits for its turn in it learns of the stop at once, not then.
+TEST_F(LaneLimitsTest, WhoWaitsForTheRateNoticesTheStop) {
+  LaneLimits lane = limits(1.0 / 60, 4);
+  EXPECT_TRUE(take_exchange(lane, seconds(1)));
+  const SteadyTime begin = clock_.elapsed();
+  clock_.when_asleep = [&] { lane.stop(); };
+  EXPECT_FALSE(take_exchange(lane, seconds(100)));
+  EXPECT_LE(clock_.elapsed() - begin, seconds(1));
 }
 
 TEST_F(LaneLimitsTest, AnExchangeAfterTheDeadlineIsNotTaken) {

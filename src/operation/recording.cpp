@@ -46,6 +46,8 @@ void seal_fields_into(Checker& checker, const StoredCredential& credential, cons
 }
 
 Task<> seal_events_into(Checker& checker, const Recording& recording, CheckRecord& record, int& unsealed) {
+  co_await find_day_key(
+      checker, day_of(checker.clock.now()));  // the day's first one is written: that this fails says nothing of the events
   try {
     record.events = co_await seal_events(checker, recording.credential, recording.events);
   } catch (const StoreUnavailable& failure) {

@@ -5,17 +5,6 @@ namespace granary {
 
 namespace {
 
-// The day's key, made by the first event of the day.
-Task<Plaintext> find_day_key(Checker& checker, std::int32_t day) {
-  if (const auto known = checker.day_keys.find(day); known != checker.day_keys.end()) co_return known->second.clone();
-  const Sealed wrapped = co_await checker.store.ensure_day_key(day, checker.sealer.new_day_key(day, checker.random));
-  auto key = checker.sealer.open_day_key(day, wrapped);
-  if (!key) throw StoreUnavailable("the key of a day of events does not open");
-  constexpr std::size_t kDaysKept = 3;
-  while (checker.day_keys.size() >= kDaysKept) checker.day_keys.erase(checker.day_keys.begin());
-  co_return checker.day_keys.emplace(day, std::move(*key)).first->second.clone();
-}
-
 struct OpenSegment {
   std::int32_t number = 0;
   std::vector<EventRecord> records;
@@ -36,6 +25,18 @@ Task<OpenSegment> find_open_segment(Checker& checker, const StoredCredential& cr
 }
 
 }  // namespace
+
+Task<Plaintext> find_day_key(Checker& checker, std::int32_t day) {
+  if (const auto known = checker.day_keys.find(day); known != checker.day_keys.end()) co_return known->second.clone();
+  auto stored = co_await checker.store.find_day_key(day);
+  const Sealed wrapped =
+      stored ? std::move(*stored) : co_await checker.store.ensure_day_key(day, checker.sealer.new_day_key(day, checker.random));
+  auto key = checker.sealer.open_day_key(day, wrapped);
+  if (!key) throw StoreUnavailable("the key of a day of events does not open");
+  constexpr std::size_t kDaysKept = 3;
+  while (checker.day_keys.size() >= kDaysKept) checker.day_keys.erase(checker.day_keys.begin());
+  co_return checker.day_keys.emplace(day, std::move(*key)).first->second.clone();
+}
 
 Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credential, const std::vector<Event>& events) {
   const SealScope scope = scope_of(credential);

@@ -201,6 +201,9 @@ void match_code_point(std::string_view text, std::size_t at, char32_t value, std
   if (text[at] == '&') match_entity(text, at, value, ends);
 }
 
+// A part of a secret so long is no chance; in characters.
+constexpr std::size_t kPartMax = 64;
+
 // Whether nothing follows, or the beginning of a character or of an escape.
 bool is_cut_at(std::string_view text, std::size_t at) {
   constexpr std::size_t kEscapeMax = 12;  // a pair of them in JSON
@@ -295,7 +298,10 @@ std::string Redactor::redact_values(std::string text, bool is_cut) const {
         for (const std::size_t at : here) match_code_point(text, at, value, utf8, next);
         std::ranges::sort(next);
         next.erase(std::ranges::unique(next).begin(), next.end());
-        if (is_cut && next.empty() && known >= kSecretCharactersMin && is_cut_at(text, here.back())) next.assign(1, text.size());
+        const bool is_cut_here = is_cut && known >= kSecretCharactersMin && is_cut_at(text, here.back());
+        if (next.empty() && is_cut_here) next.assign(1, text.size());
+        // So much of it is redacted whatever follows. To begin anew at each byte of it would take an hour of a hostile body.
+        if (next.empty() && known >= kPartMax) break;
         here.swap(next);
         if (here.empty()) break;
         ++known;

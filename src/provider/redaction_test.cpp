@@ -119,6 +119,14 @@ TEST(Redaction, WhatIsCutInTheMiddleGoesToo) {
             "it ends in secret-\uFFFD\uFFFD\uFFFD\uFFFD");
 }
 
+// A provider that gives a token and a body made of its beginning: each byte of that begins a match as long as the token.
+TEST(Redaction, AHostileBodyTakesNoLonger) {
+  const std::string part(64, 'a');
+  EXPECT_LT(redact({std::string(64 * 1024 - 1, 'a') + "b"}, std::string(1024 * 1024, 'a')).size(), 1'000);
+  EXPECT_EQ(redact({part + "bcd"}, "of " + part + " too much"), "of [redacted] too much");
+  EXPECT_EQ(redact({part + "bcd"}, "of " + part.substr(1) + " too little"), "of " + part.substr(1) + " too little");
+}
+
 TEST(Redaction, BasicAuthorizationInABody) {
   const std::string out = redact({"private-key-77"}, "you sent Basic " + to_base64("public:private-key-77"));
   EXPECT_EQ(out.find("cml2YXRl"), std::string::npos) << out;

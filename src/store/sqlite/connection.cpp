@@ -87,6 +87,11 @@ Statement Connection::prepare(const char* sql) {
 }
 
 Statement Connection::prepare_text(const std::string& sql) {
+  constexpr std::size_t kKept = 64;  // who lists chooses among very many
+  if (by_text_.size() >= kKept && !by_text_.contains(sql)) {
+    for (auto& [text, statement] : by_text_) sqlite3_finalize(statement);
+    by_text_.clear();
+  }
   sqlite3_stmt*& statement = by_text_[sql];
   if (!statement) statement = compile(sql);
   return Statement(statement);

@@ -3,6 +3,7 @@
 #include "store/sqlite/open.hpp"
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <filesystem>
 #include <fstream>
@@ -36,6 +37,22 @@ class OpenTest : public testing::Test {
   TemporaryFolder folder_;
   std::string file_ = folder_ / "granary.db";
 };
+
+// Who lists may sort in a hundred thousand ways.
+TEST_F(OpenTest, StatementsMadeFromTextAreNotKeptForEver) {
+  make();
+  const auto db = open_for_writing(file_);
+  const auto used_after = [&](int from, int to) {
+    for (int i = from; i < to; ++i) {
+      auto row = db->prepare_text("SELECT " + std::to_string(i));
+      EXPECT_TRUE(row.step());
+      EXPECT_EQ(row.integer(0), i);
+    }
+    return sqlite3_memory_used();
+  };
+  const auto few = used_after(0, 60);
+  EXPECT_LT(used_after(60, 3'000), few + few / 2);
+}
 
 TEST_F(OpenTest, LookingAtNothingMakesNothing) {
   EXPECT_TRUE(inspect(file_).empty());
