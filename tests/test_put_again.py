@@ -6,7 +6,7 @@ import time
 import logins
 import pytest
 from background import in_background
-from harness import eventually
+from harness import eventually, moment
 from probed import PROBE, PROBE_PATH
 from problems import assert_problem
 from standins import faults
@@ -187,13 +187,57 @@ def test_what_is_not_ok_is_replaced(probing, providers):
     assert credential.values()["refreshToken"] == login.record.refresh_token
 
 
-def test_refused_by_the_probe_it_counts_as_one_more_check(probing, providers):
+def test_refused_by_the_probe_it_says_nothing_of_what_is_stored(probing, providers):
+    """Which is checked soon, by itself."""
     login = logins.ag_leader(providers)
     credential = probing.connect(login)
-    login.fail(faults.answer(401), path=PROBE_PATH)
-    assert credential.put({**login.body, "refreshToken": login.record.refresh_token}).status_code == 422
-    assert credential.standing() == ("OK", "refused_once")
-    eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refused"))
+    login.fail(faults.answer(401), times=1, path=PROBE_PATH)
+    body = {**login.body, "refreshToken": login.record.refresh_token}
+    assert credential.put(body).status_code == 422
+    assert credential.standing() == ("OK", None)
+    assert moment(credential.status()["nextCheckTime"]) < time.time() + 61
+    assert credential.values()["accessToken"] == login.record.access_tokens[-2], "the new one came with the PUT's fields"
+    assert credential.checked()["status"] == "OK"
+
+
+def test_a_repeated_one_is_the_interrupted_one(start_granary, providers):
+    """Settled, it has been asked: not again with the token that this has shown to be spent."""
+    server = start_granary(checks={"timeout": "20s", "confirm_after": "60s"})
+    login, credential = stored(server, providers, "OK", "ag-leader-credentials")
+    interrupt(server, credential, login, login.body, faults.hang())
+    login.fail(faults.late_answer(1), times=1)
+    server.start()
+    assert credential.put(login.body).json()["status"] == "OK"
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert not login.record.reused
+
+
+def test_a_repeated_one_that_waits_is_answered_by_its_probe(probing, providers):
+    login = logins.ag_leader(providers)
+    credential = probing.connect(login)
+    other = logins.ag_leader(providers)
+    other.fail(faults.hang(), times=1, path=PROBE_PATH)
+    assert credential.put(other.body).status_code == 503
+    other.fail(faults.answer(403), times=1, path=PROBE_PATH)
+    assert_problem(credential.put(other.body), 422, "credentialsRefused")
+    assert [call.path for call in other.calls()] == ["/api/token", PROBE_PATH, PROBE_PATH]
+    assert not other.record.reused
+
+
+def test_one_that_lost_its_address_keeps_what_came_for_the_token(start_granary, providers):
+    server = start_granary(providers={"ag-leader": {"parameters": PROBE}}, checks={"timeout": "20s"})
+    login = logins.ag_leader(providers)
+    credential = server.connect(login)
+    body = {**login.body, "refreshToken": login.record.refresh_token}
+    interrupt(server, credential, login, body, faults.hang(), path=PROBE_PATH)
+    url = server.config["providers"]["ag-leader"].pop("base_url")
+    server.start()
+    assert credential.put(body).status_code == 503
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    server.restart(providers={"ag-leader": {"base_url": url}})
+    eventually(lambda: credential.checked()["status"] == "OK")
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert not login.record.reused
 
 
 def interrupt(server, credential, login, body, fault, **more):

@@ -156,7 +156,8 @@ bool return_to_refused_place(CheckState& state, LoginKind login, WallTime now) {
   if (state.status != Status::unauthenticated || state.pending != Pending::none || state.refusals == 0) return false;
   const auto place = refused_place(state, login);
   if (place && *place <= now) return false;
-  state.next_check = place;
+  // And no further than the day it may wait, should the clock have been set back.
+  state.next_check = place ? std::optional(std::min(*place, plus(now, kRefusedRetry))) : std::nullopt;
   return true;
 }
 

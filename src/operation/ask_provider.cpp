@@ -69,7 +69,7 @@ std::vector<Event> make_events(const Asking& asking, const Verdict& verdict, con
   std::vector<const Plaintext*> secrets;
   const Provider& provider = *asking.lane.provider;
   collect_secrets(provider, asking.fields, secrets);
-  if (asking.other_secrets) collect_secrets(provider, *asking.other_secrets, secrets);
+  if (asking.stored) collect_secrets(provider, *asking.stored, secrets);
   if (replaced) collect_secrets(provider, *replaced, secrets);
   for (const auto& update : verdict.updates)
     if (update.value && is_sensitive_name(update.name)) secrets.push_back(&*update.value);
@@ -103,12 +103,6 @@ Claim claim_for(const Checker& checker, const StoredCredential& known) {
           .known_version = known.fields_version};
 }
 
-// A PUT of the same grant. Once that is answered, what it holds is another token, where the provider gives one.
-bool spends_stored_token(const Checker& checker, const Asking& asking) {
-  const std::string_view field = one_use_field(checker, *asking.lane.provider);
-  return asking.other_secrets && !field.empty() && asking.other_secrets->value(field) == asking.fields.value(field);
-}
-
 Task<Begun> note_spending(Checker& checker, const StoredCredential& credential, std::string_view origin, std::string_view token) {
   const std::string digest = token.empty() || is_planted(Fault::spending_never_noted)
                                  ? std::string()
@@ -128,8 +122,9 @@ Task<Begun> note_before_sending(Checker& checker, const Asking& asking, const Se
                          .progress = is_given ? Candidate::Progress::given : Candidate::Progress::sent};
     const Begun begun = co_await checker.store.mark_candidate_sent(credential.id, sent, claim_for(checker, credential));
     // What a PUT spends is noted with the candidate; where it is the stored token, beside that too.
-    if (begun != Begun::yes || send.one_use_token.empty() || !spends_stored_token(checker, asking)) co_return begun;
-    co_return co_await note_spending(checker, credential, credential.origin, send.one_use_token);
+    if (begun != Begun::yes || send.one_use_token.empty() || !asking.of_stored_grant) co_return begun;
+    const std::string bound = credential.origin.empty() ? asking.lane.base_url->origin() : credential.origin;
+    co_return co_await note_spending(checker, credential, bound, send.one_use_token);
   }
   const std::string origin = asking.lane.base_url->origin();
   const bool binds = is_first && credential.origin != origin;
@@ -198,13 +193,18 @@ enum class Kept {
 // whole answer does, and holds neither a slot nor a flow with the token in its memory.
 Task<Kept> keep_stored(Checker& checker, Asking& asking, const Verdict& so_far, Exchanges& exchanges, Asked& asked) {
   StoredCredential& credential = asking.credential;
+  std::optional<Fields> given;
+  if (asking.of_stored_grant) given = updated(*asking.stored, for_stored_login(checker, *asking.lane.provider, so_far.updates));
+  else given = updated(asking.fields, so_far.updates);
+  if (given && asking.of_stored_grant)
+    if (const Plaintext* brought = asking.fields.find(kBroughtRefreshToken)) given->set(kBroughtRefreshToken, brought->clone());
   Recording recording{.credential = credential,
                       .next_state =
                           [was_unknown = credential.state.outcome_unknown](CheckState state) {
                             if (was_unknown) state.outcome_unknown = false;  // the token was accepted
                             return state;
                           },
-                      .fields = updated(asking.fields, so_far.updates),
+                      .fields = std::move(given),
                       .events = make_events(asking, so_far, exchanges.all()),
                       .clears_spending = true,
                       .holds = Holds::nothing};
@@ -215,7 +215,12 @@ Task<Kept> keep_stored(Checker& checker, Asking& asking, const Verdict& so_far, 
   if (!opened) co_return Kept::gone;
   exchanges.clear();
   credential = std::move(*stored);
-  asking.fields = std::move(*opened);
+  if (asking.of_stored_grant) {
+    if (auto changed = updated(asking.fields, so_far.updates)) asking.fields = std::move(*changed);
+    *asking.stored = std::move(*opened);
+  } else {
+    asking.fields = std::move(*opened);
+  }
   asked.leaves_note = false;
   co_return Kept::yes;
 }
@@ -239,8 +244,9 @@ Task<Kept> keep_candidate(Checker& checker, Asking& asking, const Verdict& so_fa
 Task<Kept> keep_given(Checker& checker, Asking& asking, const Verdict& so_far, Exchanges& exchanges, Asked& asked) {
   if (is_planted(Fault::token_used_before_it_is_kept)) co_return Kept::no;
   try {
-    co_return asking.shown == ShownFields::candidate ? co_await keep_candidate(checker, asking, so_far, exchanges, asked)
-                                                     : co_await keep_stored(checker, asking, so_far, exchanges, asked);
+    const bool is_own = asking.shown == ShownFields::candidate && !asking.of_stored_grant;
+    co_return is_own ? co_await keep_candidate(checker, asking, so_far, exchanges, asked)
+                     : co_await keep_stored(checker, asking, so_far, exchanges, asked);
   } catch (const StoreUnavailable&) {
     asked.store_failed = true;
     co_return Kept::no;
@@ -269,13 +275,11 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
   const SlotHold slot(limits, asking.trigger);
   const StoredCredential& known = asking.credential;
   const bool is_candidate = asking.shown == ShownFields::candidate;
-  const bool is_given = is_candidate && known.candidate->progress == Candidate::Progress::given;
-  const bool asks_with_stored_token = !is_candidate || (!is_given && spends_stored_token(checker, asking));
-  const bool was_lost = asks_with_stored_token && (known.state.outcome_unknown || !known.spending.empty());
-  const FlowInput input{.base_url = *asking.lane.base_url,
-                        .fields = asking.fields,
-                        .outcome_unknown = was_lost || (is_candidate && known.candidate->progress == Candidate::Progress::sent),
-                        .now = checker.clock.now()};
+  const bool has_own_token = is_candidate && !asking.of_stored_grant;
+  const bool was_lost = has_own_token ? known.candidate->progress == Candidate::Progress::sent
+                                      : known.state.outcome_unknown || !known.spending.empty();
+  const FlowInput input{
+      .base_url = *asking.lane.base_url, .fields = asking.fields, .outcome_unknown = was_lost, .now = checker.clock.now()};
   const auto flow = checker.plans.find(asking.lane.lane.provider)->second->start(input);
   Exchanges exchanges;
   std::vector<FieldUpdate> unkept;  // given before the last request, and not stored yet
@@ -343,6 +347,15 @@ std::optional<Fields> open_stored(const Checker& checker, const StoredCredential
 
 Sealed seal_candidate(const Checker& checker, const StoredCredential& credential, const Fields& fields) {
   return checker.sealer.seal_candidate(scope_of(credential), credential.fields_key, fields.pack(), checker.random);
+}
+
+std::vector<FieldUpdate> for_stored_login(const Checker& checker, const Provider& provider,
+                                          const std::vector<FieldUpdate>& updates) {
+  std::vector<FieldUpdate> out;
+  for (const auto& [name, value] : updates)
+    if (name == one_use_field(checker, provider) || (name.starts_with('_') && name != kAccessTokenRefreshAt))
+      out.push_back({name, value ? std::optional(value->clone()) : std::nullopt});
+  return out;
 }
 
 std::optional<Fields> updated(const Fields& fields, const std::vector<FieldUpdate>& updates) {

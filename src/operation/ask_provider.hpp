@@ -38,8 +38,9 @@ struct Asking {
   StoredCredential& credential;
   Fields& fields;
   LaneState& lane;
-  const Fields* other_secrets = nullptr;  // beside a PUT's fields the stored ones: redacted too
+  Fields* stored = nullptr;  // beside a PUT's fields, and brought up to date too; null where they do not open
   ShownFields shown = ShownFields::stored;
+  bool of_stored_grant = false;  // a PUT's: its token is the stored login's, and what comes for that goes there at once
   Trigger trigger = Trigger::clock;
 };
 
@@ -56,6 +57,9 @@ Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credenti
 std::optional<Fields> open_stored(const Checker& checker, const StoredCredential& credential);
 // A PUT's fields, to stand beside the stored ones.
 Sealed seal_candidate(const Checker& checker, const StoredCredential& credential, const Fields& fields);
+// Of what came for the stored token in a PUT's hands, what is the stored login's: the access token is of the PUT's other fields.
+std::vector<FieldUpdate> for_stored_login(const Checker& checker, const Provider& provider,
+                                          const std::vector<FieldUpdate>& updates);
 // The fields after the flow's updates; nullopt when nothing changes.
 std::optional<Fields> updated(const Fields& fields, const std::vector<FieldUpdate>& updates);
 

@@ -8,11 +8,10 @@ namespace granary {
 
 // Among a candidate's fields: the origin that it was brought for, and to which it may be sent.
 inline constexpr std::string_view kCandidateOrigin = "_origin";
-// There where it brought the stored token back: trying it spends that.
+// There where its token is the stored login's: that and what is known of it stay there, and are laid over it to try it.
 inline constexpr std::string_view kOfStoredGrant = "_ofStoredGrant";
 
-// What the client is told. Of the stored grant, a candidate that was given a token is stored whichever it is: what it replaces
-// is spent.
+// What the client is told.
 enum class CandidateEnd {
   promoted,
   refused,
@@ -21,17 +20,15 @@ enum class CandidateEnd {
   gone,
 };
 
+std::optional<Fields> open_candidate(const Checker& checker, const StoredCredential& credential);
+
 // Tries the fields by the table of behaviour.md, "PUT". The caller has the credential's turn and has saved the candidate, which
-// the credential names.
+// the credential names; of the stored grant, the stored fields open.
 Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, Fields candidate, Trigger trigger);
 
-enum class Settled {
-  checked,  // it is the stored one now; or it is gone, and the stored token was asked with in trying it
-  stored,   // it was not asked: the stored fields are the ones to check now
-  dropped,  // it was asked and is gone: the same
-  waiting,  // these too; and the candidate is to be tried again
-  blocked,  // it is to be tried again, and spends the stored token, or did: nothing else may
-  gone,
+struct Settled {
+  std::optional<CandidateEnd> end;  // nullopt: it was not asked, and the stored login goes on alone
+  bool of_stored_grant = false;     // asked, it has shown the stored token
 };
 
 // Of an interrupted PUT: one that was sent is tried once more. One that was not, or that cannot be asked at its origin, stays for

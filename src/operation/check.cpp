@@ -170,15 +170,14 @@ Task<bool> put_back(Checker& checker, const StoredCredential& credential, bool c
 Task<CheckEnd> check_in_turn(Checker& checker, CredentialId id, Trigger trigger) {
   auto credential = co_await checker.store.find_credential(id);
   if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
-  bool is_blocked = false;
   if (credential->candidate) {
-    const Settled settled = co_await settle_candidate(checker, *credential, trigger);
-    if (settled == Settled::checked) co_return CheckEnd::recorded;
-    if (settled == Settled::gone) co_return CheckEnd::gone;
+    const auto [end, of_stored_grant] = co_await settle_candidate(checker, *credential, trigger);
+    if (end == CandidateEnd::promoted) co_return CheckEnd::recorded;
+    if (end == CandidateEnd::gone) co_return CheckEnd::gone;
+    if (end && of_stored_grant && end != CandidateEnd::waiting) co_return CheckEnd::recorded;  // the stored token was shown
     credential = co_await checker.store.find_credential(id);
     if (!credential || !credential->leaf_user) co_return CheckEnd::gone;
-    is_blocked = settled == Settled::blocked;
-    if (!is_blocked && trigger == Trigger::clock && co_await put_back(checker, *credential, settled == Settled::waiting))
+    if (trigger == Trigger::clock && co_await put_back(checker, *credential, end == CandidateEnd::waiting))
       co_return CheckEnd::not_sent;
   }
   LaneState* lane = checker.find_lane(credential->provider, credential->environment);
@@ -188,7 +187,6 @@ Task<CheckEnd> check_in_turn(Checker& checker, CredentialId id, Trigger trigger)
     const WallTime next = spread_next(checker.clock.now(), lane->interval, checker.random);
     co_return co_await record_obstacle(checker, std::move(*credential), Reason::origin_changed, next);
   }
-  if (is_blocked) co_return co_await end_unsent(checker, *credential, trigger);
   auto fields = open_stored(checker, *credential);
   if (!fields) {
     checker.log.error("the sealed fields of a credential do not open; restore it from a backup or connect it again",

@@ -78,24 +78,47 @@ Task<Result<void>> connect_here(Checker& checker, OwnerId owner, LeafUserId user
   co_return Result<void>();
 }
 
-// What a client brings of the stored grant, with what is known of that. A token that is known to be spent gives way to what came
-// of it: shown once more, it would cost the grant. So a client may send what it sent before.
-Fields with_what_is_known(const Checker& checker, const StoredCredential& credential, const Provider& provider,
-                          const Fields& given) {
+bool is_one_of(const Fields& fields, std::initializer_list<std::string_view> names, std::string_view value) {
+  return !value.empty() && std::ranges::any_of(names, [&](std::string_view name) { return fields.value(name) == value; });
+}
+
+// What a client brings, as a candidate. A token of the stored grant gives way to the stored login's own: a spent one, shown once
+// more, would cost the grant. So a client may send what it sent before.
+Fields candidate_of(const Checker& checker, const std::optional<Fields>& stored, const Provider& provider, const Fields& given) {
   Fields fields = given.clone();
   const std::string_view field = one_use_field(checker, provider);
   const Plaintext* token = given.find(field);
-  const auto stored = open_stored(checker, credential);
-  const Plaintext* newest = stored ? stored->find(field) : nullptr;
-  if (!token || !newest) return fields;
-  const auto is_it = [&](std::string_view name) { return stored->value(name) == token->reveal(); };
-  if (!is_it(field) && !is_it(kFirstRefreshToken) && !is_it(kBroughtRefreshToken) && !is_it(kPreviousRefreshToken)) return fields;
-  for (const std::string_view name : {kFirstRefreshToken, kBroughtRefreshToken, kPreviousRefreshToken, kAfterLostAnswer})
-    if (const Plaintext* known = stored->find(name)) fields.set(name, known->clone());
-  if (!is_it(kFirstRefreshToken)) fields.set(kBroughtRefreshToken, token->clone());
+  if (!stored || !token) return fields;
+  const std::string_view brought = token->reveal();
+  if (!is_one_of(*stored, {field, kFirstRefreshToken, kBroughtRefreshToken, kPreviousRefreshToken}, brought)) return fields;
+  if (stored->value(kFirstRefreshToken) != brought) fields.set(kBroughtRefreshToken, token->clone());
   fields.set(kOfStoredGrant, Plaintext(std::string("1")));
-  fields.set(field, newest->clone());
+  fields.remove(field);
   return fields;
+}
+
+// Whether an interrupted PUT had brought the same: settling it is trying this one.
+bool is_repeated(const Checker& checker, const Fields& candidate, const std::optional<Fields>& stored, const Provider& provider,
+                 const Fields& given) {
+  const std::string_view field = one_use_field(checker, provider);
+  const auto is_other = [&](const auto& entry) {
+    return entry.first != field && candidate.value(entry.first) != entry.second.reveal();
+  };
+  if (std::ranges::any_of(given.all(), is_other)) return false;
+  if (field.empty()) return true;
+  if (candidate.find(kOfStoredGrant)) return candidate_of(checker, stored, provider, given).find(kOfStoredGrant) != nullptr;
+  return is_one_of(candidate, {field, kFirstRefreshToken, kPreviousRefreshToken}, given.value(field));
+}
+
+Result<void> answer_to(CandidateEnd end) {
+  switch (end) {
+    case CandidateEnd::promoted: return {};
+    case CandidateEnd::refused: return fail(ErrorCode::refused);
+    case CandidateEnd::unavailable:
+    case CandidateEnd::waiting: return fail(ErrorCode::provider_unavailable);
+    case CandidateEnd::gone: break;
+  }
+  return fail(ErrorCode::not_found);
 }
 
 Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId user, const Provider& provider,
@@ -107,22 +130,27 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
   auto credential = co_await checker.store.find_credential(summary->id);
   if (!credential || credential->leaf_user != user) co_return fail(ErrorCode::not_found);
   if (provider.login_kind() == LoginKind::refresh_token) refuse_while_token_is_held(checker);
+  auto stored = open_stored(checker, *credential);
   if (credential->candidate) {
     // One that was interrupted is settled first: it may hold all that is left of a token.
-    const Settled settled = co_await settle_candidate(checker, *credential, Trigger::request);
+    const auto candidate =
+        credential->candidate->progress == Candidate::Progress::unsent ? std::nullopt : open_candidate(checker, *credential);
+    const bool is_this = candidate && is_repeated(checker, *candidate, stored, provider, given);
+    const auto end = (co_await settle_candidate(checker, *credential, Trigger::request)).end;
+    if (is_this) co_return answer_to(end.value_or(CandidateEnd::waiting));
     credential = co_await checker.store.find_credential(summary->id);
     if (!credential || credential->leaf_user != user) co_return fail(ErrorCode::not_found);
-    if (settled == Settled::waiting || settled == Settled::blocked) co_return fail(ErrorCode::provider_unavailable);
+    if (end == CandidateEnd::waiting) co_return fail(ErrorCode::provider_unavailable);
+    stored = open_stored(checker, *credential);
   }
-  Fields fields = with_what_is_known(checker, *credential, provider, given);
+  Fields fields = candidate_of(checker, stored, provider, given);
   const LaneState* lane = lane_of(checker, provider, fields);
   if (lane && lane->base_url) {
     // The newest token of the grant goes where it came from; elsewhere goes what the client brings, and nothing else.
     const std::string_view token = one_use_field(checker, provider);
-    const bool is_ours = fields.value(token) != given.value(token);
-    const bool is_elsewhere = is_bound_elsewhere(checker, credential->origin, *lane->base_url);
-    if (is_elsewhere && is_ours) co_return fail(ErrorCode::provider_unavailable);
-    if (is_elsewhere) fields.remove(kPreviousRefreshToken);
+    const bool is_ours = fields.find(kOfStoredGrant) && stored->value(token) != given.value(token);
+    if (is_ours && is_bound_elsewhere(checker, credential->origin, *lane->base_url))
+      co_return fail(ErrorCode::provider_unavailable);
     fields.set(kCandidateOrigin, Plaintext(lane->base_url->origin()));
   }
   const SealScope scope = scope_of(*credential);
@@ -138,14 +166,7 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
   const Sealed sealed = seal_candidate(checker, *credential, fields);
   if (!co_await checker.store.save_candidate(credential->id, sealed)) co_return fail(ErrorCode::not_found);
   credential->candidate = Candidate{.fields = sealed};
-  switch (co_await try_candidate(checker, std::move(*credential), fields.clone(), Trigger::request)) {
-    case CandidateEnd::promoted: co_return Result<void>();
-    case CandidateEnd::refused: co_return fail(ErrorCode::refused);
-    case CandidateEnd::unavailable:
-    case CandidateEnd::waiting: co_return fail(ErrorCode::provider_unavailable);
-    case CandidateEnd::gone: break;
-  }
-  co_return fail(ErrorCode::not_found);
+  co_return answer_to(co_await try_candidate(checker, std::move(*credential), std::move(fields), Trigger::request));
 }
 
 // Absent fields that the descriptor gives a value to.

@@ -51,7 +51,7 @@ Task<bool> LaneLimits::take_exchange(SteadyTime deadline, ExchangePlace place) {
   next_exchange_ = at + gap_;
   const bool may_stop = place == ExchangePlace::first;
   while (clock_.elapsed() < at && !(stopping_ && may_stop)) {
-    constexpr milliseconds kStep{200};  // so that stop() is noticed
+    constexpr seconds kStep{1};  // so that stop() is noticed
     co_await clock_.sleep_until(may_stop ? std::min<SteadyTime>(at, clock_.elapsed() + kStep) : at);
   }
   co_return !(stopping_ && may_stop);

@@ -77,8 +77,6 @@ class FlowPlan {
   virtual std::unique_ptr<Flow> start(const FlowInput& input) const = 0;
   // The field whose value is spent by being sent; empty: there is none.
   virtual std::string_view one_use_field() const { return {}; }
-  // The fields that change when it is spent: what came for it, and what is remembered of it.
-  virtual std::vector<std::string_view> given_fields() const { return {}; }
 };
 
 // The error's detail names the parameter at fault.

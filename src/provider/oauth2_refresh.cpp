@@ -216,11 +216,6 @@ class Plan final : public FlowPlan {
     return std::make_unique<Oauth2Refresh>(parameters_, input);
   }
   std::string_view one_use_field() const override { return parameters_.refresh_token_field; }
-  std::vector<std::string_view> given_fields() const override {
-    return {parameters_.refresh_token_field, parameters_.access_token_field,
-            kAccessTokenRefreshAt,           kFirstRefreshToken,
-            kPreviousRefreshToken,           kAfterLostAnswer};
-  }
 
  private:
   Parameters parameters_;

@@ -145,8 +145,9 @@ Task<Recorded> MemoryStore::record_check(const CheckRecord& given) {
                            is_planted(Fault::fields_version_not_compared);
     if (recorded.fields_kept) {
       save_fields(*entry, record);
-      // Only one's own claim ends: a PUT that was not sent leaves another's alone.
-      const bool ends_claim = record.clears_spending || record.removes_candidate;
+      // Only one's own claim ends: a PUT that was not sent leaves another's alone. And one whose token was answered has its probe
+      // before it still.
+      const bool ends_claim = record.removes_candidate || (record.clears_spending && !entry->row.candidate);
       if (ends_claim && entry->claimed_by == process_) entry->claimed_by.reset();
       const bool same_link = entry->row.link_version == record.link_version || is_planted(Fault::link_not_compared);
       recorded.state_kept = same_link && entry->row.state_version == record.state_version;
