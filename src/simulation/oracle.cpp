@@ -195,9 +195,8 @@ void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, 
     fail("unlinked_is_left_alone", "health or events of an unlinked credential were recorded");
   judge_events(before, record, end, after, by);
   // What another process found while the PUT was under way, it could not know when it judged.
-  if (std::exchange(recorded_by_[after.row.id], by) == by && record.fields && record.removes_candidate && record.state &&
-      end.state_kept)
-    judge_put(before.row.state, *record.state);
+  const bool was_known = std::exchange(recorded_by_[after.row.id], by) == by;
+  if (was_known && record.removes_candidate && record.state && end.state_kept) judge_put(before.row.state, *record.state);
   if (!end.state_kept || !record.state) return;
   const CheckState &was = before.row.state, &is = after.row.state;
   if (is.status == Status::unauthenticated && was.status != Status::unauthenticated && is.turned_by_check) judge_refusals(after);
