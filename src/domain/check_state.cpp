@@ -127,8 +127,10 @@ void apply_unavailable(CheckState& state, const Answer& answer, const CheckPolic
   if (state.outages++ == 0 || !state.outage_since || lies_ahead(*state.outage_since, now)) state.outage_since = now;
   state.reason = answer.reason;
   if (state.status == Status::ok && state.outages >= kOutagesForUnavailable &&
-      time_between(*state.outage_since, now) >= policy.outage_after)
+      time_between(*state.outage_since, now) >= policy.outage_after) {
     set_status(state, Status::temporarily_unavailable, now.wall);
+    state.turned_by_check = true;
+  }
 
   if (!keeps_refused_place(state, now.wall)) state.next_check = plus(now.wall, backoff(state.failures, policy.interval, random));
   if (state.next_check && answer.retry_after) {

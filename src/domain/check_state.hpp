@@ -54,9 +54,12 @@ struct CheckState {
   std::int32_t failures = 0;     // unavailable answers in a row
   bool outcome_unknown = false;  // a token was spent and the answer was lost
   bool suspected = false;        // was OK when the breaker opened, and lost it for that alone
-  bool turned_by_check = false;  // two answers ended its OK, not one to a POST or PUT: the breaker may take that back
+  bool turned_by_check = false;  // a check, not POST or PUT, ended its OK: where it was refused, the breaker may take that back
 
   bool operator==(const CheckState&) const = default;
+
+  // By its provider's outage, or for what was wrong on our side.
+  bool has_lost_ok() const { return status == Status::temporarily_unavailable && turned_by_check; }
 };
 
 struct CheckPolicy {

@@ -29,6 +29,7 @@ CheckState after_local_obstacle(CheckState state, Reason reason, std::optional<W
   if (!keeps_place && !keeps_refused_place(state, now)) state.next_check = next_check;
   if (state.status == Status::ok) {  // what the provider refused or forbade stays so
     state.status = Status::temporarily_unavailable;
+    state.turned_by_check = true;
     state.since = now;
   }
   return state;
@@ -71,7 +72,9 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
   const bool is_refusal = answer.kind == AnswerKind::refused || answer.kind == AnswerKind::forbidden;
   const bool was_open = lane.breaker.is_open();
   const WallTime opened_at = lane.breaker.state().opened_at;
-  const bool is_first = is_refusal && before.status == Status::ok && before.pending == Pending::none && !before.outcome_unknown;
+  // Those that an outage took from OK count as well: it may end with everybody refused.
+  const bool is_ok = before.status == Status::ok || before.has_lost_ok();
+  const bool is_first = is_refusal && is_ok && before.pending == Pending::none && !before.outcome_unknown;
   if (lane.breaker.record_check(credential.id, now, is_first) == Breaker::Change::opened) {
     lane.opening_owed = lane.breaker.window_start(now);
     lane.closing_owed = false;
@@ -81,7 +84,7 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
     co_return;
   }
   if (!was_open) co_return;
-  const bool was_ok = (before.status == Status::ok && before.since <= opened_at) || before.suspected;
+  const bool was_ok = (is_ok && before.since <= opened_at) || before.suspected;
   if (!was_ok) co_return;
   const auto change = lane.breaker.record_probe(answer.kind == AnswerKind::ok);
   if (change == Breaker::Change::closed) {

@@ -289,6 +289,7 @@ Task<std::vector<Turned>> MemoryStore::mark_not_configured(const Lane& lane, Wal
     for (auto& [id, entry] : db_.credentials) {
       if (!is_in(entry, lane) || !entry.row.leaf_user || entry.row.state.status != Status::ok) continue;
       set_status(entry.row.state, Status::temporarily_unavailable, Reason::not_configured, now);
+      entry.row.state.turned_by_check = true;
       entry.row.state.next_check.reset();
       ++entry.row.state_version;
       turned.push_back({.id = id, .before = Status::ok});

@@ -112,8 +112,9 @@ Task<std::vector<Turned>> SqliteStore::mark_not_configured(const Lane& lane, Wal
   co_await in_batches(writer_, [&](Connection& db, std::int64_t after) {
     const std::int64_t end = batch_end(db, lane, after);
     auto rows = db.prepare(
-        "UPDATE credential SET status = ?, since = ?, reason = ?, next_check = NULL, state_version = state_version + 1"
-        " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ? AND status = ?"
+        "UPDATE credential SET status = ?, since = ?, reason = ?, next_check = NULL, turned_by_check = 1,"
+        " state_version = state_version + 1 WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND "
+        "row <= ? AND status = ?"
         " RETURNING id");
     rows.bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::not_configured), lane.provider, lane.environment,
               after, end, number_of(Status::ok));
