@@ -266,7 +266,7 @@ def test_an_unlink_does_not_hide_that_an_interrupted_one_was_lost(start_granary,
 
 
 def test_one_that_waits_elsewhere_keeps_the_spent_token_from_being_sent(start_granary, providers):
-    """It holds what came for the stored token, and may be asked where it was brought for, or where the operator says."""
+    """The stored token, which it may have spent, is shown where it was brought for, or where the operator says, and nowhere else."""
     server = start_granary(
         providers={"ag-leader": {"parameters": PROBE}}, checks={"timeout": "20s", "confirm_after": "1s"}, egress={"bind_origins": "always"}
     )

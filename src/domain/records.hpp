@@ -93,6 +93,9 @@ struct StoredCredential {
   std::string spending;  // digest of the one-use token about to be sent, until its answer is stored
   std::optional<Candidate> candidate;
   CheckState state;
+
+  // A token was spent, and nobody knows what came for it.
+  bool has_lost_answer() const { return state.outcome_unknown || !spending.empty(); }
 };
 
 // What a GET needs and nothing more.

@@ -189,22 +189,26 @@ enum class Kept {
   gone,  // and nothing more is to be sent: the row is gone or unlinked, or the fields were replaced meanwhile
 };
 
-// The stored fields with what the provider gave, and the events so far. Never waits for a store that fails: whoever records the
+// The stored fields with what the provider gave; of what was given to a PUT of the stored grant, what is the stored login's.
+std::optional<Fields> stored_with(const Checker& checker, const Asking& asking, const std::vector<FieldUpdate>& updates) {
+  if (!asking.of_stored_grant) return updated(asking.fields, updates);
+  auto fields = updated(*asking.stored, for_stored_login(checker, *asking.lane.provider, updates));
+  const Plaintext* brought = asking.fields.find(kBroughtRefreshToken);
+  if (fields && brought) fields->set(kBroughtRefreshToken, brought->clone());
+  return fields;
+}
+
+// Stores them, and the events so far. Never waits for a store that fails: whoever records the
 // whole answer does, and holds neither a slot nor a flow with the token in its memory.
 Task<Kept> keep_stored(Checker& checker, Asking& asking, const Verdict& so_far, Exchanges& exchanges, Asked& asked) {
   StoredCredential& credential = asking.credential;
-  std::optional<Fields> given;
-  if (asking.of_stored_grant) given = updated(*asking.stored, for_stored_login(checker, *asking.lane.provider, so_far.updates));
-  else given = updated(asking.fields, so_far.updates);
-  if (given && asking.of_stored_grant)
-    if (const Plaintext* brought = asking.fields.find(kBroughtRefreshToken)) given->set(kBroughtRefreshToken, brought->clone());
   Recording recording{.credential = credential,
                       .next_state =
                           [was_unknown = credential.state.outcome_unknown](CheckState state) {
                             if (was_unknown) state.outcome_unknown = false;  // the token was accepted
                             return state;
                           },
-                      .fields = std::move(given),
+                      .fields = stored_with(checker, asking, so_far.updates),
                       .events = make_events(asking, so_far, exchanges.all()),
                       .clears_spending = true,
                       .holds = Holds::nothing};
@@ -230,13 +234,11 @@ Task<Kept> keep_stored(Checker& checker, Asking& asking, const Verdict& so_far, 
 Task<Kept> keep_candidate(Checker& checker, Asking& asking, const Verdict& so_far, Exchanges& exchanges, Asked& asked) {
   auto fields = updated(asking.fields, so_far.updates);
   if (!fields) co_return Kept::yes;
-  fields->set(kGivenToCandidate, Plaintext(std::string("1")));
-  const StoredCredential& credential = asking.credential;
-  const Sealed sealed = seal_candidate(checker, credential, *fields);
-  if (!co_await checker.store.keep_candidate(credential.id, credential.candidate->fields, sealed)) co_return Kept::gone;
+  auto kept = co_await keep_given_to_candidate(checker, asking.credential, *fields);
+  if (!kept) co_return Kept::gone;
   std::ranges::move(make_events(asking, so_far, exchanges.all()), std::back_inserter(asked.events));
   exchanges.clear();
-  asking.credential.candidate = Candidate{.fields = sealed, .progress = Candidate::Progress::given};
+  asking.credential.candidate = Candidate{.fields = std::move(*kept), .progress = Candidate::Progress::given};
   asking.fields = std::move(*fields);
   co_return Kept::yes;
 }
@@ -261,13 +263,11 @@ void refuse_while_token_is_held(const Checker& checker) {
 
 Task<Asked> ask_provider(Checker& checker, Asking asking) {
   Asked asked;
-  const SteadyTime deadline = checker.clock.elapsed() + std::chrono::duration_cast<microseconds>(checker.settings.timeout);
-  // A one-use token is not sent with the last of the time: its answer would be lost by our own waiting.
+  const SteadyTime begun_at = checker.clock.elapsed();
+  const SteadyTime deadline = begun_at + checker.settings.timeout, latest_start = begun_at + checker.settings.latest_start();
   const bool is_one_use = asking.lane.provider->login_kind() == LoginKind::refresh_token;
-  const SteadyTime latest_start =
-      is_one_use ? deadline - std::chrono::duration_cast<microseconds>(checker.settings.timeout) / 4 : deadline;
   LaneLimits& limits = asking.lane.limits;
-  const auto entry = co_await limits.enter(asking.trigger, latest_start);
+  const auto entry = co_await limits.enter(asking.trigger, is_one_use ? latest_start : deadline);
   if (entry != LaneLimits::Entry::granted) {
     asked.outcome = entry == LaneLimits::Entry::stopping ? AskOutcome::stopping : AskOutcome::not_sent;
     co_return asked;
@@ -276,8 +276,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
   const StoredCredential& known = asking.credential;
   const bool is_candidate = asking.shown == ShownFields::candidate;
   const bool has_own_token = is_candidate && !asking.of_stored_grant;
-  const bool was_lost = has_own_token ? known.candidate->progress == Candidate::Progress::sent
-                                      : known.state.outcome_unknown || !known.spending.empty();
+  const bool was_lost = has_own_token ? known.candidate->progress == Candidate::Progress::sent : known.has_lost_answer();
   const FlowInput input{
       .base_url = *asking.lane.base_url, .fields = asking.fields, .outcome_unknown = was_lost, .now = checker.clock.now()};
   const auto flow = checker.plans.find(asking.lane.lane.provider)->second->start(input);
@@ -302,8 +301,9 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
     }
     const bool may_go_on = kept == Kept::yes || is_planted(Fault::token_used_before_it_is_kept);
     const ExchangePlace place = is_first ? ExchangePlace::first : ExchangePlace::later;
-    const bool is_in_time = is_first || checker.clock.elapsed() < deadline;
-    const bool has_place = may_go_on && is_in_time && co_await limits.take_exchange(is_first ? latest_start : deadline, place);
+    const SteadyTime latest = (is_first && is_one_use) || !send->one_use_token.empty() ? latest_start : deadline;
+    const bool is_in_time = is_first || checker.clock.elapsed() < latest;
+    const bool has_place = may_go_on && is_in_time && co_await limits.take_exchange(latest, place);
     if (!has_place && is_first) {
       asked.outcome = checker.stopping ? AskOutcome::stopping : AskOutcome::not_sent;
       co_return asked;
@@ -347,6 +347,13 @@ std::optional<Fields> open_stored(const Checker& checker, const StoredCredential
 
 Sealed seal_candidate(const Checker& checker, const StoredCredential& credential, const Fields& fields) {
   return checker.sealer.seal_candidate(scope_of(credential), credential.fields_key, fields.pack(), checker.random);
+}
+
+Task<std::optional<Sealed>> keep_given_to_candidate(Checker& checker, const StoredCredential& credential, Fields& fields) {
+  fields.set(kGivenToCandidate, Plaintext(std::string("1")));
+  const Sealed sealed = seal_candidate(checker, credential, fields);
+  const bool is_kept = co_await checker.store.keep_candidate(credential.id, credential.candidate->fields, sealed);
+  co_return is_kept ? std::optional(sealed) : std::nullopt;
 }
 
 std::vector<FieldUpdate> for_stored_login(const Checker& checker, const Provider& provider,

@@ -48,15 +48,19 @@ Task<Asked> ask_provider(Checker& checker, Asking asking);
 // StoreUnavailable, while a token that a provider gave waits for the store: what another gave would have to wait beside it.
 void refuse_while_token_is_held(const Checker& checker);
 
-// The key under which the events of today are sealed: made, and stored, with the first one. StoreUnavailable.
+// The key under which the events of a day are sealed: made, and stored, with the first one. StoreUnavailable.
 Task<Plaintext> find_day_key(Checker& checker, std::int32_t day);
-// Seals events for the store. `credential` tells its events key and what is there already.
-Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credential, const std::vector<Event>& events);
+// Seals events for the store, as those of `day`. `credential` tells its events key and what is there already.
+Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credential, const std::vector<Event>& events,
+                              std::int32_t day, const Plaintext& day_key);
 
 // The stored fields; nullopt when they do not open.
 std::optional<Fields> open_stored(const Checker& checker, const StoredCredential& credential);
 // A PUT's fields, to stand beside the stored ones.
 Sealed seal_candidate(const Checker& checker, const StoredCredential& credential, const Fields& fields);
+// Stores, in the candidate's place, what was given for its token. What stands there then; nullopt when the candidate is gone.
+// StoreUnavailable.
+Task<std::optional<Sealed>> keep_given_to_candidate(Checker& checker, const StoredCredential& credential, Fields& fields);
 // Of what came for the stored token in a PUT's hands, what is the stored login's: the access token is of the PUT's other fields.
 std::vector<FieldUpdate> for_stored_login(const Checker& checker, const Provider& provider,
                                           const std::vector<FieldUpdate>& updates);

@@ -34,20 +34,29 @@ CandidateEnd judge(const Known& known, AnswerKind answer, Status stored) {
 // Stores what was given for a candidate whose probe stayed unsent while the store failed; held until it can be. False when the
 // candidate is gone.
 Task<bool> keep_waiting(Checker& checker, const StoredCredential& credential, Fields given) {
-  given.set(kGivenToCandidate, Plaintext(std::string("1")));
   HeldAnswer held(checker, credential, Holds::fields, std::move(given));
-  while (true) {
-    std::optional<StoreUnavailable> failure;
-    try {
-      const auto fields = held.fields();
-      const Sealed sealed = seal_candidate(checker, credential, *fields);
-      co_return co_await checker.store.keep_candidate(credential.id, credential.candidate->fields, sealed);
-    } catch (const StoreUnavailable& unavailable) {
-      failure = unavailable;
-    }
-    co_await held.wait(*failure);
-  }
+  co_return co_await held.until_done([&]() -> Task<bool> {
+    auto fields = held.fields();
+    co_return (co_await keep_given_to_candidate(checker, credential, *fields)).has_value();
+  });
 }
+
+// What its answer tells of the candidate's token; `one_use` is the field that holds it.
+void learn(Known& known, const StoredCredential& credential, const Fields& candidate, std::string_view one_use,
+           const Asked& asked) {
+  const Candidate::Progress progress = credential.candidate->progress;
+  const bool is_heard = asked.was_given || progress == Candidate::Progress::given;
+  known.is_given = is_heard || known.was_waiting;
+  const bool was_lost = known.of_stored_grant ? !asked.was_given && credential.has_lost_answer()
+                                              : !is_heard && progress == Candidate::Progress::sent && !one_use.empty();
+  // What came for it, refused in its turn: the request that was thought lost may have arrived after all.
+  const bool is_refused_now = asked.verdict.answer.kind == AnswerKind::refused && !asked.was_given;
+  known.is_unknown =
+      asked.verdict.answer_lost || was_lost || (is_refused_now && known.was_waiting && candidate.find(kAfterLostAnswer));
+}
+
+// For so long, the provider asks to be left alone.
+milliseconds hold_of(const Answer& answer) { return std::min(answer.retry_after.value_or(seconds(0)), kRetryAfterMax); }
 
 // Where the candidate is not the one that was asked with: deleted or unlinked; settled by another process; or kept by a commit
 // that was heard to fail.
@@ -98,8 +107,7 @@ void promote(Checker& checker, const LaneState* lane, const Fields& candidate, A
 // of that token with a client's other fields says nothing of it with the stored ones.
 NextState health_of_stored_grant(Checker& checker, const LaneState* lane, const Known& known, const Asked& asked, bool is_retry) {
   const Answer& answer = asked.verdict.answer;
-  const milliseconds hold = std::min(answer.retry_after.value_or(seconds(0)), kRetryAfterMax);
-  return [&checker, lane, answer, hold, now = checker.now(), is_retry, was_given = asked.was_given,
+  return [&checker, lane, answer, hold = hold_of(answer), now = checker.now(), is_retry, was_given = asked.was_given,
           is_unknown = known.is_unknown && asked.leaves_note](CheckState state) {
     state.outcome_unknown = (state.outcome_unknown && !was_given) || is_unknown;
     if (was_given && is_planted(Fault::put_of_the_same_grant_believed))
@@ -167,19 +175,10 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
   }
 
   const Verdict& verdict = asked.verdict;
-  const bool is_heard = asked.was_given || credential.candidate->progress == Candidate::Progress::given;
-  known.is_given = is_heard || known.was_waiting;
-  const bool was_lost = known.of_stored_grant
-                            ? !asked.was_given && (credential.state.outcome_unknown || !credential.spending.empty())
-                            : !is_heard && credential.candidate->progress == Candidate::Progress::sent && provider &&
-                                  !one_use_field(checker, *provider).empty();
-  // What came for it, refused in its turn: the request that was thought lost may have arrived after all.
-  const bool is_refused_now = verdict.answer.kind == AnswerKind::refused && !asked.was_given;
-  known.is_unknown = verdict.answer_lost || was_lost || (is_refused_now && known.was_waiting && candidate.find(kAfterLostAnswer));
+  learn(known, credential, candidate, provider ? one_use_field(checker, *provider) : std::string_view(), asked);
   CandidateEnd end = judge(known, verdict.answer.kind, credential.state.status);
   // Another process is asking with the stored token: replaced by itself, it would lose what comes for it.
   if (known.of_stored_grant && asked.outcome == AskOutcome::claimed) end = CandidateEnd::unavailable;
-  const milliseconds hold = std::min(verdict.answer.retry_after.value_or(seconds(0)), kRetryAfterMax);
   if (end == CandidateEnd::waiting && !co_await keep_what_came(checker, credential, candidate, asked))
     co_return co_await end_elsewhere(checker, id, link_version);
   Recording recording{.credential = std::move(credential),
@@ -195,7 +194,7 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
     if (stored) recording.fields = updated(*stored, for_stored_login(checker, *provider, verdict.updates));
     recording.next_state = health_of_stored_grant(checker, lane, known, asked, is_retry);
   } else if (end == CandidateEnd::waiting) {
-    recording.next_state = [&checker, hold, now = checker.clock.now()](const CheckState& state) {
+    recording.next_state = [&checker, hold = hold_of(verdict.answer), now = checker.clock.now()](const CheckState& state) {
       return check_soon(state, now, hold, checker.random);
     };
   }

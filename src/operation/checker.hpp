@@ -28,6 +28,8 @@ struct CheckSettings {
   milliseconds confirm_after{std::chrono::seconds(60)};
   milliseconds outage_after{std::chrono::minutes(15)};
   milliseconds timeout{std::chrono::seconds(10)};
+  // A one-use token is not sent with the last of the time: its answer would be lost by our own waiting.
+  milliseconds latest_start() const { return timeout - timeout / 4; }
   BreakerPolicy breaker;
   // Origins that a credential need not be bound to.
   std::function<bool(const Url&)> is_exempt_origin = [](const Url&) { return false; };

@@ -65,16 +65,4 @@ Task<> HeldAnswer::wait(const StoreUnavailable& failure) {
   co_await checker_.clock.sleep_until(now + kPause);
 }
 
-Task<std::optional<StoredCredential>> HeldAnswer::reload() {
-  while (true) {
-    std::optional<StoreUnavailable> failure;
-    try {
-      co_return co_await checker_.store.find_credential(id_);
-    } catch (const StoreUnavailable& unavailable) {
-      failure = unavailable;
-    }
-    co_await wait(*failure);
-  }
-}
-
 }  // namespace granary

@@ -23,12 +23,23 @@ class HeldAnswer {
   std::optional<Fields> fields() const;
   void drop_fields();
 
-  // Returns when the store may be tried again; throws `failure` for an answer that is not to be held (any longer).
-  Task<> wait(const StoreUnavailable& failure);
-  // Reads the credential again, however long that takes.
-  Task<std::optional<StoredCredential>> reload();
+  // Makes a call of the store, again each second until the store takes it; StoreUnavailable for an answer that is not to be held
+  // (any longer).
+  template <class Call>
+  std::invoke_result_t<Call> until_done(Call call) {
+    while (true) {
+      std::optional<StoreUnavailable> failure;
+      try {
+        co_return co_await call();
+      } catch (const StoreUnavailable& unavailable) {
+        failure = unavailable;
+      }
+      co_await wait(*failure);
+    }
+  }
 
  private:
+  Task<> wait(const StoreUnavailable& failure);
   bool is_to_be_held(SteadyTime now) const;
   void begin(SteadyTime now, const StoreUnavailable& failure);
   void release_others();

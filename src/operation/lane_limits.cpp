@@ -5,7 +5,7 @@
 namespace granary {
 
 namespace {
-// The clock starts no check whose first exchange would have to wait longer for the rate.
+// The clock starts no check whose first exchange would have to wait longer for the rate, but for the one in its own slot.
 constexpr microseconds kClockBacklogMax{std::chrono::seconds(1)};
 }  // namespace
 
@@ -14,12 +14,17 @@ LaneLimits::LaneLimits(Executor executor, Clock& clock, double rate, int concurr
       clock_(clock),
       gap_(static_cast<std::int64_t>(1e6 / rate)),
       slots_(concurrency),
-      clock_slots_(concurrency - std::min(concurrency - 1, (concurrency + 3) / 4)) {}
+      clock_slots_(concurrency - std::min(concurrency - 1, (concurrency + 3) / 4)),
+      request_slots_(std::max(concurrency - 1, 1)) {}
+
+bool LaneLimits::has_room(Trigger trigger) const {
+  if (used_ == slots_) return false;
+  return trigger == Trigger::clock ? used_by_clock_ < clock_slots_ : used_ - used_by_clock_ < request_slots_;
+}
 
 Task<LaneLimits::Entry> LaneLimits::enter(Trigger trigger, SteadyTime deadline) {
   if (stopping_) co_return Entry::stopping;
-  const bool has_room = used_ < slots_ && (trigger == Trigger::request || used_by_clock_ < clock_slots_);
-  if (has_room && (waiting_.empty() || trigger == Trigger::request)) {
+  if (has_room(trigger) && (waiting_.empty() || trigger == Trigger::request || has_own_slot_free())) {
     ++used_;
     if (trigger == Trigger::clock) ++used_by_clock_;
     co_return Entry::granted;
@@ -36,7 +41,7 @@ Task<LaneLimits::Entry> LaneLimits::enter(Trigger trigger, SteadyTime deadline) 
 void LaneLimits::leave(Trigger trigger) {
   --used_;
   if (trigger == Trigger::clock) --used_by_clock_;
-  if (waiting_.empty() || stopping_) return;
+  if (waiting_.empty() || stopping_ || !has_room(Trigger::request)) return;
   const auto next = std::move(waiting_.front());
   waiting_.pop_front();
   ++used_;
@@ -57,11 +62,11 @@ Task<bool> LaneLimits::take_exchange(SteadyTime deadline, ExchangePlace place) {
   co_return !(stopping_ && may_stop);
 }
 
-int LaneLimits::room_for_clock() const {
-  if (stopping_ || !waiting_.empty()) return 0;
+int LaneLimits::room_for_clock(microseconds patience) const {
+  if (stopping_ || !has_room(Trigger::clock)) return 0;
   const int slots = std::min(clock_slots_ - used_by_clock_, slots_ - used_);
   const microseconds backlog = std::max(next_exchange_ - clock_.elapsed(), microseconds(0));
-  if (backlog >= kClockBacklogMax) return 0;
+  if (!waiting_.empty() || backlog >= kClockBacklogMax) return has_own_slot_free() && backlog <= patience ? 1 : 0;
   const auto exchanges = (kClockBacklogMax - backlog).count() / std::max<std::int64_t>(gap_.count(), 1);
   return static_cast<int>(std::min<std::int64_t>(slots, std::max<std::int64_t>(exchanges, 1)));
 }

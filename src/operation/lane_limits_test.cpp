@@ -1,5 +1,5 @@
-// Slots and rate of a lane: a quarter of the slots is kept for requests, who waits is woken or told, exchanges keep their
-// distance.
+// Slots and rate of a lane: a quarter of the slots is kept for requests and one for the clock, who waits is woken or told,
+// exchanges keep their distance.
 #include "operation/lane_limits.hpp"
 
 #include <gtest/gtest.h>
@@ -9,6 +9,8 @@ namespace granary {
 namespace {
 
 using Entry = LaneLimits::Entry;
+
+constexpr seconds kPatience{7};
 
 // Sleeping takes no time: it moves the clock.
 class FakeClock final : public Clock {
@@ -74,7 +76,7 @@ TEST_F(LaneLimitsTest, AQuarterIsKeptForRequests) {
     int granted = 0;
     while (enter(lane, Trigger::clock) == Entry::granted && granted <= row.slots) ++granted;
     EXPECT_EQ(granted, row.for_clock) << row.slots;
-    EXPECT_EQ(lane.room_for_clock(), 0);
+    EXPECT_EQ(lane.room_for_clock(kPatience), 0);
     for (int i = row.for_clock; i < row.slots; ++i) EXPECT_EQ(enter(lane, Trigger::request), Entry::granted) << row.slots;
     EXPECT_EQ(enter(lane, Trigger::request), std::nullopt) << "it waits";
     lane.stop();
@@ -82,11 +84,32 @@ TEST_F(LaneLimitsTest, AQuarterIsKeptForRequests) {
   }
 }
 
-TEST_F(LaneLimitsTest, RequestsMayTakeAllSlots) {
+TEST_F(LaneLimitsTest, RequestsMayTakeAllSlotsButOne) {
   LaneLimits lane = limits(1e6, 4);
-  for (int i = 0; i < 4; ++i) EXPECT_EQ(enter(lane, Trigger::request), Entry::granted);
-  EXPECT_EQ(enter(lane, Trigger::clock), Entry::too_late) << "the clock does not queue";
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(enter(lane, Trigger::request), Entry::granted);
+  EXPECT_EQ(enter(lane, Trigger::request), std::nullopt) << "it waits";
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(lane.room_for_clock(kPatience), 1);
+    EXPECT_EQ(enter(lane, Trigger::clock), Entry::granted) << "past who waits for another slot";
+    EXPECT_EQ(lane.room_for_clock(kPatience), 0);
+    EXPECT_EQ(enter(lane, Trigger::clock), Entry::too_late) << "the clock does not queue";
+    lane.leave(Trigger::clock);
+    settle();
+    EXPECT_EQ(lane.waiting(), 1U) << "the clock's slot is given to no request";
+  }
+  lane.leave(Trigger::request);
+  settle();
   EXPECT_EQ(lane.waiting(), 0U);
+}
+
+TEST_F(LaneLimitsTest, RequestsThatTakeTheWholeRateLeaveTheClockItsTurn) {
+  LaneLimits lane = limits(1, 8);
+  for (int i = 0; i < 6; ++i)
+    asio::co_spawn(context_, lane.take_exchange(clock_.elapsed() + seconds(10)), [](std::exception_ptr, bool) {});
+  EXPECT_EQ(lane.room_for_clock(kPatience), 1);
+  EXPECT_EQ(lane.room_for_clock(seconds(5)), 1) << "its turn comes in time";
+  EXPECT_EQ(enter(lane, Trigger::clock), Entry::granted);
+  EXPECT_EQ(lane.room_for_clock(kPatience), 0) << "one, not more";
 }
 
 TEST_F(LaneLimitsTest, WhoWaitsIsWokenInOrder) {
@@ -152,7 +175,7 @@ TEST_F(LaneLimitsTest, StoppingGrantsNothing) {
   lane.leave(Trigger::request);
   EXPECT_EQ(enter(lane, Trigger::request), Entry::stopping);
   EXPECT_EQ(enter(lane, Trigger::clock), Entry::stopping);
-  EXPECT_EQ(lane.room_for_clock(), 0);
+  EXPECT_EQ(lane.room_for_clock(kPatience), 0);
 }
 
 TEST_F(LaneLimitsTest, ExchangesKeepTheirDistance) {
@@ -193,17 +216,17 @@ TEST_F(LaneLimitsTest, AnExchangeAfterTheDeadlineIsNotTaken) {
 
 TEST_F(LaneLimitsTest, TheClockStartsNoMoreThanTheRateAllows) {
   LaneLimits slow = limits(2, 32);
-  EXPECT_EQ(slow.room_for_clock(), 2);
+  EXPECT_EQ(slow.room_for_clock(kPatience), 2);
   EXPECT_TRUE(take_exchange(slow, seconds(10)));
-  EXPECT_EQ(slow.room_for_clock(), 1);
+  EXPECT_EQ(slow.room_for_clock(kPatience), 1);
   LaneLimits slowest = limits(0.1, 32);
-  EXPECT_EQ(slowest.room_for_clock(), 1);
+  EXPECT_EQ(slowest.room_for_clock(kPatience), 1);
   EXPECT_TRUE(take_exchange(slowest, seconds(10)));
-  EXPECT_EQ(slowest.room_for_clock(), 0);
+  EXPECT_EQ(slowest.room_for_clock(kPatience), 0);
   clock_.advance(seconds(10));
-  EXPECT_EQ(slowest.room_for_clock(), 1);
+  EXPECT_EQ(slowest.room_for_clock(kPatience), 1);
   LaneLimits fast = limits(1'000, 32);
-  EXPECT_EQ(fast.room_for_clock(), 24);
+  EXPECT_EQ(fast.room_for_clock(kPatience), 24);
 }
 
 }  // namespace

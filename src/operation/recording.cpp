@@ -46,16 +46,24 @@ void seal_fields_into(Checker& checker, const StoredCredential& credential, cons
 }
 
 Task<> seal_events_into(Checker& checker, const Recording& recording, CheckRecord& record, int& unsealed) {
-  co_await find_day_key(
-      checker, day_of(checker.clock.now()));  // the day's first one is written: that this fails says nothing of the events
+  const std::int32_t day = day_of(checker.clock.now());
+  // The first one of a day is written: that this fails says nothing of the events.
+  const Plaintext day_key = co_await find_day_key(checker, day);
   try {
-    record.events = co_await seal_events(checker, recording.credential, recording.events);
+    record.events = co_await seal_events(checker, recording.credential, recording.events, day, day_key);
   } catch (const StoreUnavailable& failure) {
     if (++unsealed <= kUnsealedMax) throw;
     checker.log.error(
         "the events of a credential cannot be read: its answer is recorded without one; restore the store from a backup",
         {{"credential", recording.credential.id.text()}, {"provider", recording.credential.provider}, {"error", failure.what()}});
   }
+}
+
+// Whether the events of a record are in the store: no other commit's have its seals.
+Task<bool> has_events(Checker& checker, const CheckRecord& record) {
+  if (!record.events) co_return true;
+  const auto last = co_await checker.store.find_last_segment(record.id, record.events->day);
+  co_return last && last->data.bytes == record.events->segments.back().data.bytes;
 }
 
 CheckRecord make_record(Checker& checker, const Recording& recording, const HeldAnswer& held, bool fields_done,
@@ -101,24 +109,14 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
     end.after = recording.next_state(credential.state);
     CheckRecord record = make_record(checker, recording, held, fields_done, candidate, link_version, end.after);
     const bool replaces_fields = record.fields.has_value();
-    Recorded recorded;
-    // A commit that was heard to fail may have been made all the same.
-    bool may_be_kept = false;
-    int unsealed = 0;
-    while (true) {
-      std::optional<StoreUnavailable> failure;
-      try {
-        record.events.reset();
-        if (!recording.events.empty() && !is_planted(Fault::events_left_out))
-          co_await seal_events_into(checker, recording, record, unsealed);
-        recorded = co_await checker.store.record_check(record);
-        break;
-      } catch (const StoreUnavailable& unavailable) {
-        failure = unavailable;
-      }
-      may_be_kept = true;
-      co_await held.wait(*failure);
-    }
+    int commits = 0, unsealed = 0;
+    const Recorded recorded = co_await held.until_done([&]() -> Task<Recorded> {
+      // Sealed once, so that what a commit that was heard to fail has left is known again.
+      if (!record.events && !recording.events.empty() && !is_planted(Fault::events_left_out))
+        co_await seal_events_into(checker, recording, record, unsealed);
+      ++commits;
+      co_return co_await checker.store.record_check(record);
+    });
     if (!recorded.exists) {
       end.kind = RecordedEnd::Kind::gone;
       co_return end;
@@ -129,13 +127,14 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
     if (recorded.state_kept) co_return end;
     fields_done = fields_done || recorded.fields_kept;
     if (fields_done) held.drop_fields();
-    auto now_stored = co_await held.reload();
+    auto now_stored = co_await held.until_done([&] { return checker.store.find_credential(credential.id); });
     if (!now_stored) {
       end.kind = RecordedEnd::Kind::gone;
       co_return end;
     }
     const bool wrote_fields = replaces_fields && recorded.fields_kept;  // in this try
-    if (may_be_kept && !wrote_fields && now_stored->state == end.after) {
+    const bool may_be_kept = commits > 1 && !wrote_fields && now_stored->state == end.after;
+    if (may_be_kept && co_await held.until_done([&] { return has_events(checker, record); })) {
       log_change(checker.log, credential.id, credential.provider, end.before.status, end.after.status, end.after.reason);
       co_return end;
     }

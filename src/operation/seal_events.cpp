@@ -38,10 +38,11 @@ Task<Plaintext> find_day_key(Checker& checker, std::int32_t day) {
   co_return checker.day_keys.emplace(day, std::move(*key)).first->second.clone();
 }
 
-Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credential, const std::vector<Event>& events) {
+Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credential, const std::vector<Event>& events,
+                              std::int32_t day, const Plaintext& day_key) {
   const SealScope scope = scope_of(credential);
   EventsWrite write;
-  write.day = day_of(checker.clock.now());
+  write.day = day;
   Sealed events_key = credential.events_key;
   auto event_key = events_key.empty() ? std::nullopt : checker.sealer.open_events_key(scope, events_key);
   if (!event_key) {
@@ -50,17 +51,15 @@ Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credenti
     event_key = checker.sealer.open_events_key(scope, events_key);
   }
   const EventSealer sealer(scope, std::move(*event_key));
-  // A copy: while the store is read, another day may take this one's place.
-  const Plaintext day_key = co_await find_day_key(checker, write.day);
-  OpenSegment segment = co_await find_open_segment(checker, credential, sealer, day_key, write.day);
+  OpenSegment segment = co_await find_open_segment(checker, credential, sealer, day_key, day);
   std::int32_t next_content = co_await checker.store.next_content_number(credential.id);
 
   const auto flush = [&] {
     write.segments.push_back(
-        {.day = write.day,
+        {.day = day,
          .number = segment.number,
          .count = static_cast<std::int32_t>(segment.records.size()),
-         .data = sealer.seal_segment(day_key, write.day, segment.number, pack_records(segment.records), checker.random)});
+         .data = sealer.seal_segment(day_key, day, segment.number, pack_records(segment.records), checker.random)});
   };
   for (const Event& event : events) {
     const SplitEvent parts = split(event);

@@ -93,7 +93,7 @@ Task<bool> Scheduler::start_due(LaneState& lane) {
     if (id != ids.end()) checks_.start(check(lane, *id));
     co_return false;
   }
-  const int room = std::min(lane.limits.room_for_clock(), kStartsMax);
+  const int room = std::min(lane.limits.room_for_clock(checker_.settings.latest_start()), kStartsMax);
   if (room <= 0) co_return lane.limits.waiting() == 0;
   const auto [refused, other] = longest_wait(policy_for(checker_, lane));
   const auto ids =

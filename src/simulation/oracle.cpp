@@ -194,6 +194,8 @@ void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, 
   if (!before.row.leaf_user && (record.state || record.events) && end.state_kept)
     fail("unlinked_is_left_alone", "health or events of an unlinked credential were recorded");
   judge_events(before, record, end, after, by);
+  if (is_of_other_login(record) && record.state && record.state->status == Status::unauthenticated)
+    fail("a_refused_put_changes_nothing", "the fields of a PUT that was refused were stored");
   // What another process found while the PUT was under way, it could not know when it judged.
   const bool was_known = std::exchange(recorded_by_[after.row.id], by) == by;
   if (was_known && record.removes_candidate && record.state && end.state_kept) judge_put(before.row.state, *record.state);
@@ -210,12 +212,9 @@ void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, 
   judge_next_check(after);
 }
 
-// A PUT is never for the worse. Of the stored grant, whose token it spends, its answer is one more check's.
+// A PUT is never for the worse.
 void Oracle::judge_put(const CheckState& was, const CheckState& is) {
-  if (is.status == Status::unauthenticated && was.status != Status::unauthenticated && !is.turned_by_check)
-    fail("a_refused_put_changes_nothing", "the fields of a PUT that was refused were stored");
-  const bool is_confirmed = is.turned_by_check || is.outages >= kOutagesForUnavailable;
-  if (was.status == Status::ok && is.status != Status::ok && !is_confirmed)
+  if (was.status == Status::ok && is.status != Status::ok)
     fail("a_put_is_never_for_the_worse", "what was OK is " + std::string(name_of(is.status)) + " at once after a PUT");
 }
 
@@ -239,8 +238,7 @@ void Oracle::judge_token(const CredentialEntry& entry) {
   // What came for the stored token may wait beside it, for its credential to be linked again.
   const Login candidate = candidate_login(row);
   const bool is_valid = works(login) || (candidate.account == number && works(candidate));
-  const bool says_unknown =
-      state.outcome_unknown || follows_lost_answer || !row.spending.empty() || state.reason == Reason::refresh_outcome_unknown;
+  const bool says_unknown = row.has_lost_answer() || follows_lost_answer || state.reason == Reason::refresh_outcome_unknown;
   // Also a request that came late, after its sender had given it up, and spent or burnt what was stored since.
   const auto any_shown = [&](const auto& what) {
     return std::ranges::any_of(account.shown_by, [&](const auto& shown) { return std::ranges::any_of(shown.second, what); });

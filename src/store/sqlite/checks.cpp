@@ -25,11 +25,10 @@ void save_state(Connection& db, std::int64_t row, const CheckState& state) {
   const auto reason = state.reason ? std::optional(static_cast<std::int64_t>(*state.reason)) : std::nullopt;
   const InstantColumns pending = columns_of(state.pending_since), outage = columns_of(state.outage_since);
   db.prepare(
-        "UPDATE credential SET status = ?, since = ?, reason = ?, last_checked = ?, next_check = ?, pending = ?, pending_wall = "
-        "?,"
-        " pending_steady = ?, pending_boot = ?, refusals = ?, outages = ?, outage_wall = ?, outage_steady = ?, outage_boot "
-        "= ?,"
-        " failures = ?, outcome_unknown = ?, suspected = ?, turned_by_check = ?, state_version = state_version + 1 WHERE row = ?")
+        "UPDATE credential SET status = ?, since = ?, reason = ?, last_checked = ?, next_check = ?, pending = ?,"
+        " pending_wall = ?, pending_steady = ?, pending_boot = ?, refusals = ?, outages = ?, outage_wall = ?,"
+        " outage_steady = ?, outage_boot = ?, failures = ?, outcome_unknown = ?, suspected = ?, turned_by_check = ?,"
+        " state_version = state_version + 1 WHERE row = ?")
       .bind(static_cast<std::int64_t>(state.status), state.since, reason, state.last_checked, state.next_check,
             static_cast<std::int64_t>(state.pending), pending.wall, pending.steady, pending.boot, state.refusals, state.outages,
             outage.wall, outage.steady, outage.boot, state.failures, state.outcome_unknown, state.suspected,

@@ -10,6 +10,12 @@ namespace {
   throw Failure(code, std::string(what) + ": " + message);
 }
 
+template <class Statements>
+void finalize_all(Statements& statements) {
+  for (auto& [sql, statement] : statements) sqlite3_finalize(statement);
+  statements.clear();
+}
+
 }  // namespace
 
 bool Statement::step() {
@@ -67,8 +73,8 @@ Connection::Connection(const std::string& path, OpenMode mode) {
 }
 
 Connection::~Connection() {
-  for (auto& [sql, statement] : statements_) sqlite3_finalize(statement);
-  for (auto& [sql, statement] : by_text_) sqlite3_finalize(statement);
+  finalize_all(statements_);
+  finalize_all(by_text_);
   sqlite3_close(handle_);
 }
 
@@ -88,10 +94,8 @@ Statement Connection::prepare(const char* sql) {
 
 Statement Connection::prepare_text(const std::string& sql) {
   constexpr std::size_t kKept = 64;  // who lists chooses among very many
-  if (by_text_.size() >= kKept && !by_text_.contains(sql)) {
-    for (auto& [text, statement] : by_text_) sqlite3_finalize(statement);
-    by_text_.clear();
-  }
+  // None of them is in use: a list reads its rows before it prepares another.
+  if (by_text_.size() >= kKept && !by_text_.contains(sql)) finalize_all(by_text_);
   sqlite3_stmt*& statement = by_text_[sql];
   if (!statement) statement = compile(sql);
   return Statement(statement);
