@@ -1,6 +1,7 @@
 #include "product.hpp"
 
 #include "base/check.hpp"
+#include "operation/breakers.hpp"
 #include "operation/last_success.hpp"
 #include "operation/recording.hpp"
 #include "store/sqlite/open.hpp"
@@ -119,6 +120,7 @@ Product::~Product() = default;
 Task<> Product::bring_up(const config::Config& config) {
   const WallTime now = clock.now();
   co_await checks_store.recover_interrupted(now);
+  co_await restore_breakers(checker);
   co_await load_last_successes(checker);
   for (const auto& [key, lane] : checker.lanes) {
     const milliseconds spread = std::min(lane.interval, kStartSpreadMax);

@@ -60,6 +60,43 @@ def test_it_opens_and_takes_statuses_back(server, providers):
     assert is_open(server) and logged(server, "err")
 
 
+def test_an_outage_that_ends_with_everybody_refused_opens_it(server, providers):
+    """Those that the outage took from OK were not revoked before: they count."""
+    pairs = connected(server, providers, 6)
+    for login, credential in pairs:
+        login.fail(faults.answer(500))
+        eventually(lambda: credential.checked()["status"] == "TEMPORARILY_UNAVAILABLE", 15)
+    refuse(pairs)
+    assert is_open(server)
+    time.sleep(2)  # twice `confirm_after`
+    for _, credential in pairs:
+        assert credential.checked()["status"] == "TEMPORARILY_UNAVAILABLE"
+
+
+def test_one_that_closes_and_is_refused_again_opens_again(server, providers):
+    pairs = open_breaker(server, providers, number=8, refused=8)
+    eventually(lambda: all(credential.standing()[0] == "TEMPORARILY_UNAVAILABLE" for _, credential in pairs), 15)
+    for login, credential in pairs[:5]:
+        login.heal()
+        credential.checked()
+    assert not is_open(server)
+    refuse(pairs[4:])  # one is OK, three are what the breaker made them
+    assert is_open(server)
+    time.sleep(2)
+    for _, credential in pairs[4:]:
+        assert credential.checked()["status"] != "UNAUTHENTICATED"
+
+
+def test_a_server_that_is_killed_after_each_refusal_opens_it(start_granary, providers):
+    server = start_granary(breaker=TRIPS, checks={"confirm_after": "10m"})
+    for pair in connected(server, providers, 6)[:4]:
+        assert not is_open(server)
+        refuse([pair])
+        server.kill()
+        server.start()
+    eventually(lambda: is_open(server))
+
+
 def open_breaker(server, providers, number=6, refused=4):
     pairs = connected(server, providers, number)
     refuse(pairs[:refused])

@@ -11,7 +11,17 @@ WallTime Breaker::window_start(WallTime now) const {
   } else if (!entries_.empty()) {
     start = std::min(start, entries_.front().checked);
   }
-  return std::max(start, now - std::chrono::duration_cast<microseconds>(std::max(policy_.window, interval_)));
+  return std::max(start, earliest_start(now));
+}
+
+WallTime Breaker::earliest_start(WallTime now) const {
+  return now - std::chrono::duration_cast<microseconds>(std::max(policy_.window, interval_));
+}
+
+Breaker::Change Breaker::restore(const std::vector<LastCheck>& checks, WallTime now) {
+  for (const LastCheck& check : checks) by_id_[check.id] = entries_.insert(entries_.end(), check);
+  forget_old(now);
+  return open_if_many_refused(now);
 }
 
 void Breaker::forget_old(WallTime now) {
@@ -23,7 +33,7 @@ void Breaker::forget_old(WallTime now) {
 }
 
 Breaker::Change Breaker::record_check(CredentialId id, WallTime now, bool first_refusal) {
-  Entry entry{.id = id, .checked = now, .first_refused = {}};
+  LastCheck entry{.id = id, .checked = now, .first_refused = {}};
   if (const auto found = by_id_.find(id); found != by_id_.end()) {
     entry.first_refused = found->second->first_refused;
     entries_.erase(found->second);
@@ -31,11 +41,14 @@ Breaker::Change Breaker::record_check(CredentialId id, WallTime now, bool first_
   if (first_refusal) entry.first_refused = now;
   by_id_[id] = entries_.insert(entries_.end(), entry);
   forget_old(now);
-  if (state_.open || !first_refusal) return Change::none;
+  return first_refusal ? open_if_many_refused(now) : Change::none;
+}
 
+Breaker::Change Breaker::open_if_many_refused(WallTime now) {
+  if (state_.open) return Change::none;
   const WallTime start = window_start(now);
   const auto refused =
-      std::ranges::count_if(entries_, [&](const Entry& e) { return e.first_refused && *e.first_refused >= start; });
+      std::ranges::count_if(entries_, [&](const LastCheck& e) { return e.first_refused && *e.first_refused >= start; });
   if (refused < policy_.minimum || static_cast<double>(refused) <= policy_.share * static_cast<double>(entries_.size()))
     return Change::none;
   state_ = {.open = true, .opened_at = now, .successes = 0};

@@ -6,6 +6,7 @@
 #include <list>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
@@ -25,6 +26,13 @@ struct BreakerState {
   std::int32_t successes = 0;  // in a row, since it opened
 };
 
+// Of one credential.
+struct LastCheck {
+  CredentialId id;
+  WallTime checked;
+  std::optional<WallTime> first_refused;  // it was OK then
+};
+
 inline constexpr int kBreakerWindowCredentials = 40;
 inline constexpr int kBreakerSuccessesToClose = 5;
 inline constexpr seconds kBreakerProbeInterval{60};
@@ -40,7 +48,11 @@ class Breaker {
   bool is_open() const { return state_.open; }
   // Where the window begins now.
   WallTime window_start(WallTime now) const;
+  // As far back as it can reach.
+  WallTime earliest_start(WallTime now) const;
 
+  // At start: the last checks that lie between the earliest start and now, oldest first.
+  Change restore(const std::vector<LastCheck>& checks, WallTime now);
   // A check has ended. `first_refusal`: it was OK and was refused or forbidden for the first time.
   Change record_check(CredentialId id, WallTime now, bool first_refusal);
   // While open: a credential that was OK before it opened was checked (by the clock or by request).
@@ -50,19 +62,14 @@ class Breaker {
   bool take_probe(WallTime now);
 
  private:
-  struct Entry {
-    CredentialId id;
-    WallTime checked;
-    std::optional<WallTime> first_refused;
-  };
-
   void forget_old(WallTime now);
+  Change open_if_many_refused(WallTime now);
 
   BreakerPolicy policy_;
   milliseconds interval_;
   BreakerState state_;
-  std::list<Entry> entries_;  // the last check of each credential, oldest first
-  std::unordered_map<CredentialId, std::list<Entry>::iterator> by_id_;
+  std::list<LastCheck> entries_;  // oldest first
+  std::unordered_map<CredentialId, std::list<LastCheck>::iterator> by_id_;
   std::optional<WallTime> last_probe_;
 };
 

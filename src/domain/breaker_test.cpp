@@ -55,6 +55,30 @@ TEST_F(BreakerTest, OpensFromMinimumAndOverShare) {
   }
 }
 
+TEST_F(BreakerTest, AStartKnowsWhatItsLastChecksFound) {
+  struct Row {
+    int well, refused;
+    bool opens;
+  };
+  for (const Row& row : {Row{0, 9, false}, Row{0, 10, true}, Row{189, 10, true}, Row{190, 10, false}}) {
+    std::vector<LastCheck> checks;
+    for (int i = 0; i < row.well; ++i) checks.push_back({.id = id(i), .checked = at(0), .first_refused = {}});
+    for (int i = 0; i < row.refused; ++i) checks.push_back({.id = id(10'000 + i), .checked = at(1), .first_refused = at(1)});
+    Breaker breaker = closed();
+    EXPECT_EQ(breaker.restore(checks, at(2)), row.opens ? Change::opened : Change::none) << row.refused << " of " << row.well;
+    if (!row.opens && row.well == 0) EXPECT_EQ(refuse(breaker, 20'000, 1, 3), Change::opened) << "one more";
+  }
+  // One that is open stays as it was.
+  Breaker open({}, std::chrono::hours(6), {.open = true, .opened_at = at(-60), .successes = 4});
+  EXPECT_EQ(open.restore({{.id = id(1), .checked = at(0), .first_refused = {}}}, at(2)), Change::none);
+  EXPECT_EQ(open.state().successes, 4);
+  // Once what was found is out of the window, it counts no longer.
+  Breaker old = closed(std::chrono::seconds(10));
+  std::vector<LastCheck> refused;
+  for (int i = 0; i < 50; ++i) refused.push_back({.id = id(i), .checked = at(0), .first_refused = at(0)});
+  EXPECT_EQ(old.restore(refused, at(601)), Change::none);
+}
+
 TEST_F(BreakerTest, MinimumAndShareAreTheOperators) {
   const BreakerPolicy policy{.window = std::chrono::minutes(10), .minimum = 3, .share = 0.5};
   Breaker breaker = closed(std::chrono::hours(6), policy);

@@ -149,6 +149,13 @@ microseconds time_between(const Instant& begin, const Instant& end) {
   return std::max(span, microseconds(0));
 }
 
+std::optional<WallTime> CheckState::first_refusal() const {
+  if (outcome_unknown) return std::nullopt;
+  if (was_last_ok()) return pending_since ? std::optional(pending_since->wall) : std::nullopt;
+  const bool has_turned = turned_by_check && (status == Status::unauthenticated || status == Status::missing_permission);
+  return has_turned ? std::optional(since) : std::nullopt;  // soon after it
+}
+
 std::optional<WallTime> refused_place(const CheckState& state, LoginKind login) {
   const bool used_up = login == LoginKind::password && state.refusals >= kPasswordTriesMax;
   return used_up || !state.last_checked ? std::nullopt : std::optional(plus(*state.last_checked, kRefusedRetry));

@@ -58,8 +58,13 @@ struct CheckState {
 
   bool operator==(const CheckState&) const = default;
 
-  // By its provider's outage, or for what was wrong on our side.
-  bool has_lost_ok() const { return status == Status::temporarily_unavailable && turned_by_check; }
+  // Nothing that was said of the login itself has ended its OK: it is so, or an outage, what was wrong on our side, or the
+  // breaker took it. Such an outage may end with everybody refused.
+  bool was_last_ok() const {
+    return status == Status::ok || (status == Status::temporarily_unavailable && (turned_by_check || suspected));
+  }
+  // When it was refused or forbidden for the first time, by a check, where it was OK before, as far as that can be told now.
+  std::optional<WallTime> first_refusal() const;
 };
 
 struct CheckPolicy {

@@ -364,6 +364,43 @@ TEST_F(StatusTable, OnlyChecksLeaveTheMarkForTheBreaker) {
   EXPECT_TRUE(state.turned_by_check);
 }
 
+// Whom the breaker counts: what an outage or the breaker itself took from OK was not revoked before.
+TEST_F(StatusTable, WhatWasLastOkIsKnownThroughAnOutage) {
+  const auto outage = [&](CheckState state) {
+    for (const int when : {0, 500, 1'000}) state = check(state, kUnavailable, when);
+    EXPECT_EQ(state.status, Status::temporarily_unavailable);
+    return state;
+  };
+  struct Row {
+    const char* what;
+    CheckState state;
+    bool was_last_ok;
+    std::optional<WallTime> first_refusal;
+  };
+  CheckState taken_by_breaker = settled(Status::temporarily_unavailable), unknown = check(settled(Status::ok), kRefused, 10);
+  taken_by_breaker.suspected = true;
+  unknown.outcome_unknown = true;
+  const Row rows[] = {
+      {"OK", settled(Status::ok), true, {}},
+      {"OK and refused", check(settled(Status::ok), kRefused, 10), true, wall(10)},
+      {"OK and refused after a lost answer", unknown, true, {}},
+      {"taken by an outage", outage(settled(Status::ok)), true, {}},
+      {"taken by an outage, then refused", check(outage(settled(Status::ok)), kRefused, 2'000), true, wall(2'000)},
+      {"taken by the breaker", taken_by_breaker, true, {}},
+      {"taken by the breaker, then forbidden", check(taken_by_breaker, kForbidden, 10), true, wall(10)},
+      {"refused and confirmed", check(check(settled(Status::ok), kRefused, 10), kRefused, 70), false, wall(70)},
+      {"forbidden and confirmed", check(check(settled(Status::ok), kForbidden, 10), kForbidden, 70), false, wall(70)},
+      {"never known to work", settled(Status::temporarily_unavailable), false, {}},
+      {"never known to work, and refused", check(settled(Status::temporarily_unavailable), kRefused, 10), false, {}},
+      {"refused by POST", settled(Status::unauthenticated), false, {}},
+      {"refused by POST, in an outage", check(settled(Status::unauthenticated), kUnavailable, 10), false, {}},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(row.state.was_last_ok(), row.was_last_ok) << row.what;
+    EXPECT_EQ(row.state.first_refusal(), row.first_refusal) << row.what;
+  }
+}
+
 }  // namespace
 
 }  // namespace granary

@@ -1,6 +1,7 @@
 #include "operation/check.hpp"
 
 #include "domain/planted.hpp"
+#include "operation/breakers.hpp"
 #include "operation/candidate.hpp"
 #include "operation/recording.hpp"
 
@@ -8,7 +9,6 @@ namespace granary {
 
 namespace {
 
-constexpr milliseconds kRespreadMax{std::chrono::minutes(10)};
 constexpr milliseconds kAfterHalfACheck{std::chrono::seconds(30)};
 
 std::string_view name_of(AnswerKind kind) {
@@ -43,57 +43,6 @@ Task<CheckEnd> record_obstacle(Checker& checker, StoredCredential credential, Re
   co_return end.kind == RecordedEnd::Kind::recorded ? CheckEnd::recorded : CheckEnd::gone;
 }
 
-// What the opening and the closing of a breaker do to the stored credentials; each is tried again by tend_breaker until the
-// store has it. The lane may have moved on while the store was at work.
-Task<> store_opening(Checker& checker, LaneState& lane) {
-  const WallTime since = *lane.opening_owed;
-  const auto turned = co_await checker.store.open_breaker(lane.lane, lane.breaker.state(), since, checker.clock.now());
-  for (const auto& [id, before] : turned)
-    log_change(checker.log, id, lane.lane.provider, before, Status::temporarily_unavailable, Reason::provider_refuses_many);
-  if (lane.opening_owed == since) lane.opening_owed.reset();
-}
-
-Task<> store_closing(Checker& checker, LaneState& lane) {
-  lane.closing_owed = false;
-  try {
-    co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
-    if (!lane.breaker.is_open())
-      co_await checker.store.respread(lane.lane, checker.clock.now(), std::min(lane.interval, kRespreadMax));
-  } catch (const StoreUnavailable&) {
-    lane.closing_owed = !lane.breaker.is_open();
-    throw;
-  }
-}
-
-// Tells the breaker what a check found, and does what it then asks for.
-Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& credential, const CheckState& before,
-                    const Answer& answer) {
-  const WallTime now = checker.clock.now();
-  const bool is_refusal = answer.kind == AnswerKind::refused || answer.kind == AnswerKind::forbidden;
-  const bool was_open = lane.breaker.is_open();
-  const WallTime opened_at = lane.breaker.state().opened_at;
-  // Those that an outage took from OK count as well: it may end with everybody refused.
-  const bool is_ok = before.status == Status::ok || before.has_lost_ok();
-  const bool is_first = is_refusal && is_ok && before.pending == Pending::none && !before.outcome_unknown;
-  if (lane.breaker.record_check(credential.id, now, is_first) == Breaker::Change::opened) {
-    lane.opening_owed = lane.breaker.window_start(now);
-    lane.closing_owed = false;
-    checker.log.error("the breaker opened: this provider refuses many logins at once, so none is called UNAUTHENTICATED",
-                      {{"provider", lane.lane.provider}, {"environment", lane.lane.environment}});
-    co_await store_opening(checker, lane);
-    co_return;
-  }
-  if (!was_open) co_return;
-  const bool was_ok = (is_ok && before.since <= opened_at) || before.suspected;
-  if (!was_ok) co_return;
-  const auto change = lane.breaker.record_probe(answer.kind == AnswerKind::ok);
-  if (change == Breaker::Change::closed) {
-    close_breaker(checker, lane);
-    co_await store_closing(checker, lane);
-  } else if (lane.opening_owed) co_await store_opening(checker, lane);
-  else co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
-}
-
 // Cut short on our side, which says nothing of the login; but its provider was asked, and is not asked again at once.
 CheckState after_half_a_check(CheckState state, const LaneState& lane, const Asked& asked, WallTime now, Random& random) {
   if (!asked.store_failed) state.reason = Reason::rate_limited;
@@ -109,8 +58,7 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
   // been revoked by the request that was thought lost.
   const bool is_forgotten = is_planted(Fault::lost_answer_forgotten);
   const bool may_be_burnt = answer.kind == AnswerKind::refused && fields.find(kAfterLostAnswer);
-  const bool was_unknown =
-      (credential.state.outcome_unknown || !credential.spending.empty() || may_be_burnt) && !asked.was_given && !is_forgotten;
+  const bool was_unknown = (credential.has_lost_answer() || may_be_burnt) && !asked.was_given && !is_forgotten;
   const CheckState before = credential.state;
   Recording recording{.credential = std::move(credential),
                       .next_state =
@@ -232,25 +180,6 @@ Task<CheckEnd> check_now(Checker& checker, CredentialId id) {
     if (end) co_return *end;
   }
   co_return co_await run_check(checker, id, Trigger::request);
-}
-
-void close_breaker(Checker& checker, LaneState& lane) {
-  lane.breaker.close();
-  lane.opening_owed.reset();
-  lane.closing_owed = true;
-  checker.log.warning("the breaker closed: this provider's logins are checked again",
-                      {{"provider", lane.lane.provider}, {"environment", lane.lane.environment}});
-}
-
-Task<> tend_breaker(Checker& checker, LaneState& lane) {
-  if (lane.closing_owed) co_await store_closing(checker, lane);
-  if (!lane.breaker.is_open()) co_return;
-  if (lane.opening_owed) co_await store_opening(checker, lane);
-  const auto wait = std::chrono::duration_cast<microseconds>(checker.settings.outage_after);
-  const Instant now = checker.now();
-  const Instant before{.wall = now.wall - wait, .steady = now.steady - wait, .boot = now.boot};
-  for (const auto& [id, status] : co_await checker.store.suspect_refused(lane.lane, before, now.wall))
-    log_change(checker.log, id, lane.lane.provider, status, Status::temporarily_unavailable, Reason::provider_refuses_many);
 }
 
 }  // namespace granary

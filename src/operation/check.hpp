@@ -21,7 +21,6 @@
 namespace granary {
 
 struct Checker;
-struct LaneState;
 enum class Trigger;
 
 enum class CheckEnd {
@@ -36,11 +35,5 @@ enum class CheckEnd {
 Task<> check_by_clock(Checker& checker, CredentialId id);
 // By request: waits for a check under way and lets its answer count. StoreUnavailable.
 Task<CheckEnd> check_now(Checker& checker, CredentialId id);
-
-// Closes the breaker of a lane by hand or after its successes; tend_breaker stores that, and spreads the lane's checks.
-void close_breaker(Checker& checker, LaneState& lane);
-// What an open breaker does by itself: credentials refused for long enough become unavailable. And what the store was to be told
-// of a breaker, while it failed.
-Task<> tend_breaker(Checker& checker, LaneState& lane);
 
 }  // namespace granary

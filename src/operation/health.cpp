@@ -1,5 +1,6 @@
 #include "operation/health.hpp"
 
+#include "operation/breakers.hpp"
 #include "operation/check.hpp"
 #include "operation/parts.hpp"
 

@@ -1,5 +1,6 @@
 #include "scheduler/scheduler.hpp"
 
+#include "operation/breakers.hpp"
 #include "operation/check.hpp"
 #include "operation/checker.hpp"
 #include "operation/expire.hpp"

@@ -84,8 +84,10 @@ int try_breaker(std::uint64_t seed) {
   };
   constexpr std::pair<milliseconds, milliseconds> kRows[] = {
       {seconds(10), hours(1)}, {hours(1), hours(6)}, {hours(6), hours(24)}};
-  for (const auto& [interval, outage] : kRows) tell_row(refuse_all(interval, outage, seed));
-  for (const auto& [interval, outage] : kRows) tell_row(revoke_some(interval, seed));
+  for (const auto& [interval, lasts] : kRows) tell_row(refuse_all(interval, lasts, Weather::calm, seed));
+  for (const Weather weather : {Weather::outage, Weather::flapping}) tell_row(refuse_all(hours(1), hours(6), weather, seed));
+  tell_row(refuse_all(hours(6), hours(6), Weather::killed, seed));
+  for (const auto& [interval, lasts] : kRows) tell_row(revoke_some(interval, seed));
   return broken == 0 ? 0 : 1;
 }
 

@@ -49,14 +49,25 @@ class Mass {
 
   // Lets time pass, and looks each second.
   void run_until(SteadyTime end) {
-    while (world_.timeline.now() < end) {
-      ProcessId process = kNobody;
-      const SteadyTime next = std::min(world_.timeline.now() + seconds(1), end);
-      while (world_.timeline.step(next, process)) node_->poll();
-      most_revoked_ = std::max(most_revoked_, count(Status::unauthenticated));
-      if (is_open() && !opened_at_) opened_at_ = world_.timeline.now();
-    }
+    while (now() < end) look_at(std::min(now() + seconds(1), end));
   }
+  // Until the breaker is open, or closed; false when it has not become so after two hours.
+  bool run_until_breaker(bool open, bool is_killed = false) {
+    const SteadyTime begin = now();
+    SteadyTime kill = begin;
+    while (is_open() != open && now() < begin + std::chrono::hours(2)) {
+      if (is_killed && now() >= kill) {
+        kill_server();
+        kill = now() + seconds(30);
+      }
+      look_at(now() + seconds(1));
+    }
+    return is_open() == open;
+  }
+  void let_all_work(bool alive) {
+    for (int i = 0; i < kGrowers; ++i) account(i).alive = alive;
+  }
+  SteadyTime now() const { return world_.timeline.now(); }
 
   int count(Status status) const {
     return static_cast<int>(std::ranges::count_if(
@@ -74,9 +85,21 @@ class Mass {
   const CredentialEntry& credential(int number) { return *world_.database.find(ids_[static_cast<std::size_t>(number)]); }
   World& world() { return world_; }
   int most_revoked() const { return most_revoked_; }
-  std::optional<SteadyTime> opened_at() const { return opened_at_; }
+  bool has_opened() const { return has_opened_; }
 
  private:
+  void look_at(SteadyTime moment) {
+    ProcessId process = kNobody;
+    while (world_.timeline.step(moment, process)) node_->poll();
+    most_revoked_ = std::max(most_revoked_, count(Status::unauthenticated));
+    has_opened_ = has_opened_ || is_open();
+  }
+  void kill_server() {
+    world_.oracle.crashed(1);
+    node_.reset();
+    node_ = std::make_unique<Node>(world_, 1);
+    node_->poll();
+  }
   void add_grower() {
     const Account& account = world_.providers.add_account(false);
     CredentialEntry entry;
@@ -111,7 +134,7 @@ class Mass {
   World world_;
   std::vector<CredentialId> ids_;
   int most_revoked_ = 0;
-  std::optional<SteadyTime> opened_at_;
+  bool has_opened_ = false;
   std::unique_ptr<Node> node_;
 };
 
@@ -120,34 +143,57 @@ milliseconds time_to_heal(milliseconds interval) {
   return std::chrono::minutes(6) + 2 * std::min<milliseconds>(interval, std::chrono::minutes(10));
 }
 
+std::string_view name_of(Weather weather) {
+  switch (weather) {
+    case Weather::calm: return "";
+    case Weather::outage: return " after an outage";
+    case Weather::flapping: return " again";
+    case Weather::killed: return " by a server killed every 30 s";
+  }
+  return "";
+}
+
 std::string text_of(milliseconds time) { return fmt::format("{} s", std::chrono::duration_cast<seconds>(time).count()); }
 
 }  // namespace
 
-MassOutcome refuse_all(milliseconds interval, milliseconds outage, std::uint64_t seed) {
+MassOutcome refuse_all(milliseconds interval, milliseconds lasts, Weather weather, std::uint64_t seed) {
   Mass mass(interval, seed);
-  const SteadyTime begin = SteadyTime() + interval, end = begin + outage;
-  mass.run_until(begin);
-  const bool was_calm = mass.count(Status::ok) == kGrowers;
-  for (int i = 0; i < kGrowers; ++i) mass.account(i).alive = false;
+  mass.run_until(SteadyTime() + interval);
+  bool was_as_said = mass.count(Status::ok) == kGrowers;
+  if (weather == Weather::outage) {
+    const SteadyTime over = mass.now() + interval + std::chrono::hours(1);
+    mass.world().conditions.outage_until = over;
+    mass.run_until(over);
+    was_as_said = was_as_said && mass.count(Status::temporarily_unavailable) > kGrowers * 99 / 100;  // the rest soon
+  }
+  if (weather == Weather::flapping) {
+    mass.let_all_work(false);
+    was_as_said = was_as_said && mass.run_until_breaker(true);
+    mass.run_until(mass.now() + std::chrono::minutes(20));
+    mass.let_all_work(true);
+    was_as_said = was_as_said && mass.run_until_breaker(false);
+  }
+  const SteadyTime begin = mass.now(), end = begin + lasts;
+  mass.let_all_work(false);
+  const bool has_opened = mass.run_until_breaker(true, weather == Weather::killed);
+  const SteadyTime opened = mass.now(), settled = opened + std::chrono::minutes(2);
   mass.run_until(end);
-  const bool has_opened = mass.opened_at().has_value();
-  const SteadyTime opened = mass.opened_at().value_or(end), settled = opened + std::chrono::minutes(2);
   const int revoked_at_end = mass.count(Status::unauthenticated);
   const double minutes = std::chrono::duration<double, std::ratio<60>>(end - settled).count();
   const double probes = mass.refusals(settled, end) / minutes;
-  for (int i = 0; i < kGrowers; ++i) mass.account(i).alive = true;
+  mass.let_all_work(true);
   mass.run_until(end + time_to_heal(interval));
   const int healed = mass.count(Status::ok);
   const auto& violation = mass.world().oracle.violation();
-  return {
-      .is_as_promised = was_calm && has_opened && mass.most_revoked() <= kRevokedMax && revoked_at_end == 0 && probes < 2 &&
-                        healed == kGrowers && !mass.is_open() && !violation,
-      .row = fmt::format("interval {}, all {} refused for {}: the breaker opened after {:.0f} s and {} refusals, at most {} were "
-                         "UNAUTHENTICATED, {} when it ended, {:.1f} probes a minute, {} OK {} later{}",
-                         text_of(interval), kGrowers, text_of(outage), std::chrono::duration<double>(opened - begin).count(),
-                         mass.refusals(begin, opened), mass.most_revoked(), revoked_at_end, probes, healed,
-                         text_of(time_to_heal(interval)), violation ? "; " + violation->what : "")};
+  return {.is_as_promised = was_as_said && has_opened && mass.most_revoked() <= kRevokedMax && revoked_at_end == 0 &&
+                            probes < 2 && healed == kGrowers && !mass.is_open() && !violation,
+          .row = fmt::format(
+              "interval {}, all {} refused for {}{}: the breaker opened after {:.0f} s and {} refusals, at most {} were "
+              "UNAUTHENTICATED, {} when it ended, {:.1f} probes a minute, {} OK {} later{}",
+              text_of(interval), kGrowers, text_of(lasts), name_of(weather),
+              std::chrono::duration<double>(opened - begin).count(), mass.refusals(begin, opened), mass.most_revoked(),
+              revoked_at_end, probes, healed, text_of(time_to_heal(interval)), violation ? "; " + violation->what : "")};
 }
 
 MassOutcome revoke_some(milliseconds interval, std::uint64_t seed) {
@@ -162,9 +208,9 @@ MassOutcome revoke_some(milliseconds interval, std::uint64_t seed) {
   for (int i = 0; i < kRevoked; ++i) found += mass.credential(i * 100).row.state.status == Status::unauthenticated;
   const int others = mass.count(Status::unauthenticated) - found;
   const auto& violation = mass.world().oracle.violation();
-  return {.is_as_promised = found == kRevoked && others == 0 && !mass.opened_at() && !violation,
+  return {.is_as_promised = found == kRevoked && others == 0 && !mass.has_opened() && !violation,
           .row = fmt::format("interval {}, {} of {} revoked within it: {} found, {} others, the breaker {}{}", text_of(interval),
-                             kRevoked, kGrowers, found, others, mass.opened_at() ? "opened" : "stayed closed",
+                             kRevoked, kGrowers, found, others, mass.has_opened() ? "opened" : "stayed closed",
                              violation ? "; " + violation->what : "")};
 }
 

@@ -13,8 +13,15 @@ struct MassOutcome {
   std::string row;  // what happened, for people
 };
 
-// Everybody is refused from the end of the first interval on, for `outage`.
-MassOutcome refuse_all(milliseconds interval, milliseconds outage, std::uint64_t seed);
+enum class Weather {
+  calm,      // before all are refused, and the server stays up
+  outage,    // for an interval and an hour before it, the provider fails
+  flapping,  // all are refused, until the breaker has opened; accepted, until it has closed; and then refused
+  killed,    // while all are refused, the server is killed every thirty seconds, until the breaker is open
+};
+
+// Everybody is refused for `lasts`.
+MassOutcome refuse_all(milliseconds interval, milliseconds lasts, Weather weather, std::uint64_t seed);
 // One in a hundred ends within an interval.
 MassOutcome revoke_some(milliseconds interval, std::uint64_t seed);
 

@@ -223,6 +223,19 @@ Task<> MemoryStore::recover_interrupted(WallTime now) {
 
 // Lanes as a whole.
 
+Task<std::vector<LastCheck>> MemoryStore::list_last_checks(const Lane& lane, WallTime from, WallTime to) {
+  co_await before_read();
+  std::vector<LastCheck> checks;
+  for (const auto& [id, entry] : db_.credentials) {
+    const CheckState& state = entry.row.state;
+    if (!is_in(entry, lane) || !entry.row.leaf_user || !state.last_checked) continue;
+    if (*state.last_checked < from || *state.last_checked > to) continue;
+    checks.push_back({.id = id, .checked = *state.last_checked, .first_refused = state.first_refusal()});
+  }
+  std::ranges::sort(checks, {}, &LastCheck::checked);
+  co_return checks;
+}
+
 Task<std::map<Lane, BreakerState>> MemoryStore::load_breakers() { co_return db_.breakers; }
 
 Task<> MemoryStore::save_breaker(const Lane& lane, const BreakerState& state) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "operation/breakers.hpp"
 #include "operation/check.hpp"
 
 namespace granary::simulation {
@@ -187,6 +188,7 @@ Task<> Node::live() {
     bool is_up = true;
     try {
       co_await store_.recover_interrupted(clock_->now());
+      co_await restore_breakers(checker_);
     } catch (const StoreUnavailable&) {
       is_up = false;
     }

@@ -188,6 +188,8 @@ class Store {
   virtual Task<> recover_interrupted(WallTime now) = 0;
 
   // Lanes as a whole.
+  // The last checks of a lane's linked credentials, of those that ended between two moments, oldest first.
+  virtual Task<std::vector<LastCheck>> list_last_checks(const Lane& lane, WallTime from, WallTime to) = 0;
   virtual Task<std::map<Lane, BreakerState>> load_breakers() = 0;
   virtual Task<> save_breaker(const Lane& lane, const BreakerState& state) = 0;
   // Saves it, and what turned UNAUTHENTICATED or MISSING_PERMISSION since `since` becomes TEMPORARILY_UNAVAILABLE.

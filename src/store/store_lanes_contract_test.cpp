@@ -53,6 +53,34 @@ TEST_P(StoreLanesContract, BreakersSurvive) {
   EXPECT_TRUE(breakers.contains({"agvance", "STAGE"}));
 }
 
+TEST_P(StoreLanesContract, TheLastChecksOfALaneAreToldOldestFirst) {
+  const auto checked = [&](std::int64_t when, CheckState state, const std::string& provider = "valley") {
+    state.last_checked = at(when);
+    return add_with_state(state, provider, "");
+  };
+  const CheckState ok = state_of(Status::ok, 0, 90'000);
+  CheckState refused_once = ok, refused = ok;
+  refused_once.pending = Pending::refused;
+  refused_once.pending_since = Instant{.wall = at(150), .steady = {}, .boot = 1};
+  refused.status = Status::unauthenticated;
+  refused.since = at(120);
+  refused.turned_by_check = true;
+  const CredentialId second = checked(200, refused_once), first = checked(100, ok), third = checked(300, refused);
+  checked(99, ok);
+  checked(301, ok);
+  checked(200, ok, "sentera");
+  add_with_state(ok, "valley", "");  // never checked
+  const auto checks = run(store_.list_last_checks(lane_, at(100), at(300)));
+  ASSERT_EQ(checks.size(), 3U);
+  EXPECT_EQ(checks[0].id, first);
+  EXPECT_EQ(checks[0].checked, at(100));
+  EXPECT_FALSE(checks[0].first_refused);
+  EXPECT_EQ(checks[1].id, second);
+  EXPECT_EQ(checks[1].first_refused, at(150));
+  EXPECT_EQ(checks[2].id, third);
+  EXPECT_EQ(checks[2].first_refused, at(120));
+}
+
 TEST_P(StoreLanesContract, OpeningTakesBackWhatChecksTurnedWithinTheWindow) {
   const CredentialId refused = turned(Status::unauthenticated, 100), forbidden = turned(Status::missing_permission, 500);
   const CredentialId kept[] = {turned(Status::unauthenticated, 99),

@@ -1,4 +1,5 @@
 // A provider's credentials as a whole: breaker, configuration, origins, counts.
+#include "store/sqlite/rows.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
 namespace granary::sqlite {
@@ -26,9 +27,8 @@ Task<> in_batches(Writer& writer, Update update) {
 // The last row of the batch of a lane's linked credentials after `after`; 0 when there is none.
 std::int64_t batch_end(Connection& db, const Lane& lane, std::int64_t after) {
   auto end = db.prepare(
-      "SELECT max(row) FROM (SELECT row FROM credential WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND "
-      "row > ?"
-      " ORDER BY row LIMIT ?)");
+      "SELECT max(row) FROM (SELECT row FROM credential WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL"
+      " AND row > ? ORDER BY row LIMIT ?)");
   end.bind(lane.provider, lane.environment, after, kBatch).step();
   return end.integer(0);
 }
@@ -46,6 +46,21 @@ void write_breaker(Connection& db, const Lane& lane, const BreakerState& state) 
 }
 
 }  // namespace
+
+Task<std::vector<LastCheck>> SqliteStore::list_last_checks(const Lane& lane, WallTime from, WallTime to) {
+  auto rows = reader_.fresh().prepare(
+      "SELECT id, status, since, reason, last_checked, next_check, pending, pending_wall, pending_steady, pending_boot, refusals,"
+      " outages, outage_wall, outage_steady, outage_boot, failures, outcome_unknown, suspected, turned_by_check FROM credential"
+      " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND last_checked BETWEEN ? AND ?"
+      " ORDER BY last_checked");
+  rows.bind(lane.provider, lane.environment, from, to);
+  std::vector<LastCheck> checks;
+  while (rows.step()) {
+    const CheckState state = read_state(rows, 1);
+    checks.push_back({.id = rows.id<CredentialId>(0), .checked = *state.last_checked, .first_refused = state.first_refusal()});
+  }
+  co_return checks;
+}
 
 Task<std::map<Lane, BreakerState>> SqliteStore::load_breakers() {
   std::map<Lane, BreakerState> breakers;
@@ -99,8 +114,8 @@ Task<> SqliteStore::respread(const Lane& lane, WallTime now, milliseconds spread
     db.prepare(
           "UPDATE credential SET next_check = ? + abs(random() % ?), pending = 0, pending_wall = NULL, pending_steady = NULL,"
           " pending_boot = NULL, state_version = state_version + 1"
-          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ? AND next_check IS NOT "
-          "NULL AND (status <> ? OR pending <> 0 OR next_check <= ?)")
+          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ?"
+          " AND next_check IS NOT NULL AND (status <> ? OR pending <> 0 OR next_check <= ?)")
         .bind(now, micros_of(spread), lane.provider, lane.environment, after, end, number_of(Status::unauthenticated), now)
         .run();
     return end;
@@ -113,9 +128,8 @@ Task<std::vector<Turned>> SqliteStore::mark_not_configured(const Lane& lane, Wal
     const std::int64_t end = batch_end(db, lane, after);
     auto rows = db.prepare(
         "UPDATE credential SET status = ?, since = ?, reason = ?, next_check = NULL, turned_by_check = 1,"
-        " state_version = state_version + 1 WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND "
-        "row <= ? AND status = ?"
-        " RETURNING id");
+        " state_version = state_version + 1 WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL"
+        " AND row > ? AND row <= ? AND status = ? RETURNING id");
     rows.bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::not_configured), lane.provider, lane.environment,
               after, end, number_of(Status::ok));
     collect(rows, Status::ok, turned);

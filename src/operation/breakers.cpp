@@ -1,0 +1,94 @@
+#include "operation/breakers.hpp"
+
+#include "operation/recording.hpp"
+
+namespace granary {
+
+namespace {
+
+constexpr milliseconds kRespreadMax{std::chrono::minutes(10)};
+
+// What the opening and the closing of a breaker do to the stored credentials; each is tried again by tend_breaker until the
+// store has it. The lane may have moved on while the store was at work.
+Task<> store_opening(Checker& checker, LaneState& lane) {
+  const WallTime since = *lane.opening_owed;
+  const auto turned = co_await checker.store.open_breaker(lane.lane, lane.breaker.state(), since, checker.clock.now());
+  for (const auto& [id, before] : turned)
+    log_change(checker.log, id, lane.lane.provider, before, Status::temporarily_unavailable, Reason::provider_refuses_many);
+  if (lane.opening_owed == since) lane.opening_owed.reset();
+}
+
+Task<> store_closing(Checker& checker, LaneState& lane) {
+  lane.closing_owed = false;
+  try {
+    co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
+    if (!lane.breaker.is_open())
+      co_await checker.store.respread(lane.lane, checker.clock.now(), std::min(lane.interval, kRespreadMax));
+  } catch (const StoreUnavailable&) {
+    lane.closing_owed = !lane.breaker.is_open();
+    throw;
+  }
+}
+
+// What the store is to be told of it is owed from now on.
+void mark_opened(Checker& checker, LaneState& lane) {
+  lane.opening_owed = lane.breaker.window_start(checker.clock.now());
+  lane.closing_owed = false;
+  checker.log.error("the breaker opened: this provider refuses many logins at once, so none is called UNAUTHENTICATED",
+                    {{"provider", lane.lane.provider}, {"environment", lane.lane.environment}});
+}
+
+}  // namespace
+
+Task<> restore_breakers(Checker& checker) {
+  const WallTime now = checker.clock.now();
+  for (auto& [key, lane] : checker.lanes) {
+    const auto checks = co_await checker.store.list_last_checks(key, lane.breaker.earliest_start(now), now);
+    if (lane.breaker.restore(checks, now) == Breaker::Change::opened) mark_opened(checker, lane);
+  }
+}
+
+Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& credential, const CheckState& before,
+                    const Answer& answer) {
+  const WallTime now = checker.clock.now();
+  const bool is_refusal = answer.kind == AnswerKind::refused || answer.kind == AnswerKind::forbidden;
+  const bool was_open = lane.breaker.is_open();
+  const WallTime opened_at = lane.breaker.state().opened_at;
+  const bool is_ok = before.was_last_ok();
+  const bool is_first = is_refusal && is_ok && before.pending == Pending::none && !before.outcome_unknown;
+  if (lane.breaker.record_check(credential.id, now, is_first) == Breaker::Change::opened) {
+    mark_opened(checker, lane);
+    co_await store_opening(checker, lane);
+    co_return;
+  }
+  if (!was_open) co_return;
+  const bool was_ok = (is_ok && before.since <= opened_at) || before.suspected;
+  if (!was_ok) co_return;
+  const auto change = lane.breaker.record_probe(answer.kind == AnswerKind::ok);
+  if (change == Breaker::Change::closed) {
+    close_breaker(checker, lane);
+    co_await store_closing(checker, lane);
+  } else if (lane.opening_owed) co_await store_opening(checker, lane);
+  else co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
+}
+
+void close_breaker(Checker& checker, LaneState& lane) {
+  lane.breaker.close();
+  lane.opening_owed.reset();
+  lane.closing_owed = true;
+  checker.log.warning("the breaker closed: this provider's logins are checked again",
+                      {{"provider", lane.lane.provider}, {"environment", lane.lane.environment}});
+}
+
+Task<> tend_breaker(Checker& checker, LaneState& lane) {
+  if (lane.closing_owed) co_await store_closing(checker, lane);
+  if (!lane.breaker.is_open()) co_return;
+  if (lane.opening_owed) co_await store_opening(checker, lane);
+  const auto wait = std::chrono::duration_cast<microseconds>(checker.settings.outage_after);
+  const Instant now = checker.now();
+  const Instant before{.wall = now.wall - wait, .steady = now.steady - wait, .boot = now.boot};
+  for (const auto& [id, status] : co_await checker.store.suspect_refused(lane.lane, before, now.wall))
+    log_change(checker.log, id, lane.lane.provider, status, Status::temporarily_unavailable, Reason::provider_refuses_many);
+}
+
+}  // namespace granary

@@ -1,0 +1,22 @@
+// The breakers of the lanes: what checks tell them, and what their opening and closing do to the stored credentials. On the
+// checks' executor. Each throws StoreUnavailable; what the store has not got then is owed, and tend_breaker tries it again.
+#pragma once
+
+#include "domain/check_state.hpp"
+#include "operation/checker.hpp"
+
+namespace granary {
+
+// At start: what the last checks of each lane found, so that a provider that refuses everybody is noticed by a server that is
+// killed again and again, too.
+Task<> restore_breakers(Checker& checker);
+// What a check found, and what `before` it was known of the credential.
+Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& credential, const CheckState& before,
+                    const Answer& answer);
+// Closes the breaker of a lane by hand or after its successes; tend_breaker stores that, and spreads the lane's checks.
+void close_breaker(Checker& checker, LaneState& lane);
+// What an open breaker does by itself: credentials refused for long enough become unavailable. And what the store was to be told
+// of a breaker, while it failed.
+Task<> tend_breaker(Checker& checker, LaneState& lane);
+
+}  // namespace granary
