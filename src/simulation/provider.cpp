@@ -126,7 +126,7 @@ http::Exchange ProviderWorld::refresh(const http::OutboundRequest& request, cons
     known.spent_by[index] = flight;
     ++known.newest;
   }
-  flight->gave_token = true;
+  flight->gave_token = reuse_ != Reuse::no_rotation;  // otherwise the one that was shown
   return answer(200, R"({"access_token":"at.)" + std::to_string(known.number) + R"(.","expires_in":)" +
                          std::to_string(token_lifetime.count()) + R"(,"refresh_token":")" + known.refresh_token(known.newest) +
                          R"("})");
