@@ -80,4 +80,4 @@ def test_the_breaker_tells_an_outage_from_growers_who_leave():
     """Five thousand growers of one provider: all refused at once, in several kinds of weather, or one in a hundred revoked."""
     done = simulate("--breaker")
     assert done.returncode == 0, done.stdout
-    assert len(done.stdout.splitlines()) == 10
+    assert len(done.stdout.splitlines()) == 11

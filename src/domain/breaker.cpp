@@ -4,8 +4,15 @@
 
 namespace granary {
 
+std::optional<LastCheck> last_check(CredentialId id, const CheckState& state) {
+  const auto first_refused = state.first_refusal();
+  const bool is_of_connect = !first_refused && state.last_checked == state.since;
+  if (!state.last_checked || is_of_connect) return std::nullopt;
+  return LastCheck{.id = id, .checked = *state.last_checked, .first_refused = first_refused};
+}
+
 WallTime Breaker::window_start(WallTime now) const {
-  WallTime start = now - std::chrono::duration_cast<microseconds>(policy_.window);
+  WallTime start = latest_start(now);
   if (entries_.size() >= kBreakerWindowCredentials) {
     start = std::min(start, std::next(entries_.rbegin(), kBreakerWindowCredentials - 1)->checked);
   } else if (!entries_.empty()) {
@@ -14,12 +21,16 @@ WallTime Breaker::window_start(WallTime now) const {
   return std::max(start, earliest_start(now));
 }
 
+WallTime Breaker::latest_start(WallTime now) const { return now - std::chrono::duration_cast<microseconds>(policy_.window); }
+
 WallTime Breaker::earliest_start(WallTime now) const {
   return now - std::chrono::duration_cast<microseconds>(std::max(policy_.window, interval_));
 }
 
 Breaker::Change Breaker::restore(const std::vector<LastCheck>& checks, WallTime now) {
-  for (const LastCheck& check : checks) by_id_[check.id] = entries_.insert(entries_.end(), check);
+  entries_.clear();
+  by_id_.clear();
+  for (const LastCheck& check : checks) by_id_[check.id] = entries_.insert(entries_.begin(), check);
   forget_old(now);
   return open_if_many_refused(now);
 }

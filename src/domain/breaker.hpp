@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
-#include "base/time.hpp"
+#include "domain/check_state.hpp"
 
 namespace granary {
 
@@ -33,6 +33,9 @@ struct LastCheck {
   std::optional<WallTime> first_refused;  // it was OK then
 };
 
+// As its health tells it; nullopt where there was none, or what was last was the answer to a POST or PUT.
+std::optional<LastCheck> last_check(CredentialId id, const CheckState& state);
+
 inline constexpr int kBreakerWindowCredentials = 40;
 inline constexpr int kBreakerSuccessesToClose = 5;
 inline constexpr seconds kBreakerProbeInterval{60};
@@ -48,10 +51,12 @@ class Breaker {
   bool is_open() const { return state_.open; }
   // Where the window begins now.
   WallTime window_start(WallTime now) const;
-  // As far back as it can reach.
+  // Where it begins at the latest, and no longer reaches back once kBreakerWindowCredentials were checked in it; and at the
+  // earliest.
+  WallTime latest_start(WallTime now) const;
   WallTime earliest_start(WallTime now) const;
 
-  // At start: the last checks that lie between the earliest start and now, oldest first.
+  // At start: the last checks that it may reach, newest first; none lies ahead of now.
   Change restore(const std::vector<LastCheck>& checks, WallTime now);
   // A check has ended. `first_refusal`: it was OK and was refused or forbidden for the first time.
   Change record_check(CredentialId id, WallTime now, bool first_refusal);

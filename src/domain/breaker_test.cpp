@@ -62,8 +62,8 @@ TEST_F(BreakerTest, AStartKnowsWhatItsLastChecksFound) {
   };
   for (const Row& row : {Row{0, 9, false}, Row{0, 10, true}, Row{189, 10, true}, Row{190, 10, false}}) {
     std::vector<LastCheck> checks;
-    for (int i = 0; i < row.well; ++i) checks.push_back({.id = id(i), .checked = at(0), .first_refused = {}});
     for (int i = 0; i < row.refused; ++i) checks.push_back({.id = id(10'000 + i), .checked = at(1), .first_refused = at(1)});
+    for (int i = 0; i < row.well; ++i) checks.push_back({.id = id(i), .checked = at(0), .first_refused = {}});
     Breaker breaker = closed();
     EXPECT_EQ(breaker.restore(checks, at(2)), row.opens ? Change::opened : Change::none) << row.refused << " of " << row.well;
     if (!row.opens && row.well == 0) EXPECT_EQ(refuse(breaker, 20'000, 1, 3), Change::opened) << "one more";

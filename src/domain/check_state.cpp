@@ -18,6 +18,12 @@ void clear_pending(CheckState& state) {
   state.pending_since.reset();
 }
 
+// Confirmed. When it began stays known where it was OK before: should it be many, the breaker counts that.
+void end_pending(CheckState& state) {
+  if (!state.was_last_ok()) state.pending_since.reset();
+  state.pending = Pending::none;
+}
+
 WallTime plus(WallTime time, milliseconds wait) { return time + std::chrono::duration_cast<microseconds>(wait); }
 
 void apply_ok(CheckState& state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random) {
@@ -87,7 +93,7 @@ void apply_refused(CheckState& state, const CheckPolicy& policy, const Instant& 
     return;
   }
   if (is_confirmed(state, Pending::refused, policy, now)) {
-    clear_pending(state);
+    end_pending(state);
     set_status(state, Status::unauthenticated, now.wall);
     state.turned_by_check = true;
     state.reason = refused;
@@ -104,7 +110,7 @@ void apply_forbidden(CheckState& state, const Answer& answer, const CheckPolicy&
   state.failures = 0;
   state.outcome_unknown = false;  // the login itself was accepted
   if (state.status == Status::missing_permission || is_confirmed(state, Pending::forbidden, policy, now)) {
-    clear_pending(state);
+    end_pending(state);
     if (state.status != Status::missing_permission) state.turned_by_check = true;
     set_status(state, Status::missing_permission, now.wall);
     state.reason = answer.reason;
@@ -150,10 +156,9 @@ microseconds time_between(const Instant& begin, const Instant& end) {
 }
 
 std::optional<WallTime> CheckState::first_refusal() const {
-  if (outcome_unknown) return std::nullopt;
-  if (was_last_ok()) return pending_since ? std::optional(pending_since->wall) : std::nullopt;
-  const bool has_turned = turned_by_check && (status == Status::unauthenticated || status == Status::missing_permission);
-  return has_turned ? std::optional(since) : std::nullopt;  // soon after it
+  if (!pending_since || suspected || outcome_unknown) return std::nullopt;
+  const bool is_confirmed = pending == Pending::none;  // and was OK: then it is kept
+  return is_confirmed || was_last_ok() ? std::optional(pending_since->wall) : std::nullopt;
 }
 
 std::optional<WallTime> refused_place(const CheckState& state, LoginKind login) {

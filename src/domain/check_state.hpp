@@ -46,24 +46,21 @@ struct CheckState {
   std::optional<WallTime> last_checked;
   std::optional<WallTime> next_check;  // nullopt: the clock does not try again
 
-  Pending pending = Pending::none;  // the first of the two that a change needs
-  std::optional<Instant> pending_since;
-  std::int32_t refusals = 0;  // since the last ok, POST, PUT or link
-  std::int32_t outages = 0;   // unavailable answers since the last ok
+  Pending pending = Pending::none;       // the first of the two that a change needs
+  std::optional<Instant> pending_since;  // also of what a check has confirmed, where it was OK before
+  std::int32_t refusals = 0;             // since the last ok, POST, PUT or link
+  std::int32_t outages = 0;              // unavailable answers since the last ok
   std::optional<Instant> outage_since;
   std::int32_t failures = 0;     // unavailable answers in a row
   bool outcome_unknown = false;  // a token was spent and the answer was lost
-  bool suspected = false;        // was OK when the breaker opened, and lost it for that alone
+  bool suspected = false;        // the breaker opened for its refusal or while that was pending: no breaker counts it again
   bool turned_by_check = false;  // a check, not POST or PUT, ended its OK: where it was refused, the breaker may take that back
 
   bool operator==(const CheckState&) const = default;
 
-  // Nothing that was said of the login itself has ended its OK: it is so, or an outage, what was wrong on our side, or the
-  // breaker took it. Such an outage may end with everybody refused.
-  bool was_last_ok() const {
-    return status == Status::ok || (status == Status::temporarily_unavailable && (turned_by_check || suspected));
-  }
-  // When it was refused or forbidden for the first time, by a check, where it was OK before, as far as that can be told now.
+  // Nothing that was said of the login itself has ended its OK; an outage, or what was wrong on our side, may have.
+  bool was_last_ok() const { return status == Status::ok || (status == Status::temporarily_unavailable && turned_by_check); }
+  // When a check refused or forbade it for the first time, it having been OK, as a breaker counts that.
   std::optional<WallTime> first_refusal() const;
 };
 

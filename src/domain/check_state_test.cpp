@@ -377,21 +377,32 @@ TEST_F(StatusTable, WhatWasLastOkIsKnownThroughAnOutage) {
     bool was_last_ok;
     std::optional<WallTime> first_refusal;
   };
-  CheckState taken_by_breaker = settled(Status::temporarily_unavailable), unknown = check(settled(Status::ok), kRefused, 10);
-  taken_by_breaker.suspected = true;
+  CheckState unknown = check(settled(Status::ok), kRefused, 10), counted = unknown;
   unknown.outcome_unknown = true;
+  counted.suspected = true;
+  const CheckState never = settled(Status::temporarily_unavailable);
   const Row rows[] = {
       {"OK", settled(Status::ok), true, {}},
       {"OK and refused", check(settled(Status::ok), kRefused, 10), true, wall(10)},
       {"OK and refused after a lost answer", unknown, true, {}},
       {"taken by an outage", outage(settled(Status::ok)), true, {}},
       {"taken by an outage, then refused", check(outage(settled(Status::ok)), kRefused, 2'000), true, wall(2'000)},
-      {"taken by the breaker", taken_by_breaker, true, {}},
-      {"taken by the breaker, then forbidden", check(taken_by_breaker, kForbidden, 10), true, wall(10)},
-      {"refused and confirmed", check(check(settled(Status::ok), kRefused, 10), kRefused, 70), false, wall(70)},
-      {"forbidden and confirmed", check(check(settled(Status::ok), kForbidden, 10), kForbidden, 70), false, wall(70)},
-      {"never known to work", settled(Status::temporarily_unavailable), false, {}},
-      {"never known to work, and refused", check(settled(Status::temporarily_unavailable), kRefused, 10), false, {}},
+      {"OK and refused, counted by a breaker", counted, true, {}},
+      {"OK, refused and confirmed", check(check(settled(Status::ok), kRefused, 10), kRefused, 70), false, wall(10)},
+      {"the same, counted by a breaker", check(counted, kRefused, 70), false, {}},
+      {"OK, forbidden and confirmed", check(check(settled(Status::ok), kForbidden, 10), kForbidden, 70), false, wall(10)},
+      {"confirmed, and refused again",
+       check(check(check(settled(Status::ok), kRefused, 10), kRefused, 70), kRefused, 90'000),
+       false,
+       {}},
+      {"never known to work", never, false, {}},
+      {"never known to work, and refused", check(never, kRefused, 10), false, {}},
+      {"never known to work, refused and confirmed", check(check(never, kRefused, 10), kRefused, 70), false, {}},
+      {"refused by POST, then forbidden", check(settled(Status::unauthenticated), kForbidden, 10), false, {}},
+      {"refused by POST, forbidden and confirmed",
+       check(check(settled(Status::unauthenticated), kForbidden, 10), kForbidden, 70),
+       false,
+       {}},
       {"refused by POST", settled(Status::unauthenticated), false, {}},
       {"refused by POST, in an outage", check(settled(Status::unauthenticated), kUnavailable, 10), false, {}},
   };

@@ -314,7 +314,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
                         : is_first      ? co_await note_before_sending(checker, asking, *send, is_first)
                                         : co_await note_later(checker, asking, *send, asked);
     if (begun == Begun::claimed && !is_first) {
-      asked.had_no_place = may_go_on && is_in_time && !asked.store_failed;
+      asked.had_no_place = may_go_on && checker.clock.elapsed() < deadline && !asked.store_failed;
       step = flow->next(unsent(), checker.clock.now());
       break;
     }
@@ -323,7 +323,10 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
       co_return asked;
     }
     asked.leaves_note = asked.leaves_note || !send->one_use_token.empty();
-    send->request.deadline = deadline;
+    // A probe that comes first leaves the refresh that may follow it half of the time.
+    const bool may_be_followed = is_first && is_one_use && send->one_use_token.empty();
+    const SteadyTime sent_at = checker.clock.elapsed();
+    send->request.deadline = may_be_followed ? sent_at + (deadline - sent_at) / 2 : deadline;
     http::Exchange answer = co_await checker.transport.exchange(std::move(send->request));
     if (is_noted_late) co_await note_before_sending(checker, asking, *send, is_first);
     is_first = false;

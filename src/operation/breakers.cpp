@@ -7,6 +7,7 @@ namespace granary {
 namespace {
 
 constexpr milliseconds kRespreadMax{std::chrono::minutes(10)};
+constexpr std::int64_t kLastChecksMax = 100'000;  // of a window at the start; the newest
 
 // What the opening and the closing of a breaker do to the stored credentials; each is tried again by tend_breaker until the
 // store has it. The lane may have moved on while the store was at work.
@@ -43,8 +44,16 @@ void mark_opened(Checker& checker, LaneState& lane) {
 Task<> restore_breakers(Checker& checker) {
   const WallTime now = checker.clock.now();
   for (auto& [key, lane] : checker.lanes) {
-    const auto checks = co_await checker.store.list_last_checks(key, lane.breaker.earliest_start(now), now);
-    if (lane.breaker.restore(checks, now) == Breaker::Change::opened) mark_opened(checker, lane);
+    if (!lane.base_url) continue;
+    try {
+      auto checks = co_await checker.store.list_last_checks(key, lane.breaker.latest_start(now), now, kLastChecksMax);
+      if (checks.size() < kBreakerWindowCredentials)
+        checks = co_await checker.store.list_last_checks(key, lane.breaker.earliest_start(now), now, kBreakerWindowCredentials);
+      if (lane.breaker.restore(checks, now) == Breaker::Change::opened) mark_opened(checker, lane);
+    } catch (const StoreUnavailable& failure) {
+      checker.log.warning("a breaker begins with an empty window: what was checked cannot be read",
+                          {{"provider", key.provider}, {"environment", key.environment}, {"error", failure.what()}});
+    }
   }
 }
 
@@ -55,7 +64,7 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
   const bool was_open = lane.breaker.is_open();
   const WallTime opened_at = lane.breaker.state().opened_at;
   const bool is_ok = before.was_last_ok();
-  const bool is_first = is_refusal && is_ok && before.pending == Pending::none && !before.outcome_unknown;
+  const bool is_first = is_refusal && is_ok && before.pending == Pending::none && !before.outcome_unknown && !before.suspected;
   if (lane.breaker.record_check(credential.id, now, is_first) == Breaker::Change::opened) {
     mark_opened(checker, lane);
     co_await store_opening(checker, lane);

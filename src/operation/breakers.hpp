@@ -1,11 +1,16 @@
 // The breakers of the lanes: what checks tell them, and what their opening and closing do to the stored credentials. On the
-// checks' executor. Each throws StoreUnavailable; what the store has not got then is owed, and tend_breaker tries it again.
+// checks' executor. Where the store fails (StoreUnavailable), an opening or a closing is owed, and tend_breaker tries it again.
 #pragma once
 
-#include "domain/check_state.hpp"
-#include "operation/checker.hpp"
+#include "base/task.hpp"
 
 namespace granary {
+
+struct Answer;
+struct CheckState;
+struct Checker;
+struct LaneState;
+struct StoredCredential;
 
 // At start: what the last checks of each lane found, so that a provider that refuses everybody is noticed by a server that is
 // killed again and again, too.

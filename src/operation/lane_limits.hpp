@@ -1,6 +1,6 @@
 // How much of a provider may be used at once: slots for checks that run, and a rate of exchanges. One for each lane; on
-// the checks' thread only. A quarter of the slots is kept for requests, so that the clock never keeps people waiting, and one
-// for the clock, so that they do not end its checks.
+// the checks' thread only. A quarter of the slots is kept for requests, so that the clock never keeps people waiting. Where there
+// are two or more, one is kept for the clock, so that requests that come without end do not end its checks.
 #pragma once
 
 #include <deque>

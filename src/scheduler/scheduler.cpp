@@ -94,7 +94,9 @@ Task<bool> Scheduler::start_due(LaneState& lane) {
     if (id != ids.end()) checks_.start(check(lane, *id));
     co_return false;
   }
-  const int room = std::min(lane.limits.room_for_clock(checker_.settings.latest_start()), kStartsMax);
+  const bool is_one_use = lane.provider->login_kind() == LoginKind::refresh_token;
+  const milliseconds patience = is_one_use ? checker_.settings.latest_start() : checker_.settings.timeout;
+  const int room = std::min(lane.limits.room_for_clock(patience), kStartsMax);
   if (room <= 0) co_return lane.limits.waiting() == 0;
   const auto [refused, other] = longest_wait(policy_for(checker_, lane));
   const auto ids =

@@ -73,7 +73,7 @@ int try_faults(std::uint64_t seed, std::uint64_t histories) {
   return missed == 0 ? 0 : 1;
 }
 
-// A provider that refuses everybody, and one whose growers leave, at three intervals.
+// A provider that refuses everybody, and one whose growers leave: at three intervals, and at one when more comes together.
 int try_breaker(std::uint64_t seed) {
   using std::chrono::hours;
   int broken = 0;
@@ -84,10 +84,11 @@ int try_breaker(std::uint64_t seed) {
   };
   constexpr std::pair<milliseconds, milliseconds> kRows[] = {
       {seconds(10), hours(1)}, {hours(1), hours(6)}, {hours(6), hours(24)}};
-  for (const auto& [interval, lasts] : kRows) tell_row(refuse_all(interval, lasts, Weather::calm, seed));
-  for (const Weather weather : {Weather::outage, Weather::flapping}) tell_row(refuse_all(hours(1), hours(6), weather, seed));
-  tell_row(refuse_all(hours(6), hours(6), Weather::killed, seed));
-  for (const auto& [interval, lasts] : kRows) tell_row(revoke_some(interval, seed));
+  for (const auto& [interval, lasts] : kRows) tell_row(refuse_all(interval, lasts, Trial::plain, seed));
+  for (const Trial trial : {Trial::outage, Trial::flapping}) tell_row(refuse_all(hours(1), hours(6), trial, seed));
+  tell_row(refuse_all(hours(6), hours(6), Trial::killed, seed));
+  for (const auto& [interval, lasts] : kRows) tell_row(revoke_some(interval, 100, seed));
+  tell_row(revoke_some(hours(1), 10, seed));
   return broken == 0 ? 0 : 1;
 }
 

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kGrowers = 5'000;
 constexpr seconds kConfirmAfter{60};
+constexpr std::chrono::hours kGivesUp{2};
 constexpr int kRevokedMax = 9;  // one less than what opens the breaker
 
 class Mass {
@@ -51,22 +52,27 @@ class Mass {
   void run_until(SteadyTime end) {
     while (now() < end) look_at(std::min(now() + seconds(1), end));
   }
-  // Until the breaker is open, or closed; false when it has not become so after two hours.
-  bool run_until_breaker(bool open, bool is_killed = false) {
+  // These two give up after two hours; false then.
+  bool run_until_open(Trial trial) {
     const SteadyTime begin = now();
     SteadyTime kill = begin;
-    while (is_open() != open && now() < begin + std::chrono::hours(2)) {
-      if (is_killed && now() >= kill) {
+    while (!is_open() && now() < begin + kGivesUp) {
+      if (trial == Trial::killed && now() >= kill) {
         kill_server();
         kill = now() + seconds(30);
       }
       look_at(now() + seconds(1));
     }
-    return is_open() == open;
+    return is_open();
   }
-  void let_all_work(bool alive) {
-    for (int i = 0; i < kGrowers; ++i) account(i).alive = alive;
+  bool run_until_closed() {
+    const SteadyTime begin = now();
+    while (is_open() && now() < begin + kGivesUp) look_at(now() + seconds(1));
+    return !is_open();
   }
+  void refuse_all() { set_all(false); }
+  void accept_all() { set_all(true); }
+  milliseconds since(SteadyTime begin) const { return std::chrono::duration_cast<milliseconds>(now() - begin); }
   SteadyTime now() const { return world_.timeline.now(); }
 
   int count(Status status) const {
@@ -93,6 +99,9 @@ class Mass {
     while (world_.timeline.step(moment, process)) node_->poll();
     most_revoked_ = std::max(most_revoked_, count(Status::unauthenticated));
     has_opened_ = has_opened_ || is_open();
+  }
+  void set_all(bool alive) {
+    for (int i = 0; i < kGrowers; ++i) account(i).alive = alive;
   }
   void kill_server() {
     world_.oracle.crashed(1);
@@ -143,12 +152,12 @@ milliseconds time_to_heal(milliseconds interval) {
   return std::chrono::minutes(6) + 2 * std::min<milliseconds>(interval, std::chrono::minutes(10));
 }
 
-std::string_view name_of(Weather weather) {
-  switch (weather) {
-    case Weather::calm: return "";
-    case Weather::outage: return " after an outage";
-    case Weather::flapping: return " again";
-    case Weather::killed: return " by a server killed every 30 s";
+std::string_view manner_of(Trial trial) {
+  switch (trial) {
+    case Trial::plain: return "";
+    case Trial::outage: return " after an outage";
+    case Trial::flapping: return " again";
+    case Trial::killed: return " by a server killed every 30 s";
   }
   return "";
 }
@@ -157,32 +166,32 @@ std::string text_of(milliseconds time) { return fmt::format("{} s", std::chrono:
 
 }  // namespace
 
-MassOutcome refuse_all(milliseconds interval, milliseconds lasts, Weather weather, std::uint64_t seed) {
+MassOutcome refuse_all(milliseconds interval, milliseconds lasts, Trial trial, std::uint64_t seed) {
   Mass mass(interval, seed);
   mass.run_until(SteadyTime() + interval);
   bool was_as_said = mass.count(Status::ok) == kGrowers;
-  if (weather == Weather::outage) {
+  if (trial == Trial::outage) {
     const SteadyTime over = mass.now() + interval + std::chrono::hours(1);
     mass.world().conditions.outage_until = over;
     mass.run_until(over);
     was_as_said = was_as_said && mass.count(Status::temporarily_unavailable) > kGrowers * 99 / 100;  // the rest soon
   }
-  if (weather == Weather::flapping) {
-    mass.let_all_work(false);
-    was_as_said = was_as_said && mass.run_until_breaker(true);
+  if (trial == Trial::flapping) {
+    mass.refuse_all();
+    was_as_said = was_as_said && mass.run_until_open(trial);
     mass.run_until(mass.now() + std::chrono::minutes(20));
-    mass.let_all_work(true);
-    was_as_said = was_as_said && mass.run_until_breaker(false);
+    mass.accept_all();
+    was_as_said = was_as_said && mass.run_until_closed();
   }
   const SteadyTime begin = mass.now(), end = begin + lasts;
-  mass.let_all_work(false);
-  const bool has_opened = mass.run_until_breaker(true, weather == Weather::killed);
+  mass.refuse_all();
+  const bool has_opened = mass.run_until_open(trial);
   const SteadyTime opened = mass.now(), settled = opened + std::chrono::minutes(2);
   mass.run_until(end);
   const int revoked_at_end = mass.count(Status::unauthenticated);
   const double minutes = std::chrono::duration<double, std::ratio<60>>(end - settled).count();
   const double probes = mass.refusals(settled, end) / minutes;
-  mass.let_all_work(true);
+  mass.accept_all();
   mass.run_until(end + time_to_heal(interval));
   const int healed = mass.count(Status::ok);
   const auto& violation = mass.world().oracle.violation();
@@ -191,27 +200,36 @@ MassOutcome refuse_all(milliseconds interval, milliseconds lasts, Weather weathe
           .row = fmt::format(
               "interval {}, all {} refused for {}{}: the breaker opened after {:.0f} s and {} refusals, at most {} were "
               "UNAUTHENTICATED, {} when it ended, {:.1f} probes a minute, {} OK {} later{}",
-              text_of(interval), kGrowers, text_of(lasts), name_of(weather),
+              text_of(interval), kGrowers, text_of(lasts), manner_of(trial),
               std::chrono::duration<double>(opened - begin).count(), mass.refusals(begin, opened), mass.most_revoked(),
               revoked_at_end, probes, healed, text_of(time_to_heal(interval)), violation ? "; " + violation->what : "")};
 }
 
-MassOutcome revoke_some(milliseconds interval, std::uint64_t seed) {
+MassOutcome revoke_some(milliseconds interval, int one_in, std::uint64_t seed) {
   Mass mass(interval, seed);
-  constexpr int kRevoked = kGrowers / 100;
+  const int revoked = kGrowers / one_in;
   const SteadyTime begin = SteadyTime() + interval;
-  for (int i = 0; i < kRevoked; ++i)  // every hundredth
+  for (int i = 0; i < revoked; ++i)  // far from each other
     mass.world().timeline.at(begin + mass.world().chance.span(milliseconds(0), interval), kNobody,
-                             [&mass, i] { mass.account(i * 100).alive = false; });
-  mass.run_until(begin + 2 * interval + 2 * kConfirmAfter);
-  int found = 0;
-  for (int i = 0; i < kRevoked; ++i) found += mass.credential(i * 100).row.state.status == Status::unauthenticated;
-  const int others = mass.count(Status::unauthenticated) - found;
+                             [&mass, i, one_in] { mass.account(i * one_in).alive = false; });
+  const auto found = [&] {
+    int count = 0;
+    for (int i = 0; i < revoked; ++i) count += mass.credential(i * one_in).row.state.status == Status::unauthenticated;
+    return count;
+  };
+  const SteadyTime in_time = begin + 2 * interval + 2 * kConfirmAfter;
+  mass.run_until(in_time);
+  // So many that the breaker opens: then each opening takes some of them out of its count, until the rest is too few.
+  while (found() < revoked && mass.has_opened() && mass.now() < in_time + std::chrono::hours(24))
+    mass.run_until(mass.now() + std::chrono::minutes(10));
+  const int found_in_all = found(), others = mass.count(Status::unauthenticated) - found_in_all;
+  const bool is_rare = revoked < kGrowers / 20;
   const auto& violation = mass.world().oracle.violation();
-  return {.is_as_promised = found == kRevoked && others == 0 && !mass.has_opened() && !violation,
-          .row = fmt::format("interval {}, {} of {} revoked within it: {} found, {} others, the breaker {}{}", text_of(interval),
-                             kRevoked, kGrowers, found, others, mass.has_opened() ? "opened" : "stayed closed",
-                             violation ? "; " + violation->what : "")};
+  return {
+      .is_as_promised = found_in_all == revoked && others == 0 && !mass.is_open() && mass.has_opened() != is_rare && !violation,
+      .row = fmt::format("interval {}, {} of {} revoked within it: {} found within {}, {} others, the breaker {}{}",
+                         text_of(interval), revoked, kGrowers, found_in_all, text_of(mass.since(begin)), others,
+                         mass.has_opened() ? "opened" : "stayed closed", violation ? "; " + violation->what : "")};
 }
 
 }  // namespace granary::simulation

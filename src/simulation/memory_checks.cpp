@@ -223,16 +223,17 @@ Task<> MemoryStore::recover_interrupted(WallTime now) {
 
 // Lanes as a whole.
 
-Task<std::vector<LastCheck>> MemoryStore::list_last_checks(const Lane& lane, WallTime from, WallTime to) {
+Task<std::vector<LastCheck>> MemoryStore::list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) {
   co_await before_read();
   std::vector<LastCheck> checks;
   for (const auto& [id, entry] : db_.credentials) {
     const CheckState& state = entry.row.state;
     if (!is_in(entry, lane) || !entry.row.leaf_user || !state.last_checked) continue;
     if (*state.last_checked < from || *state.last_checked > to) continue;
-    checks.push_back({.id = id, .checked = *state.last_checked, .first_refused = state.first_refusal()});
+    if (const auto check = last_check(id, state)) checks.push_back(*check);
   }
-  std::ranges::sort(checks, {}, &LastCheck::checked);
+  std::ranges::sort(checks, std::ranges::greater(), &LastCheck::checked);
+  if (checks.size() > static_cast<std::size_t>(limit)) checks.erase(checks.begin() + limit, checks.end());
   co_return checks;
 }
 
@@ -287,10 +288,12 @@ Task<> MemoryStore::respread(const Lane& lane, WallTime now, milliseconds width)
   co_await write([&] {
     for (auto& [id, entry] : db_.credentials) {
       if (!is_in(entry, lane) || !entry.row.leaf_user || !entry.row.state.next_check) continue;
-      if (keeps_place(entry.row.state, now)) continue;
-      entry.row.state.next_check = spread(now, width);
-      entry.row.state.pending = Pending::none;
-      entry.row.state.pending_since.reset();
+      CheckState& state = entry.row.state;
+      if (keeps_place(state, now)) continue;
+      state.next_check = spread(now, width);
+      state.suspected = state.suspected || (state.pending != Pending::none && state.was_last_ok());
+      state.pending = Pending::none;
+      state.pending_since.reset();
       ++entry.row.state_version;
     }
   });

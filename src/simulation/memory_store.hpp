@@ -60,7 +60,7 @@ class MemoryStore final : public Store {
   Task<Begun> mark_candidate_sent(CredentialId id, const Candidate& sent, const Claim& claim) override;
   Task<> recover_interrupted(WallTime now) override;
 
-  Task<std::vector<LastCheck>> list_last_checks(const Lane& lane, WallTime from, WallTime to) override;
+  Task<std::vector<LastCheck>> list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) override;
   Task<std::map<Lane, BreakerState>> load_breakers() override;
   Task<> save_breaker(const Lane& lane, const BreakerState& state) override;
   Task<std::vector<Turned>> open_breaker(const Lane& lane, const BreakerState& state, WallTime since, WallTime now) override;

@@ -188,8 +188,8 @@ class Store {
   virtual Task<> recover_interrupted(WallTime now) = 0;
 
   // Lanes as a whole.
-  // The last checks of a lane's linked credentials, of those that ended between two moments, oldest first.
-  virtual Task<std::vector<LastCheck>> list_last_checks(const Lane& lane, WallTime from, WallTime to) = 0;
+  // The last check of each of a lane's linked credentials, of those that ended between two moments, newest first.
+  virtual Task<std::vector<LastCheck>> list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) = 0;
   virtual Task<std::map<Lane, BreakerState>> load_breakers() = 0;
   virtual Task<> save_breaker(const Lane& lane, const BreakerState& state) = 0;
   // Saves it, and what turned UNAUTHENTICATED or MISSING_PERMISSION since `since` becomes TEMPORARILY_UNAVAILABLE.
@@ -197,8 +197,8 @@ class Store {
   // While open: OK credentials first refused before `before`, by both clocks, become TEMPORARILY_UNAVAILABLE, at most
   // 200 a call.
   virtual Task<std::vector<Turned>> suspect_refused(const Lane& lane, const Instant& before, WallTime now) = 0;
-  // After closing: every checkable credential of the lane is due within `spread`, and starts anew; but a refused login keeps its
-  // place.
+  // After closing: every checkable credential of the lane is due within `spread`, and starts anew; what was refused meanwhile is
+  // suspected. But a refused login keeps its place.
   virtual Task<> respread(const Lane& lane, WallTime now, milliseconds spread) = 0;
   // At start. Not configured: what says OK says so no longer. Configured again: what waited for it is due, spread.
   virtual Task<std::vector<Turned>> mark_not_configured(const Lane& lane, WallTime now) = 0;

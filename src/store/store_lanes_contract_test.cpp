@@ -53,32 +53,37 @@ TEST_P(StoreLanesContract, BreakersSurvive) {
   EXPECT_TRUE(breakers.contains({"agvance", "STAGE"}));
 }
 
-TEST_P(StoreLanesContract, TheLastChecksOfALaneAreToldOldestFirst) {
+TEST_P(StoreLanesContract, TheLastChecksOfALaneAreToldNewestFirst) {
   const auto checked = [&](std::int64_t when, CheckState state, const std::string& provider = "valley") {
     state.last_checked = at(when);
     return add_with_state(state, provider, "");
   };
-  const CheckState ok = state_of(Status::ok, 0, 90'000);
+  const CheckState ok = state_of(Status::ok, 0, 90'000), connected = state_of(Status::ok, 250, 90'000);
   CheckState refused_once = ok, refused = ok;
   refused_once.pending = Pending::refused;
   refused_once.pending_since = Instant{.wall = at(150), .steady = {}, .boot = 1};
   refused.status = Status::unauthenticated;
   refused.since = at(120);
   refused.turned_by_check = true;
+  refused.pending_since = Instant{.wall = at(110), .steady = {}, .boot = 1};
   const CredentialId second = checked(200, refused_once), first = checked(100, ok), third = checked(300, refused);
   checked(99, ok);
   checked(301, ok);
   checked(200, ok, "sentera");
   add_with_state(ok, "valley", "");  // never checked
-  const auto checks = run(store_.list_last_checks(lane_, at(100), at(300)));
+  checked(250, connected);           // by its POST alone
+  const auto checks = run(store_.list_last_checks(lane_, at(100), at(300), 10));
   ASSERT_EQ(checks.size(), 3U);
-  EXPECT_EQ(checks[0].id, first);
-  EXPECT_EQ(checks[0].checked, at(100));
-  EXPECT_FALSE(checks[0].first_refused);
+  EXPECT_EQ(checks[0].id, third);
+  EXPECT_EQ(checks[0].checked, at(300));
+  EXPECT_EQ(checks[0].first_refused, at(110));
   EXPECT_EQ(checks[1].id, second);
   EXPECT_EQ(checks[1].first_refused, at(150));
-  EXPECT_EQ(checks[2].id, third);
-  EXPECT_EQ(checks[2].first_refused, at(120));
+  EXPECT_EQ(checks[2].id, first);
+  EXPECT_FALSE(checks[2].first_refused);
+  const auto newest = run(store_.list_last_checks(lane_, at(100), at(300), 2));
+  ASSERT_EQ(newest.size(), 2U);
+  EXPECT_EQ(newest[1].id, second);
 }
 
 TEST_P(StoreLanesContract, OpeningTakesBackWhatChecksTurnedWithinTheWindow) {
@@ -156,6 +161,8 @@ TEST_P(StoreLanesContract, AfterClosingAllAreDueWithinTheSpreadAndStartAnew) {
   const CredentialId refused = add_with_state(state_of(Status::unauthenticated, 0, 80'000));
   const CredentialId due_once_more = add_with_state(state_of(Status::unauthenticated, 0, 999));
   const CredentialId half_forbidden = pending(Status::unauthenticated, instant(0), Pending::forbidden);
+  const CredentialId refused_once = pending(Status::ok, instant(0));
+  const CredentialId never_ok = pending(Status::temporarily_unavailable, instant(0));
   const CredentialId other = add_with_state(state_of(Status::ok, 0, 90'000), "sentera");
   run(store_.respread(lane_, at(1'000), std::chrono::minutes(10)));
   std::int64_t early = 0;
@@ -174,6 +181,8 @@ TEST_P(StoreLanesContract, AfterClosingAllAreDueWithinTheSpreadAndStartAnew) {
   EXPECT_EQ(load(refused).state.next_check, at(80'000)) << "no try is brought forward";
   EXPECT_GE(load(due_once_more).state.next_check, at(1'000));
   EXPECT_LE(load(half_forbidden).state.next_check, at(1'600));
+  EXPECT_TRUE(load(refused_once).state.suspected) << "the breaker has counted it";
+  for (const CredentialId id : {refused, half_forbidden, never_ok}) EXPECT_FALSE(load(id).state.suspected);
   EXPECT_EQ(load(half_forbidden).state.pending, Pending::none);
   EXPECT_EQ(load(other).state.next_check, at(90'000));
 }

@@ -47,18 +47,17 @@ void write_breaker(Connection& db, const Lane& lane, const BreakerState& state) 
 
 }  // namespace
 
-Task<std::vector<LastCheck>> SqliteStore::list_last_checks(const Lane& lane, WallTime from, WallTime to) {
+Task<std::vector<LastCheck>> SqliteStore::list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) {
+  // The answer to a POST or PUT (last_check) takes no other's place among so many.
   auto rows = reader_.fresh().prepare(
       "SELECT id, status, since, reason, last_checked, next_check, pending, pending_wall, pending_steady, pending_boot, refusals,"
       " outages, outage_wall, outage_steady, outage_boot, failures, outcome_unknown, suspected, turned_by_check FROM credential"
       " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND last_checked BETWEEN ? AND ?"
-      " ORDER BY last_checked");
-  rows.bind(lane.provider, lane.environment, from, to);
+      " AND (last_checked <> since OR pending_wall IS NOT NULL) ORDER BY last_checked DESC LIMIT ?");
+  rows.bind(lane.provider, lane.environment, from, to, limit);
   std::vector<LastCheck> checks;
-  while (rows.step()) {
-    const CheckState state = read_state(rows, 1);
-    checks.push_back({.id = rows.id<CredentialId>(0), .checked = *state.last_checked, .first_refused = state.first_refusal()});
-  }
+  while (rows.step())
+    if (const auto check = last_check(rows.id<CredentialId>(0), read_state(rows, 1))) checks.push_back(*check);
   co_return checks;
 }
 
@@ -111,12 +110,15 @@ Task<std::vector<Turned>> SqliteStore::suspect_refused(const Lane& lane, const I
 Task<> SqliteStore::respread(const Lane& lane, WallTime now, milliseconds spread) {
   co_await in_batches(writer_, [&](Connection& db, std::int64_t after) {
     const std::int64_t end = batch_end(db, lane, after);
+    // In the second line, CheckState::was_last_ok.
     db.prepare(
-          "UPDATE credential SET next_check = ? + abs(random() % ?), pending = 0, pending_wall = NULL, pending_steady = NULL,"
+          "UPDATE credential SET next_check = ? + abs(random() % ?), suspected = suspected OR (pending <> 0 AND"
+          " (status = ? OR (status = ? AND turned_by_check))), pending = 0, pending_wall = NULL, pending_steady = NULL,"
           " pending_boot = NULL, state_version = state_version + 1"
           " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ?"
           " AND next_check IS NOT NULL AND (status <> ? OR pending <> 0 OR next_check <= ?)")
-        .bind(now, micros_of(spread), lane.provider, lane.environment, after, end, number_of(Status::unauthenticated), now)
+        .bind(now, micros_of(spread), number_of(Status::ok), number_of(Status::temporarily_unavailable), lane.provider,
+              lane.environment, after, end, number_of(Status::unauthenticated), now)
         .run();
     return end;
   });
