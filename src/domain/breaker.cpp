@@ -4,11 +4,14 @@
 
 namespace granary {
 
+namespace {
+constexpr double kMost = 0.5;
+}  // namespace
+
 std::optional<LastCheck> last_check(CredentialId id, const CheckState& state) {
-  const auto first_refused = state.first_refusal();
-  const bool is_of_connect = !first_refused && state.last_checked == state.since;
-  if (!state.last_checked || is_of_connect) return std::nullopt;
-  return LastCheck{.id = id, .checked = *state.last_checked, .first_refused = first_refused};
+  if (!state.last_checked || state.answered_connect) return std::nullopt;
+  return LastCheck{
+      .id = id, .checked = *state.last_checked, .first_refused = state.first_refusal(), .is_suspected = state.suspected};
 }
 
 WallTime Breaker::window_start(WallTime now) const {
@@ -43,25 +46,33 @@ void Breaker::forget_old(WallTime now) {
   }
 }
 
-Breaker::Change Breaker::record_check(CredentialId id, WallTime now, bool first_refusal) {
-  LastCheck entry{.id = id, .checked = now, .first_refused = {}};
-  if (const auto found = by_id_.find(id); found != by_id_.end()) {
-    entry.first_refused = found->second->first_refused;
-    entries_.erase(found->second);
+Breaker::Change Breaker::record_check(CredentialId id, WallTime now, Found found) {
+  LastCheck check{.id = id, .checked = now, .first_refused = {}, .is_suspected = found == Found::suspected};
+  if (const auto known = by_id_.find(id); known != by_id_.end()) {
+    check.first_refused = known->second->first_refused;
+    check.is_suspected = check.is_suspected || known->second->is_suspected;
+    entries_.erase(known->second);
   }
-  if (first_refusal) entry.first_refused = now;
-  by_id_[id] = entries_.insert(entries_.end(), entry);
+  if (found != Found::no_first_refusal) check.first_refused = now;
+  by_id_[id] = entries_.insert(entries_.end(), check);
   forget_old(now);
-  return first_refusal ? open_if_many_refused(now) : Change::none;
+  return found == Found::no_first_refusal ? Change::none : open_if_many_refused(now);
 }
 
 Breaker::Change Breaker::open_if_many_refused(WallTime now) {
   if (state_.open) return Change::none;
   const WallTime start = window_start(now);
-  const auto refused =
-      std::ranges::count_if(entries_, [&](const LastCheck& e) { return e.first_refused && *e.first_refused >= start; });
-  if (refused < policy_.minimum || static_cast<double>(refused) <= policy_.share * static_cast<double>(entries_.size()))
-    return Change::none;
+  std::int64_t first = 0, all = 0;
+  for (const LastCheck& check : entries_) {
+    if (!check.first_refused || *check.first_refused < start) continue;
+    ++all;
+    first += !check.is_suspected;
+  }
+  const auto checked = static_cast<double>(entries_.size());
+  const bool are_many = first >= policy_.minimum && static_cast<double>(first) > policy_.share * checked;
+  // Those that an earlier opening has counted may really have left. They are not most of those checked since it closed.
+  const bool are_most = all >= policy_.minimum && static_cast<double>(all) > std::max(policy_.share, kMost) * checked;
+  if (!are_many && !are_most) return Change::none;
   state_ = {.open = true, .opened_at = now, .successes = 0};
   last_probe_ = now;
   return Change::opened;

@@ -31,9 +31,10 @@ struct LastCheck {
   CredentialId id;
   WallTime checked;
   std::optional<WallTime> first_refused;  // it was OK then
+  bool is_suspected = false;              // that one has been counted by an earlier opening, too
 };
 
-// As its health tells it; nullopt where there was none, or what was last was the answer to a POST or PUT.
+// As its health tells it; nullopt where there was none, or what was last heard answered a POST or PUT.
 std::optional<LastCheck> last_check(CredentialId id, const CheckState& state);
 
 inline constexpr int kBreakerWindowCredentials = 40;
@@ -58,8 +59,10 @@ class Breaker {
 
   // At start: the last checks that it may reach, newest first; none lies ahead of now.
   Change restore(const std::vector<LastCheck>& checks, WallTime now);
-  // A check has ended. `first_refusal`: it was OK and was refused or forbidden for the first time.
-  Change record_check(CredentialId id, WallTime now, bool first_refusal);
+  // A check has ended. What it found of one that was OK and was refused or forbidden for the first time: `suspected`, where an
+  // earlier opening has counted it and it was not OK since.
+  enum class Found { no_first_refusal, first_refusal, suspected };
+  Change record_check(CredentialId id, WallTime now, Found found);
   // While open: a credential that was OK before it opened was checked (by the clock or by request).
   Change record_probe(bool succeeded);
   void close();

@@ -10,6 +10,7 @@ namespace granary {
 namespace {
 
 using Change = Breaker::Change;
+using Found = Breaker::Found;
 
 class BreakerTest : public testing::Test {
  protected:
@@ -27,12 +28,13 @@ class BreakerTest : public testing::Test {
 
   // `count` credentials from `first` on, checked at `when` and found well.
   static void check_well(Breaker& breaker, int first, int count, std::int64_t when) {
-    for (int i = 0; i < count; ++i) EXPECT_EQ(breaker.record_check(id(first + i), at(when), false), Change::none);
+    for (int i = 0; i < count; ++i)
+      EXPECT_EQ(breaker.record_check(id(first + i), at(when), Found::no_first_refusal), Change::none);
   }
   // As many first refusals; what the last one did.
-  static Change refuse(Breaker& breaker, int first, int count, std::int64_t when) {
+  static Change refuse(Breaker& breaker, int first, int count, std::int64_t when, Found found = Found::first_refusal) {
     Change change = Change::none;
-    for (int i = 0; i < count; ++i) change = breaker.record_check(id(first + i), at(when), true);
+    for (int i = 0; i < count; ++i) change = breaker.record_check(id(first + i), at(when), found);
     return change;
   }
 };
@@ -52,6 +54,23 @@ TEST_F(BreakerTest, OpensFromMinimumAndOverShare) {
     EXPECT_EQ(refuse(breaker, 10'000, row.refused, 1) == Change::opened, row.opens) << row.refused << " of " << row.well;
     EXPECT_EQ(breaker.is_open(), row.opens);
     if (row.opens) EXPECT_EQ(breaker.state().opened_at, at(1));
+  }
+}
+
+// Who really left is refused still after the breaker has closed; a provider that relapses refuses everybody.
+TEST_F(BreakerTest, ThoseThatItHasCountedOpenItAgainOnlyAsMostOfTheChecked) {
+  struct Row {
+    int well, suspected, first;
+    bool opens;
+  };
+  const Row rows[] = {{0, 9, 0, false}, {0, 10, 0, true},  {10, 10, 0, false},  {10, 11, 0, true},  {500, 400, 0, false},
+                      {9, 5, 5, true},  {10, 5, 5, false}, {100, 50, 9, false}, {100, 50, 10, true}};
+  for (const Row& row : rows) {
+    Breaker breaker = closed();
+    check_well(breaker, 0, row.well, 0);
+    refuse(breaker, 10'000, row.first, 1);
+    refuse(breaker, 20'000, row.suspected, 2, Found::suspected);
+    EXPECT_EQ(breaker.is_open(), row.opens) << row.suspected << " and " << row.first << " of " << row.well;
   }
 }
 
@@ -100,7 +119,7 @@ TEST_F(BreakerTest, CountsCredentialsNotChecks) {
 
 TEST_F(BreakerTest, WhatIsNoFirstRefusalDoesNotOpen) {
   Breaker breaker = closed();
-  for (int i = 0; i < 1'000; ++i) EXPECT_EQ(breaker.record_check(id(i), at(i), false), Change::none);
+  for (int i = 0; i < 1'000; ++i) EXPECT_EQ(breaker.record_check(id(i), at(i), Found::no_first_refusal), Change::none);
   EXPECT_FALSE(breaker.is_open());
 }
 
@@ -227,7 +246,7 @@ TEST_F(BreakerTest, ClosingEmptiesTheWindow) {
 TEST_F(BreakerTest, AnOpenBreakerDoesNotOpenAgain) {
   Breaker breaker = closed();
   ASSERT_EQ(refuse(breaker, 0, 10, 0), Change::opened);
-  for (int i = 10; i < 100; ++i) EXPECT_EQ(breaker.record_check(id(i), at(i), true), Change::none);
+  for (int i = 10; i < 100; ++i) EXPECT_EQ(breaker.record_check(id(i), at(i), Found::first_refusal), Change::none);
   EXPECT_EQ(breaker.state().opened_at, at(0));
 }
 

@@ -156,7 +156,7 @@ microseconds time_between(const Instant& begin, const Instant& end) {
 }
 
 std::optional<WallTime> CheckState::first_refusal() const {
-  if (!pending_since || suspected || outcome_unknown) return std::nullopt;
+  if (!pending_since || outcome_unknown) return std::nullopt;
   const bool is_confirmed = pending == Pending::none;  // and was OK: then it is kept
   return is_confirmed || was_last_ok() ? std::optional(pending_since->wall) : std::nullopt;
 }
@@ -185,6 +185,7 @@ bool keeps_refused_place(CheckState& state, WallTime now) {
 
 CheckState after_check(CheckState state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random) {
   state.last_checked = now.wall;
+  state.answered_connect = false;
   switch (answer.kind) {
     case AnswerKind::ok: apply_ok(state, answer, policy, now, random); break;
     case AnswerKind::refused: apply_refused(state, policy, now, random); break;
@@ -200,6 +201,7 @@ CheckState after_check(CheckState state, const Answer& answer, const CheckPolicy
 CheckState after_connect(CheckState state, const Answer& answer, const CheckPolicy& policy, const Instant& now, Random& random) {
   clear_pending(state);
   state.last_checked = now.wall;
+  state.answered_connect = true;
   state.refusals = state.outages = state.failures = 0;
   state.outage_since.reset();
   state.suspected = state.turned_by_check = false;

@@ -51,15 +51,18 @@ struct CheckState {
   std::int32_t refusals = 0;             // since the last ok, POST, PUT or link
   std::int32_t outages = 0;              // unavailable answers since the last ok
   std::optional<Instant> outage_since;
-  std::int32_t failures = 0;     // unavailable answers in a row
-  bool outcome_unknown = false;  // a token was spent and the answer was lost
-  bool suspected = false;        // the breaker opened for its refusal or while that was pending: no breaker counts it again
-  bool turned_by_check = false;  // a check, not POST or PUT, ended its OK: where it was refused, the breaker may take that back
+  std::int32_t failures = 0;      // unavailable answers in a row
+  bool outcome_unknown = false;   // a token was spent and the answer was lost
+  bool suspected = false;         // was OK, and an opening has counted its refusals, or made it unavailable; not OK since
+  bool turned_by_check = false;   // a check, not POST or PUT, made it what it is: the breaker may take that back
+  bool answered_connect = false;  // what was last heard of it answered a POST or PUT, which is no check
 
   bool operator==(const CheckState&) const = default;
 
-  // Nothing that was said of the login itself has ended its OK; an outage, or what was wrong on our side, may have.
-  bool was_last_ok() const { return status == Status::ok || (status == Status::temporarily_unavailable && turned_by_check); }
+  // Nothing that was said of the login itself has ended its OK; an outage, what was wrong on our side, or the breaker may have.
+  bool was_last_ok() const {
+    return status == Status::ok || (status == Status::temporarily_unavailable && (turned_by_check || suspected));
+  }
   // When a check refused or forbade it for the first time, it having been OK, as a breaker counts that.
   std::optional<WallTime> first_refusal() const;
 };

@@ -2,6 +2,7 @@
 // change needs, the outage rule, and what a clock that jumps must not decide.
 #include "domain/check_state.hpp"
 
+#include "domain/breaker.hpp"
 #include "domain/check_state_fixture.hpp"
 
 namespace granary {
@@ -364,6 +365,21 @@ TEST_F(StatusTable, OnlyChecksLeaveTheMarkForTheBreaker) {
   EXPECT_TRUE(state.turned_by_check);
 }
 
+TEST_F(StatusTable, TheAnswerToPostOrPutIsNoCheck) {
+  for (const AnswerKind kind : {kOk, kRefused, kForbidden, kUnavailable}) {
+    CheckState state = after_connect(settled(Status::ok), answer(kind), policy_, at(0), random_);
+    EXPECT_TRUE(state.answered_connect);
+    EXPECT_FALSE(last_check({}, state));
+    state = check(state, kOk, 60);  // healed: `since` is when it was checked, too
+    EXPECT_FALSE(state.answered_connect);
+    const auto last = last_check({}, state);
+    ASSERT_TRUE(last);
+    EXPECT_EQ(last->checked, wall(60));
+    EXPECT_FALSE(last->first_refused || last->is_suspected);
+  }
+  EXPECT_FALSE(last_check({}, CheckState{})) << "never checked";
+}
+
 // Whom the breaker counts: what an outage or the breaker itself took from OK was not revoked before.
 TEST_F(StatusTable, WhatWasLastOkIsKnownThroughAnOutage) {
   const auto outage = [&](CheckState state) {
@@ -381,15 +397,18 @@ TEST_F(StatusTable, WhatWasLastOkIsKnownThroughAnOutage) {
   unknown.outcome_unknown = true;
   counted.suspected = true;
   const CheckState never = settled(Status::temporarily_unavailable);
+  CheckState taken_by_breaker = never;
+  taken_by_breaker.suspected = true;
   const Row rows[] = {
       {"OK", settled(Status::ok), true, {}},
       {"OK and refused", check(settled(Status::ok), kRefused, 10), true, wall(10)},
       {"OK and refused after a lost answer", unknown, true, {}},
       {"taken by an outage", outage(settled(Status::ok)), true, {}},
       {"taken by an outage, then refused", check(outage(settled(Status::ok)), kRefused, 2'000), true, wall(2'000)},
-      {"OK and refused, counted by a breaker", counted, true, {}},
+      {"OK and refused, counted by a breaker", counted, true, wall(10)},
+      {"made unavailable by the breaker", taken_by_breaker, true, {}},
+      {"made unavailable by the breaker, then forbidden", check(taken_by_breaker, kForbidden, 10), true, wall(10)},
       {"OK, refused and confirmed", check(check(settled(Status::ok), kRefused, 10), kRefused, 70), false, wall(10)},
-      {"the same, counted by a breaker", check(counted, kRefused, 70), false, {}},
       {"OK, forbidden and confirmed", check(check(settled(Status::ok), kForbidden, 10), kForbidden, 70), false, wall(10)},
       {"confirmed, and refused again",
        check(check(check(settled(Status::ok), kRefused, 10), kRefused, 70), kRefused, 90'000),

@@ -284,6 +284,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
   std::vector<FieldUpdate> unkept;  // given before the last request, and not stored yet
   std::optional<Fields> replaced;
   bool is_first = true;
+  SteadyTime answered_at{};
   Step step = flow->start();
   while (auto* send = std::get_if<Send>(&step)) {
     Kept kept = Kept::yes;
@@ -314,7 +315,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
                         : is_first      ? co_await note_before_sending(checker, asking, *send, is_first)
                                         : co_await note_later(checker, asking, *send, asked);
     if (begun == Begun::claimed && !is_first) {
-      asked.had_no_place = may_go_on && checker.clock.elapsed() < deadline && !asked.store_failed;
+      asked.had_no_place = may_go_on && answered_at < deadline && !asked.store_failed;
       step = flow->next(unsent(), checker.clock.now());
       break;
     }
@@ -323,13 +324,14 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
       co_return asked;
     }
     asked.leaves_note = asked.leaves_note || !send->one_use_token.empty();
-    // A probe that comes first leaves the refresh that may follow it half of the time.
+    // A probe that comes first leaves time for the refresh that may follow it.
     const bool may_be_followed = is_first && is_one_use && send->one_use_token.empty();
     const SteadyTime sent_at = checker.clock.elapsed();
-    send->request.deadline = may_be_followed ? sent_at + (deadline - sent_at) / 2 : deadline;
+    send->request.deadline = may_be_followed ? std::max(latest_start, sent_at + (deadline - sent_at) / 2) : deadline;
     http::Exchange answer = co_await checker.transport.exchange(std::move(send->request));
     if (is_noted_late) co_await note_before_sending(checker, asking, *send, is_first);
     is_first = false;
+    answered_at = checker.clock.elapsed();
     const WallTime now = checker.clock.now();
     step = flow->next(answer, now);
     exchanges.add({.at = now, .exchange = std::move(answer)});

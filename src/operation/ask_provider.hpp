@@ -23,7 +23,7 @@ struct Asked {
   bool was_given = false;     // what it was shown was accepted, and tokens came for that
   // The last request stayed unsent, not the first one: the verdict says nothing of the provider.
   bool store_failed = false;
-  bool had_no_place = false;  // within the provider's rate
+  bool had_no_place = false;  // within the provider's rate and what was left of the time
   bool is_cut_short() const { return store_failed || had_no_place; }
 };
 

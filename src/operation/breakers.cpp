@@ -19,22 +19,19 @@ Task<> store_opening(Checker& checker, LaneState& lane) {
   if (lane.opening_owed == since) lane.opening_owed.reset();
 }
 
+// In this order: a server that dies in between finds it open, and closes it again.
 Task<> store_closing(Checker& checker, LaneState& lane) {
-  lane.closing_owed = false;
-  try {
-    co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
-    if (!lane.breaker.is_open())
-      co_await checker.store.respread(lane.lane, checker.clock.now(), std::min(lane.interval, kRespreadMax));
-  } catch (const StoreUnavailable&) {
-    lane.closing_owed = !lane.breaker.is_open();
-    throw;
-  }
+  const WallTime closed_at = *lane.closing_owed;
+  co_await checker.store.respread(lane.lane, closed_at, std::min(lane.interval, kRespreadMax));
+  if (lane.closing_owed != closed_at) co_return;
+  co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
+  if (lane.closing_owed == closed_at) lane.closing_owed.reset();
 }
 
 // What the store is to be told of it is owed from now on.
 void mark_opened(Checker& checker, LaneState& lane) {
   lane.opening_owed = lane.breaker.window_start(checker.clock.now());
-  lane.closing_owed = false;
+  lane.closing_owed.reset();
   checker.log.error("the breaker opened: this provider refuses many logins at once, so none is called UNAUTHENTICATED",
                     {{"provider", lane.lane.provider}, {"environment", lane.lane.environment}});
 }
@@ -63,15 +60,17 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
   const bool is_refusal = answer.kind == AnswerKind::refused || answer.kind == AnswerKind::forbidden;
   const bool was_open = lane.breaker.is_open();
   const WallTime opened_at = lane.breaker.state().opened_at;
-  const bool is_ok = before.was_last_ok();
-  const bool is_first = is_refusal && is_ok && before.pending == Pending::none && !before.outcome_unknown && !before.suspected;
-  if (lane.breaker.record_check(credential.id, now, is_first) == Breaker::Change::opened) {
+  const bool is_first = is_refusal && before.was_last_ok() && before.pending == Pending::none && !before.outcome_unknown;
+  const Breaker::Found found = !is_first          ? Breaker::Found::no_first_refusal
+                               : before.suspected ? Breaker::Found::suspected
+                                                  : Breaker::Found::first_refusal;
+  if (lane.breaker.record_check(credential.id, now, found) == Breaker::Change::opened) {
     mark_opened(checker, lane);
     co_await store_opening(checker, lane);
     co_return;
   }
   if (!was_open) co_return;
-  const bool was_ok = (is_ok && before.since <= opened_at) || before.suspected;
+  const bool was_ok = before.was_last_ok() && (before.status != Status::ok || before.since <= opened_at);
   if (!was_ok) co_return;
   const auto change = lane.breaker.record_probe(answer.kind == AnswerKind::ok);
   if (change == Breaker::Change::closed) {
@@ -81,10 +80,14 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
   else co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
 }
 
+void take_back_later(LaneState& lane, const CheckState& turned) {
+  lane.opening_owed = std::min(lane.opening_owed.value_or(turned.since), turned.since);
+}
+
 void close_breaker(Checker& checker, LaneState& lane) {
   lane.breaker.close();
   lane.opening_owed.reset();
-  lane.closing_owed = true;
+  lane.closing_owed = checker.clock.now();
   checker.log.warning("the breaker closed: this provider's logins are checked again",
                       {{"provider", lane.lane.provider}, {"environment", lane.lane.environment}});
 }

@@ -18,6 +18,8 @@ Task<> restore_breakers(Checker& checker);
 // What a check found, and what `before` it was known of the credential.
 Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& credential, const CheckState& before,
                     const Answer& answer);
+// A status that was decided before the breaker opened was recorded after that: it is taken back with the others.
+void take_back_later(LaneState& lane, const CheckState& turned);
 // Closes the breaker of a lane by hand or after its successes; tend_breaker stores that, and spreads the lane's checks.
 void close_breaker(Checker& checker, LaneState& lane);
 // What an open breaker does by itself: credentials refused for long enough become unavailable. And what the store was to be told

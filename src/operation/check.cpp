@@ -84,6 +84,8 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
   if (end.kind != RecordedEnd::Kind::recorded)
     co_return end.kind == RecordedEnd::Kind::lost_race ? CheckEnd::recorded : CheckEnd::gone;
   if (answer.kind == AnswerKind::ok) lane.last_success = now.wall;
+  const bool has_turned = end.after.turned_by_check && !end.after.was_last_ok() && end.after.status != end.before.status;
+  if (has_turned && lane.breaker.is_open()) take_back_later(lane, end.after);
   CheckState told = before;
   told.outcome_unknown = was_unknown;
   if (asked.is_cut_short()) co_return CheckEnd::recorded;

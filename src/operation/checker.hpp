@@ -47,8 +47,8 @@ struct LaneState {
   std::optional<WallTime> stored_success;  // as the store has it
   // What the store is to be told of the breaker still.
   std::optional<WallTime> opening_owed;  // where its window began
-  bool closing_owed = false;
-  SteadyTime paused_until{};  // the store failed one of its checks
+  std::optional<WallTime> closing_owed;  // when it closed
+  SteadyTime paused_until{};             // the store failed one of its checks
 };
 
 enum class CheckEnd;

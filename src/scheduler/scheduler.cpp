@@ -96,6 +96,7 @@ Task<bool> Scheduler::start_due(LaneState& lane) {
   }
   const bool is_one_use = lane.provider->login_kind() == LoginKind::refresh_token;
   const milliseconds patience = is_one_use ? checker_.settings.latest_start() : checker_.settings.timeout;
+  if (lane.closing_owed) co_return false;  // what was refused while it was open confirms nothing
   const int room = std::min(lane.limits.room_for_clock(patience), kStartsMax);
   if (room <= 0) co_return lane.limits.waiting() == 0;
   const auto [refused, other] = longest_wait(policy_for(checker_, lane));

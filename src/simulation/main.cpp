@@ -85,8 +85,8 @@ int try_breaker(std::uint64_t seed) {
   constexpr std::pair<milliseconds, milliseconds> kRows[] = {
       {seconds(10), hours(1)}, {hours(1), hours(6)}, {hours(6), hours(24)}};
   for (const auto& [interval, lasts] : kRows) tell_row(refuse_all(interval, lasts, Trial::plain, seed));
-  for (const Trial trial : {Trial::outage, Trial::flapping}) tell_row(refuse_all(hours(1), hours(6), trial, seed));
-  tell_row(refuse_all(hours(6), hours(6), Trial::killed, seed));
+  tell_row(refuse_all(hours(1), hours(6), Trial::outage, seed));
+  for (const Trial trial : {Trial::flapping, Trial::killed}) tell_row(refuse_all(hours(6), hours(6), trial, seed));
   for (const auto& [interval, lasts] : kRows) tell_row(revoke_some(interval, 100, seed));
   tell_row(revoke_some(hours(1), 10, seed));
   return broken == 0 ? 0 : 1;

@@ -179,9 +179,10 @@ MassOutcome refuse_all(milliseconds interval, milliseconds lasts, Trial trial, s
   if (trial == Trial::flapping) {
     mass.refuse_all();
     was_as_said = was_as_said && mass.run_until_open(trial);
-    mass.run_until(mass.now() + std::chrono::minutes(20));
+    mass.run_until(mass.now() + std::chrono::hours(24));  // a probe a minute marks more than a quarter of them
     mass.accept_all();
     was_as_said = was_as_said && mass.run_until_closed();
+    mass.run_until(mass.now() + std::chrono::minutes(2));
   }
   const SteadyTime begin = mass.now(), end = begin + lasts;
   mass.refuse_all();

@@ -16,7 +16,7 @@ struct MassOutcome {
 enum class Trial {
   plain,
   outage,    // for an interval and an hour before it, the provider fails
-  flapping,  // all are refused, until the breaker has opened; accepted, until it has closed; and then refused
+  flapping,  // all are refused for a day, accepted until the breaker has closed and two minutes more, and then refused
   killed,    // while all are refused, the server is killed every thirty seconds, until the breaker is open
 };
 

@@ -256,7 +256,7 @@ Task<std::vector<Turned>> MemoryStore::open_breaker(const Lane& lane, const Brea
       if (!is_in(entry, lane) || !entry.row.leaf_user || !is_bad || !state.turned_by_check || state.since < since) continue;
       turned.push_back({.id = id, .before = state.status});
       set_status(state, Status::temporarily_unavailable, Reason::provider_refuses_many, now);
-      state.suspected = true;
+      state.suspected = state.suspected || state.pending_since;
       state.turned_by_check = false;
       state.refusals = 0;
       state.next_check = now;
@@ -284,13 +284,13 @@ Task<std::vector<Turned>> MemoryStore::suspect_refused(const Lane& lane, const I
   });
 }
 
-Task<> MemoryStore::respread(const Lane& lane, WallTime now, milliseconds width) {
+Task<> MemoryStore::respread(const Lane& lane, WallTime closed_at, milliseconds width) {
   co_await write([&] {
     for (auto& [id, entry] : db_.credentials) {
       if (!is_in(entry, lane) || !entry.row.leaf_user || !entry.row.state.next_check) continue;
       CheckState& state = entry.row.state;
-      if (keeps_place(state, now)) continue;
-      state.next_check = spread(now, width);
+      if (keeps_place(state, closed_at) || (state.last_checked && *state.last_checked > closed_at)) continue;
+      state.next_check = spread(closed_at, width);
       state.suspected = state.suspected || (state.pending != Pending::none && state.was_last_ok());
       state.pending = Pending::none;
       state.pending_since.reset();

@@ -1,6 +1,6 @@
 // What the product needs kept. SQLite implements it (store/sqlite), and each implementation passes the same contract
 // suite. It sees sealed bytes only. Methods run on the caller's executor and throw StoreUnavailable when the store
-// cannot read or write; whatever a method changes is one commit, durable when it returns.
+// cannot read or write; whatever a method changes is durable when it returns, and one commit unless it says otherwise.
 #pragma once
 
 #include <map>
@@ -197,9 +197,10 @@ class Store {
   // While open: OK credentials first refused before `before`, by both clocks, become TEMPORARILY_UNAVAILABLE, at most
   // 200 a call.
   virtual Task<std::vector<Turned>> suspect_refused(const Lane& lane, const Instant& before, WallTime now) = 0;
-  // After closing: every checkable credential of the lane is due within `spread`, and starts anew; what was refused meanwhile is
-  // suspected. But a refused login keeps its place.
-  virtual Task<> respread(const Lane& lane, WallTime now, milliseconds spread) = 0;
+  // After closing: every checkable credential of the lane that was not checked since is due within `spread` of that, and starts
+  // anew; what was refused before is suspected. But a refused login keeps its place. In several commits; again, it changes
+  // nothing that has moved on.
+  virtual Task<> respread(const Lane& lane, WallTime closed_at, milliseconds spread) = 0;
   // At start. Not configured: what says OK says so no longer. Configured again: what waited for it is due, spread.
   virtual Task<std::vector<Turned>> mark_not_configured(const Lane& lane, WallTime now) = 0;
   virtual Task<> resume_configured(const Lane& lane, WallTime now, milliseconds spread) = 0;

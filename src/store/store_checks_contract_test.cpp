@@ -40,7 +40,7 @@ TEST_P(StoreChecksContract, TheWholeStateComesBack) {
   state.outages = 3;
   state.outage_since = instant(8, 456);
   state.failures = 4;
-  state.outcome_unknown = state.suspected = state.turned_by_check = true;
+  state.outcome_unknown = state.suspected = state.turned_by_check = state.answered_connect = true;
   const CheckState back = load(add_with_state(state)).state;
   EXPECT_EQ(back.status, state.status);
   EXPECT_EQ(back.since, state.since);
@@ -53,7 +53,7 @@ TEST_P(StoreChecksContract, TheWholeStateComesBack) {
   EXPECT_EQ(back.pending_since->boot, 123);
   EXPECT_EQ(back.outage_since->boot, 456);
   EXPECT_EQ(std::tuple(back.refusals, back.outages, back.failures), std::tuple(2, 3, 4));
-  EXPECT_TRUE(back.outcome_unknown && back.suspected && back.turned_by_check);
+  EXPECT_TRUE(back.outcome_unknown && back.suspected && back.turned_by_check && back.answered_connect);
 }
 
 TEST_P(StoreChecksContract, AnAnswerIsRecordedOnWhatWasLoaded) {

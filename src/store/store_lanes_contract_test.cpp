@@ -12,10 +12,11 @@ class StoreLanesContract : public StoreContract {
   const Lane lane_{"valley", ""};
 
   CredentialId turned(Status status, std::int64_t since, bool by_check = true, const std::string& provider = "valley",
-                      const std::string& environment = "") {
+                      const std::string& environment = "", bool was_ok = true) {
     CheckState state = state_of(status, since, 90'000);
     state.reason = Reason::refused;
     state.turned_by_check = by_check;
+    if (was_ok) state.pending_since = instant(since);
     return add_with_state(state, provider, environment);
   }
   CredentialId pending(Status status, const Instant& since, Pending kind = Pending::refused) {
@@ -58,27 +59,31 @@ TEST_P(StoreLanesContract, TheLastChecksOfALaneAreToldNewestFirst) {
     state.last_checked = at(when);
     return add_with_state(state, provider, "");
   };
-  const CheckState ok = state_of(Status::ok, 0, 90'000), connected = state_of(Status::ok, 250, 90'000);
+  const CheckState ok = state_of(Status::ok, 0, 90'000);
+  CheckState connected = ok, healed = state_of(Status::ok, 100, 90'000);
+  connected.answered_connect = true;
   CheckState refused_once = ok, refused = ok;
   refused_once.pending = Pending::refused;
   refused_once.pending_since = Instant{.wall = at(150), .steady = {}, .boot = 1};
   refused.status = Status::unauthenticated;
   refused.since = at(120);
-  refused.turned_by_check = true;
+  refused.turned_by_check = refused.suspected = true;
   refused.pending_since = Instant{.wall = at(110), .steady = {}, .boot = 1};
-  const CredentialId second = checked(200, refused_once), first = checked(100, ok), third = checked(300, refused);
+  const CredentialId second = checked(200, refused_once), first = checked(100, healed), third = checked(300, refused);
   checked(99, ok);
   checked(301, ok);
   checked(200, ok, "sentera");
   add_with_state(ok, "valley", "");  // never checked
-  checked(250, connected);           // by its POST alone
+  checked(250, connected);           // by a PUT
   const auto checks = run(store_.list_last_checks(lane_, at(100), at(300), 10));
   ASSERT_EQ(checks.size(), 3U);
   EXPECT_EQ(checks[0].id, third);
   EXPECT_EQ(checks[0].checked, at(300));
   EXPECT_EQ(checks[0].first_refused, at(110));
+  EXPECT_TRUE(checks[0].is_suspected);
   EXPECT_EQ(checks[1].id, second);
   EXPECT_EQ(checks[1].first_refused, at(150));
+  EXPECT_FALSE(checks[1].is_suspected);
   EXPECT_EQ(checks[2].id, first);
   EXPECT_FALSE(checks[2].first_refused);
   const auto newest = run(store_.list_last_checks(lane_, at(100), at(300), 2));
@@ -88,6 +93,7 @@ TEST_P(StoreLanesContract, TheLastChecksOfALaneAreToldNewestFirst) {
 
 TEST_P(StoreLanesContract, OpeningTakesBackWhatChecksTurnedWithinTheWindow) {
   const CredentialId refused = turned(Status::unauthenticated, 100), forbidden = turned(Status::missing_permission, 500);
+  const CredentialId never_ok = turned(Status::unauthenticated, 500, true, "valley", "", false);
   const CredentialId kept[] = {turned(Status::unauthenticated, 99),
                                turned(Status::unauthenticated, 500, false),
                                turned(Status::missing_permission, 500, false),
@@ -100,14 +106,15 @@ TEST_P(StoreLanesContract, OpeningTakesBackWhatChecksTurnedWithinTheWindow) {
   const BreakerState opened{.open = true, .opened_at = at(600), .successes = 0};
   for (const auto& [id, status] : run(store_.open_breaker(lane_, opened, at(100), at(600)))) turned_back[id] = status;
   EXPECT_EQ(run(store_.load_breakers())[lane_].opened_at, at(600));
-  EXPECT_EQ(turned_back,
-            (std::map<CredentialId, Status>{{refused, Status::unauthenticated}, {forbidden, Status::missing_permission}}));
-  for (const CredentialId id : {refused, forbidden}) {
+  EXPECT_EQ(turned_back, (std::map<CredentialId, Status>{{refused, Status::unauthenticated},
+                                                         {forbidden, Status::missing_permission},
+                                                         {never_ok, Status::unauthenticated}}));
+  for (const CredentialId id : {refused, forbidden, never_ok}) {
     const CheckState state = load(id).state;
     EXPECT_EQ(state.status, Status::temporarily_unavailable);
     EXPECT_EQ(state.reason, Reason::provider_refuses_many);
     EXPECT_EQ(state.since, at(600));
-    EXPECT_TRUE(state.suspected);
+    EXPECT_EQ(state.suspected, id != never_ok) << "was OK";
     EXPECT_TRUE(state.next_check);
   }
   for (const StoredCredential& old : before) {
@@ -185,6 +192,15 @@ TEST_P(StoreLanesContract, AfterClosingAllAreDueWithinTheSpreadAndStartAnew) {
   for (const CredentialId id : {refused, half_forbidden, never_ok}) EXPECT_FALSE(load(id).state.suspected);
   EXPECT_EQ(load(half_forbidden).state.pending, Pending::none);
   EXPECT_EQ(load(other).state.next_check, at(90'000));
+  // Again, since the store has failed half-way: what was checked since is left alone, the others are due no later than before.
+  CheckState since = state_of(Status::ok, 0, 5'000);
+  since.last_checked = at(1'001);
+  since.pending = Pending::refused;
+  since.pending_since = instant(1'001);
+  set_state(ids.front(), since);
+  run(store_.respread(lane_, at(1'000), std::chrono::minutes(10)));
+  EXPECT_EQ(load(ids.front()).state, since);
+  EXPECT_LE(load(ids.back()).state.next_check, at(1'600));
 }
 
 TEST_P(StoreLanesContract, WithoutAddressNothingSaysOk) {

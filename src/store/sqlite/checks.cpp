@@ -28,11 +28,11 @@ void save_state(Connection& db, std::int64_t row, const CheckState& state) {
         "UPDATE credential SET status = ?, since = ?, reason = ?, last_checked = ?, next_check = ?, pending = ?,"
         " pending_wall = ?, pending_steady = ?, pending_boot = ?, refusals = ?, outages = ?, outage_wall = ?,"
         " outage_steady = ?, outage_boot = ?, failures = ?, outcome_unknown = ?, suspected = ?, turned_by_check = ?,"
-        " state_version = state_version + 1 WHERE row = ?")
+        " answered_connect = ?, state_version = state_version + 1 WHERE row = ?")
       .bind(static_cast<std::int64_t>(state.status), state.since, reason, state.last_checked, state.next_check,
             static_cast<std::int64_t>(state.pending), pending.wall, pending.steady, pending.boot, state.refusals, state.outages,
             outage.wall, outage.steady, outage.boot, state.failures, state.outcome_unknown, state.suspected,
-            state.turned_by_check, row)
+            state.turned_by_check, state.answered_connect, row)
       .run();
 }
 
@@ -86,6 +86,7 @@ CheckState read_state(const Statement& row, int first) {
   state.outcome_unknown = row.integer(first + 15) != 0;
   state.suspected = row.integer(first + 16) != 0;
   state.turned_by_check = row.integer(first + 17) != 0;
+  state.answered_connect = row.integer(first + 18) != 0;
   return state;
 }
 
@@ -94,7 +95,7 @@ Task<std::optional<StoredCredential>> SqliteStore::find_credential(CredentialId 
       "SELECT id, owner_id, leaf_user_id, provider, environment, created, fields_version, state_version, link_version, fields,"
       " fields_key, events_key, origin, spending, candidate, candidate_sent, status, since, reason, last_checked, next_check,"
       " pending, pending_wall, pending_steady, pending_boot, refusals, outages, outage_wall, outage_steady, outage_boot,"
-      " failures, outcome_unknown, suspected, turned_by_check FROM credential WHERE id = ?");
+      " failures, outcome_unknown, suspected, turned_by_check, answered_connect FROM credential WHERE id = ?");
   if (!row.bind(id).step()) co_return std::nullopt;
   StoredCredential c;
   c.id = row.id<CredentialId>(0);

@@ -48,12 +48,13 @@ void write_breaker(Connection& db, const Lane& lane, const BreakerState& state) 
 }  // namespace
 
 Task<std::vector<LastCheck>> SqliteStore::list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) {
-  // The answer to a POST or PUT (last_check) takes no other's place among so many.
+  // As last_check says.
   auto rows = reader_.fresh().prepare(
       "SELECT id, status, since, reason, last_checked, next_check, pending, pending_wall, pending_steady, pending_boot, refusals,"
-      " outages, outage_wall, outage_steady, outage_boot, failures, outcome_unknown, suspected, turned_by_check FROM credential"
+      " outages, outage_wall, outage_steady, outage_boot, failures, outcome_unknown, suspected, turned_by_check, answered_connect"
+      " FROM credential"
       " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND last_checked BETWEEN ? AND ?"
-      " AND (last_checked <> since OR pending_wall IS NOT NULL) ORDER BY last_checked DESC LIMIT ?");
+      " AND NOT answered_connect ORDER BY last_checked DESC LIMIT ?");
   rows.bind(lane.provider, lane.environment, from, to, limit);
   std::vector<LastCheck> checks;
   while (rows.step())
@@ -80,7 +81,8 @@ Task<std::vector<Turned>> SqliteStore::open_breaker(const Lane& lane, const Brea
     std::vector<Turned> turned;
     for (const Status before : {Status::unauthenticated, Status::missing_permission}) {
       auto rows = db.prepare(
-          "UPDATE credential SET status = ?, since = ?, reason = ?, suspected = 1, turned_by_check = 0, refusals = 0,"
+          "UPDATE credential SET status = ?, since = ?, reason = ?, suspected = suspected OR pending_wall IS NOT NULL,"
+          " turned_by_check = 0, refusals = 0,"
           " next_check = ?, state_version = state_version + 1"
           " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND status = ? AND turned_by_check = 1 AND"
           " since >= ? RETURNING id");
@@ -107,7 +109,7 @@ Task<std::vector<Turned>> SqliteStore::suspect_refused(const Lane& lane, const I
   });
 }
 
-Task<> SqliteStore::respread(const Lane& lane, WallTime now, milliseconds spread) {
+Task<> SqliteStore::respread(const Lane& lane, WallTime closed_at, milliseconds spread) {
   co_await in_batches(writer_, [&](Connection& db, std::int64_t after) {
     const std::int64_t end = batch_end(db, lane, after);
     // In the second line, CheckState::was_last_ok.
@@ -116,9 +118,10 @@ Task<> SqliteStore::respread(const Lane& lane, WallTime now, milliseconds spread
           " (status = ? OR (status = ? AND turned_by_check))), pending = 0, pending_wall = NULL, pending_steady = NULL,"
           " pending_boot = NULL, state_version = state_version + 1"
           " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ?"
-          " AND next_check IS NOT NULL AND (status <> ? OR pending <> 0 OR next_check <= ?)")
-        .bind(now, micros_of(spread), number_of(Status::ok), number_of(Status::temporarily_unavailable), lane.provider,
-              lane.environment, after, end, number_of(Status::unauthenticated), now)
+          " AND next_check IS NOT NULL AND (status <> ? OR pending <> 0 OR next_check <= ?)"
+          " AND (last_checked IS NULL OR last_checked <= ?)")
+        .bind(closed_at, micros_of(spread), number_of(Status::ok), number_of(Status::temporarily_unavailable), lane.provider,
+              lane.environment, after, end, number_of(Status::unauthenticated), closed_at, closed_at)
         .run();
     return end;
   });
