@@ -47,13 +47,16 @@ void Breaker::forget_old(WallTime now) {
 }
 
 Breaker::Change Breaker::record_check(CredentialId id, WallTime now, Found found) {
-  LastCheck check{.id = id, .checked = now, .first_refused = {}, .is_suspected = found == Found::suspected};
+  LastCheck check{.id = id, .checked = now, .first_refused = {}};
   if (const auto known = by_id_.find(id); known != by_id_.end()) {
     check.first_refused = known->second->first_refused;
-    check.is_suspected = check.is_suspected || known->second->is_suspected;
+    check.is_suspected = known->second->is_suspected;
     entries_.erase(known->second);
   }
-  if (found != Found::no_first_refusal) check.first_refused = now;
+  if (found != Found::no_first_refusal) {
+    check.first_refused = now;
+    check.is_suspected = found == Found::suspected;
+  }
   by_id_[id] = entries_.insert(entries_.end(), check);
   forget_old(now);
   return found == Found::no_first_refusal ? Change::none : open_if_many_refused(now);

@@ -44,6 +44,9 @@ inline constexpr seconds kBreakerProbeInterval{60};
 class Breaker {
  public:
   enum class Change { none, opened, closed };
+  // Of one that was OK and was refused or forbidden for the first time: `suspected`, where an earlier opening has counted it and
+  // it was not OK since.
+  enum class Found { no_first_refusal, first_refusal, suspected };
 
   Breaker(BreakerPolicy policy, milliseconds interval, BreakerState state)
       : policy_(policy), interval_(interval), state_(state) {}
@@ -59,9 +62,7 @@ class Breaker {
 
   // At start: the last checks that it may reach, newest first; none lies ahead of now.
   Change restore(const std::vector<LastCheck>& checks, WallTime now);
-  // A check has ended. What it found of one that was OK and was refused or forbidden for the first time: `suspected`, where an
-  // earlier opening has counted it and it was not OK since.
-  enum class Found { no_first_refusal, first_refusal, suspected };
+  // A check has ended.
   Change record_check(CredentialId id, WallTime now, Found found);
   // While open: a credential that was OK before it opened was checked (by the clock or by request).
   Change record_probe(bool succeeded);

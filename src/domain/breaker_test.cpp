@@ -72,6 +72,14 @@ TEST_F(BreakerTest, ThoseThatItHasCountedOpenItAgainOnlyAsMostOfTheChecked) {
     refuse(breaker, 20'000, row.suspected, 2, Found::suspected);
     EXPECT_EQ(breaker.is_open(), row.opens) << row.suspected << " and " << row.first << " of " << row.well;
   }
+  // One that has worked since counts as any other.
+  Breaker breaker = closed();
+  refuse(breaker, 0, 9, 0, Found::suspected);
+  check_well(breaker, 0, 9, 1);
+  check_well(breaker, 1'000, 50, 1);
+  refuse(breaker, 0, 9, 2);
+  EXPECT_FALSE(breaker.is_open());
+  EXPECT_EQ(refuse(breaker, 9, 1, 3), Change::opened);
 }
 
 TEST_F(BreakerTest, AStartKnowsWhatItsLastChecksFound) {

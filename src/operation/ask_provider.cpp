@@ -198,8 +198,8 @@ std::optional<Fields> stored_with(const Checker& checker, const Asking& asking, 
   return fields;
 }
 
-// Stores them, and the events so far. Never waits for a store that fails: whoever records the
-// whole answer does, and holds neither a slot nor a flow with the token in its memory.
+// Stores them, and the events so far. Never waits for a store that fails: whoever records the whole answer does, and holds
+// neither a slot nor a flow with the token in its memory.
 Task<Kept> keep_stored(Checker& checker, Asking& asking, const Verdict& so_far, Exchanges& exchanges, Asked& asked) {
   StoredCredential& credential = asking.credential;
   Recording recording{.credential = credential,
