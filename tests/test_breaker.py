@@ -86,6 +86,24 @@ def test_growers_who_really_left_are_found_once_it_has_closed(server, providers)
     assert not is_open(server)
 
 
+def test_the_same_few_close_it_after_a_hiccup(server, providers):
+    """Healed by a probe, each is OK since after the opening; it counts again all the same."""
+    pairs = open_breaker(server, providers, number=6, refused=6)
+    for _, credential in pairs:
+        eventually(lambda: credential.standing()[0] == "TEMPORARILY_UNAVAILABLE", 15)
+    for login, credential in pairs[:4]:
+        login.heal()
+        credential.checked()
+    pairs[0][0].fail(faults.answer(503))
+    pairs[0][1].checked()
+    pairs[0][0].heal()
+    for _, credential in pairs[:4]:
+        credential.checked()
+    assert is_open(server)
+    pairs[0][1].checked()
+    assert not is_open(server)
+
+
 def test_a_provider_that_refuses_all_again_opens_it_again(server, providers):
     pairs = open_breaker(server, providers, number=9, refused=4)
     for login, credential in pairs:

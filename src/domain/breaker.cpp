@@ -5,7 +5,7 @@
 namespace granary {
 
 namespace {
-constexpr double kMost = 0.5;
+constexpr double kNearlyAll = 0.75;
 }  // namespace
 
 std::optional<LastCheck> last_check(CredentialId id, const CheckState& state) {
@@ -65,24 +65,37 @@ Breaker::Change Breaker::record_check(CredentialId id, WallTime now, Found found
 Breaker::Change Breaker::open_if_many_refused(WallTime now) {
   if (state_.open) return Change::none;
   const WallTime start = window_start(now);
-  std::int64_t first = 0, all = 0;
-  for (const LastCheck& check : entries_) {
-    if (!check.first_refused || *check.first_refused < start) continue;
-    ++all;
-    first += !check.is_suspected;
-  }
-  const auto checked = static_cast<double>(entries_.size());
-  const bool are_many = first >= policy_.minimum && static_cast<double>(first) > policy_.share * checked;
-  // Those that an earlier opening has counted may really have left. They are not most of those checked since it closed.
-  const bool are_most = all >= policy_.minimum && static_cast<double>(all) > std::max(policy_.share, kMost) * checked;
-  if (!are_many && !are_most) return Change::none;
+  const auto first = std::ranges::count_if(entries_, [&](const LastCheck& check) {
+    return check.first_refused && *check.first_refused >= start && !check.is_suspected;
+  });
+  const bool are_many =
+      first >= policy_.minimum && static_cast<double>(first) > policy_.share * static_cast<double>(entries_.size());
+  if (!are_many && !are_nearly_all_refused()) return Change::none;
   state_ = {.open = true, .opened_at = now, .successes = 0};
+  healed_.clear();
   last_probe_ = now;
   return Change::opened;
 }
 
-Breaker::Change Breaker::record_probe(bool succeeded) {
+// Of those checked last, together with those that an earlier opening has counted: these may really have left, but are not nearly
+// all. Where there are none of them, the share of all alone decides.
+bool Breaker::are_nearly_all_refused() const {
+  const auto size = std::min<std::size_t>(entries_.size(), kBreakerWindowCredentials);
+  if (size == 0) return false;
+  const auto oldest = std::next(entries_.end(), -static_cast<std::ptrdiff_t>(size));
+  std::int64_t refused = 0, suspected = 0;
+  for (auto check = oldest; check != entries_.end(); ++check) {
+    if (!check->first_refused || *check->first_refused < oldest->checked) continue;
+    ++refused;
+    suspected += check->is_suspected;
+  }
+  return suspected > 0 && refused >= policy_.minimum &&
+         static_cast<double>(refused) > std::max(policy_.share, kNearlyAll) * static_cast<double>(size);
+}
+
+Breaker::Change Breaker::record_probe(CredentialId id, bool succeeded) {
   if (!state_.open) return Change::none;
+  if (succeeded) healed_.insert(id);
   state_.successes = succeeded ? state_.successes + 1 : 0;
   if (state_.successes < kBreakerSuccessesToClose) return Change::none;
   close();
@@ -93,6 +106,7 @@ void Breaker::close() {
   state_ = {};
   entries_.clear();
   by_id_.clear();
+  healed_.clear();
 }
 
 bool Breaker::take_probe(WallTime now) {

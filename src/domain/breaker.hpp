@@ -6,6 +6,7 @@
 #include <list>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -65,7 +66,9 @@ class Breaker {
   // A check has ended.
   Change record_check(CredentialId id, WallTime now, Found found);
   // While open: a credential that was OK before it opened was checked (by the clock or by request).
-  Change record_probe(bool succeeded);
+  Change record_probe(CredentialId id, bool succeeded);
+  // Whether it has healed by such a check since: it counts again.
+  bool has_healed(CredentialId id) const { return healed_.contains(id); }
   void close();
   // Whether one more credential may be probed now; the caller probes when true.
   bool take_probe(WallTime now);
@@ -73,12 +76,14 @@ class Breaker {
  private:
   void forget_old(WallTime now);
   Change open_if_many_refused(WallTime now);
+  bool are_nearly_all_refused() const;
 
   BreakerPolicy policy_;
   milliseconds interval_;
   BreakerState state_;
   std::list<LastCheck> entries_;  // oldest first
   std::unordered_map<CredentialId, std::list<LastCheck>::iterator> by_id_;
+  std::unordered_set<CredentialId> healed_;  // since it opened, or the start
   std::optional<WallTime> last_probe_;
 };
 

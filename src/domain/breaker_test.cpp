@@ -58,13 +58,18 @@ TEST_F(BreakerTest, OpensFromMinimumAndOverShare) {
 }
 
 // Who really left is refused still after the breaker has closed; a provider that relapses refuses everybody.
-TEST_F(BreakerTest, ThoseThatItHasCountedOpenItAgainOnlyAsMostOfTheChecked) {
+TEST_F(BreakerTest, ThoseThatItHasCountedOpenItAgainOnlyAsNearlyAllOfTheLast) {
   struct Row {
     int well, suspected, first;
     bool opens;
   };
-  const Row rows[] = {{0, 9, 0, false}, {0, 10, 0, true},  {10, 10, 0, false},  {10, 11, 0, true},  {500, 400, 0, false},
-                      {9, 5, 5, true},  {10, 5, 5, false}, {100, 50, 9, false}, {100, 50, 10, true}};
+  const Row rows[] = {
+      {0, 9, 0, false},    {0, 10, 0, true},   {10, 10, 0, false},                       // as many well
+      {3, 10, 0, true},    {4, 10, 0, false},                                            // three quarters, and no more
+      {500, 30, 0, false}, {500, 31, 0, true},                                           // of the last forty
+      {3, 5, 5, true},     {4, 5, 5, false},   {500, 20, 9, false}, {500, 22, 9, true},  // with others
+      {100, 20, 10, true},
+  };
   for (const Row& row : rows) {
     Breaker breaker = closed();
     check_well(breaker, 0, row.well, 0);
@@ -222,18 +227,32 @@ TEST_F(BreakerTest, FiveSuccessesInARowClose) {
     ASSERT_EQ(refuse(breaker, 0, 10, 0), Change::opened);
     for (std::size_t i = 0; i < row.probes.size(); ++i) {
       const bool is_last = i + 1 == row.probes.size();
-      EXPECT_EQ(breaker.record_probe(row.probes[i]), row.closes && is_last ? Change::closed : Change::none);
+      EXPECT_EQ(breaker.record_probe(id(static_cast<int>(i)), row.probes[i]),
+                row.closes && is_last ? Change::closed : Change::none);
     }
     EXPECT_EQ(breaker.is_open(), !row.closes);
   }
 }
 
+TEST_F(BreakerTest, WhoHasHealedIsKnownForAsLongAsItIsOpen) {
+  Breaker breaker = closed();
+  breaker.record_probe(id(1), true);
+  ASSERT_EQ(refuse(breaker, 0, 10, 0), Change::opened);
+  EXPECT_FALSE(breaker.has_healed(id(1))) << "that was before";
+  breaker.record_probe(id(1), true);
+  breaker.record_probe(id(2), false);
+  EXPECT_TRUE(breaker.has_healed(id(1)));
+  EXPECT_FALSE(breaker.has_healed(id(2)));
+  breaker.close();
+  EXPECT_FALSE(breaker.has_healed(id(1)));
+}
+
 TEST_F(BreakerTest, ProbesOfAClosedBreakerCountForNothing) {
   Breaker breaker = closed();
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(breaker.record_probe(true), Change::none);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(breaker.record_probe(id(1), true), Change::none);
   ASSERT_EQ(refuse(breaker, 0, 10, 0), Change::opened);
   EXPECT_EQ(breaker.state().successes, 0);
-  EXPECT_EQ(breaker.record_probe(true), Change::none);
+  EXPECT_EQ(breaker.record_probe(id(1), true), Change::none);
 }
 
 TEST_F(BreakerTest, ClosingEmptiesTheWindow) {
@@ -242,7 +261,7 @@ TEST_F(BreakerTest, ClosingEmptiesTheWindow) {
     ASSERT_EQ(refuse(breaker, 0, 10, 0), Change::opened);
     if (by_hand) breaker.close();
     else
-      for (int i = 0; i < kBreakerSuccessesToClose; ++i) breaker.record_probe(true);
+      for (int i = 0; i < kBreakerSuccessesToClose; ++i) breaker.record_probe(id(1), true);
     ASSERT_FALSE(breaker.is_open());
     EXPECT_EQ(refuse(breaker, 10, 9, 1), Change::none);
     EXPECT_EQ(refuse(breaker, 19, 1, 1), Change::opened);
@@ -274,11 +293,11 @@ TEST_F(BreakerTest, ProbesOneCredentialAMinute) {
 TEST_F(BreakerTest, SurvivesARestart) {
   Breaker before = closed();
   ASSERT_EQ(refuse(before, 0, 10, 0), Change::opened);
-  for (int i = 0; i < 4; ++i) before.record_probe(true);
+  for (int i = 0; i < 4; ++i) before.record_probe(id(1), true);
   Breaker after({}, std::chrono::hours(6), before.state());
   EXPECT_TRUE(after.is_open());
   EXPECT_EQ(after.state().opened_at, at(0));
-  EXPECT_EQ(after.record_probe(true), Change::closed);
+  EXPECT_EQ(after.record_probe(id(1), true), Change::closed);
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ Task<> store_opening(Checker& checker, LaneState& lane) {
 // In this order: a server that dies in between finds it open, and closes it again.
 Task<> store_closing(Checker& checker, LaneState& lane) {
   const WallTime closed_at = *lane.closing_owed;
-  co_await checker.store.respread(lane.lane, closed_at, std::min(lane.interval, kRespreadMax));
+  co_await checker.store.respread(lane.lane, closed_at, checker.clock.now(), std::min(lane.interval, kRespreadMax));
   if (lane.closing_owed != closed_at) co_return;
   co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
   if (lane.closing_owed == closed_at) lane.closing_owed.reset();
@@ -70,9 +70,10 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
     co_return;
   }
   if (!was_open) co_return;
-  const bool was_ok = before.was_last_ok() && (before.status != Status::ok || before.since <= opened_at);
+  const bool was_ok = before.was_last_ok() &&
+                      (before.status != Status::ok || before.since <= opened_at || lane.breaker.has_healed(credential.id));
   if (!was_ok) co_return;
-  const auto change = lane.breaker.record_probe(answer.kind == AnswerKind::ok);
+  const auto change = lane.breaker.record_probe(credential.id, answer.kind == AnswerKind::ok);
   if (change == Breaker::Change::closed) {
     close_breaker(checker, lane);
     co_await store_closing(checker, lane);

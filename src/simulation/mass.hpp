@@ -1,4 +1,4 @@
-// Five thousand growers of one provider: all refused at once for a while, or some truly revoked. Whether the breaker tells the
+// Thousands of growers of one provider: all refused at once for a while, or some truly revoked. Whether the breaker tells the
 // two apart, at the given interval between checks.
 #pragma once
 
@@ -16,7 +16,7 @@ struct MassOutcome {
 enum class Trial {
   plain,
   outage,    // for an interval and an hour before it, the provider fails
-  flapping,  // all are refused for a day, accepted until the breaker has closed and two minutes more, and then refused
+  flapping,  // all are refused for a day, accepted until the breaker has closed and six minutes more, and then refused
   killed,    // while all are refused, the server is killed every thirty seconds, until the breaker is open
 };
 

@@ -284,12 +284,13 @@ Task<std::vector<Turned>> MemoryStore::suspect_refused(const Lane& lane, const I
   });
 }
 
-Task<> MemoryStore::respread(const Lane& lane, WallTime closed_at, milliseconds width) {
+Task<> MemoryStore::respread(const Lane& lane, WallTime closed_at, WallTime now, milliseconds width) {
   co_await write([&] {
     for (auto& [id, entry] : db_.credentials) {
       if (!is_in(entry, lane) || !entry.row.leaf_user || !entry.row.state.next_check) continue;
       CheckState& state = entry.row.state;
-      if (keeps_place(state, closed_at) || (state.last_checked && *state.last_checked > closed_at)) continue;
+      const bool is_checked_since = state.last_checked && *state.last_checked > closed_at && *state.last_checked <= now;
+      if (keeps_place(state, closed_at) || is_checked_since) continue;
       state.next_check = spread(closed_at, width);
       state.suspected = state.suspected || (state.pending != Pending::none && state.was_last_ok());
       state.pending = Pending::none;

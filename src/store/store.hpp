@@ -200,8 +200,9 @@ class Store {
   // After closing: every checkable credential of the lane that was not checked since is due within `spread` of that, and starts
   // anew; what was refused before is suspected. But a refused login keeps its place. In several commits; again, it changes
   // nothing that has moved on.
-  virtual Task<> respread(const Lane& lane, WallTime closed_at, milliseconds spread) = 0;
-  // At start. Not configured: what says OK says so no longer. Configured again: what waited for it is due, spread.
+  virtual Task<> respread(const Lane& lane, WallTime closed_at, WallTime now, milliseconds spread) = 0;
+  // At start, in several commits. Not configured: what says OK says so no longer. Configured again: what waited for it is due,
+  // spread.
   virtual Task<std::vector<Turned>> mark_not_configured(const Lane& lane, WallTime now) = 0;
   virtual Task<> resume_configured(const Lane& lane, WallTime now, milliseconds spread) = 0;
   // `--accept-new-origin`: forgets the bound origins of a provider's credentials and makes them due, spread.

@@ -374,7 +374,7 @@ TEST_P(StoreChecksContract, UnlinkedAreNeverDue) {
   EXPECT_EQ(run(store_.list_probes(lane_, at(0), 5)), Ids{id});
   ASSERT_TRUE(change(user, unlink()));
   run(store_.record_not_sent(load(id), Reason::rate_limited, at(0)));
-  run(store_.respread(lane_, at(0), seconds(1)));
+  run(store_.respread(lane_, at(0), at(0), seconds(1)));
   run(store_.accept_new_origin("valley", at(0), seconds(1)));
   run(store_.recover_interrupted(at(0)));
   EXPECT_EQ(due(1'000), Ids{});

@@ -171,7 +171,7 @@ TEST_P(StoreLanesContract, AfterClosingAllAreDueWithinTheSpreadAndStartAnew) {
   const CredentialId refused_once = pending(Status::ok, instant(0));
   const CredentialId never_ok = pending(Status::temporarily_unavailable, instant(0));
   const CredentialId other = add_with_state(state_of(Status::ok, 0, 90'000), "sentera");
-  run(store_.respread(lane_, at(1'000), std::chrono::minutes(10)));
+  run(store_.respread(lane_, at(1'000), at(1'000), std::chrono::minutes(10)));
   std::int64_t early = 0;
   for (const CredentialId id : ids) {
     const CheckState state = load(id).state;
@@ -198,9 +198,13 @@ TEST_P(StoreLanesContract, AfterClosingAllAreDueWithinTheSpreadAndStartAnew) {
   since.pending = Pending::refused;
   since.pending_since = instant(1'001);
   set_state(ids.front(), since);
-  run(store_.respread(lane_, at(1'000), std::chrono::minutes(10)));
+  CheckState ahead = since;  // checked before the clock was set back
+  ahead.last_checked = at(4'000);
+  set_state(ids[1], ahead);
+  run(store_.respread(lane_, at(1'000), at(1'010), std::chrono::minutes(10)));
   EXPECT_EQ(load(ids.front()).state, since);
   EXPECT_LE(load(ids.back()).state.next_check, at(1'600));
+  EXPECT_LE(load(ids[1]).state.next_check, at(1'600));
 }
 
 TEST_P(StoreLanesContract, WithoutAddressNothingSaysOk) {

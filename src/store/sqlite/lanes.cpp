@@ -109,7 +109,7 @@ Task<std::vector<Turned>> SqliteStore::suspect_refused(const Lane& lane, const I
   });
 }
 
-Task<> SqliteStore::respread(const Lane& lane, WallTime closed_at, milliseconds spread) {
+Task<> SqliteStore::respread(const Lane& lane, WallTime closed_at, WallTime now, milliseconds spread) {
   co_await in_batches(writer_, [&](Connection& db, std::int64_t after) {
     const std::int64_t end = batch_end(db, lane, after);
     // In the second line, CheckState::was_last_ok.
@@ -119,9 +119,9 @@ Task<> SqliteStore::respread(const Lane& lane, WallTime closed_at, milliseconds 
           " pending_boot = NULL, state_version = state_version + 1"
           " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ?"
           " AND next_check IS NOT NULL AND (status <> ? OR pending <> 0 OR next_check <= ?)"
-          " AND (last_checked IS NULL OR last_checked <= ?)")
+          " AND (last_checked IS NULL OR last_checked <= ? OR last_checked > ?)")  // the clock was set back
         .bind(closed_at, micros_of(spread), number_of(Status::ok), number_of(Status::temporarily_unavailable), lane.provider,
-              lane.environment, after, end, number_of(Status::unauthenticated), closed_at, closed_at)
+              lane.environment, after, end, number_of(Status::unauthenticated), closed_at, closed_at, now)
         .run();
     return end;
   });

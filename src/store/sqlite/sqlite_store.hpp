@@ -55,7 +55,7 @@ class SqliteStore final : public Store {
   Task<> save_breaker(const Lane& lane, const BreakerState& state) override;
   Task<std::vector<Turned>> open_breaker(const Lane& lane, const BreakerState& state, WallTime since, WallTime now) override;
   Task<std::vector<Turned>> suspect_refused(const Lane& lane, const Instant& before, WallTime now) override;
-  Task<> respread(const Lane& lane, WallTime closed_at, milliseconds spread) override;
+  Task<> respread(const Lane& lane, WallTime closed_at, WallTime now, milliseconds spread) override;
   Task<std::vector<Turned>> mark_not_configured(const Lane& lane, WallTime now) override;
   Task<> resume_configured(const Lane& lane, WallTime now, milliseconds spread) override;
   Task<std::int64_t> accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) override;
