@@ -72,7 +72,6 @@ Breaker::Change Breaker::open_if_many_refused(WallTime now) {
       first >= policy_.minimum && static_cast<double>(first) > policy_.share * static_cast<double>(entries_.size());
   if (!are_many && !are_nearly_all_refused()) return Change::none;
   state_ = {.open = true, .opened_at = now, .successes = 0};
-  healed_.clear();
   last_probe_ = now;
   return Change::opened;
 }

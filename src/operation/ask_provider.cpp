@@ -264,10 +264,10 @@ void refuse_while_token_is_held(const Checker& checker) {
 Task<Asked> ask_provider(Checker& checker, Asking asking) {
   Asked asked;
   const SteadyTime begun_at = checker.clock.elapsed();
-  const SteadyTime deadline = begun_at + checker.settings.timeout, latest_start = begun_at + checker.settings.latest_start();
-  const bool is_one_use = asking.lane.provider->login_kind() == LoginKind::refresh_token;
+  const LoginKind login = asking.lane.provider->login_kind();
+  const SteadyTime deadline = begun_at + checker.settings.timeout, latest_start = begun_at + checker.settings.latest_start(login);
   LaneLimits& limits = asking.lane.limits;
-  const auto entry = co_await limits.enter(asking.trigger, is_one_use ? latest_start : deadline);
+  const auto entry = co_await limits.enter(asking.trigger, latest_start);
   if (entry != LaneLimits::Entry::granted) {
     asked.outcome = entry == LaneLimits::Entry::stopping ? AskOutcome::stopping : AskOutcome::not_sent;
     co_return asked;
@@ -302,7 +302,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
     }
     const bool may_go_on = kept == Kept::yes || is_planted(Fault::token_used_before_it_is_kept);
     const ExchangePlace place = is_first ? ExchangePlace::first : ExchangePlace::later;
-    const SteadyTime latest = (is_first && is_one_use) || !send->one_use_token.empty() ? latest_start : deadline;
+    const SteadyTime latest = is_first || !send->one_use_token.empty() ? latest_start : deadline;
     const bool is_in_time = is_first || checker.clock.elapsed() < latest;
     const bool has_place = may_go_on && is_in_time && co_await limits.take_exchange(latest, place);
     if (!has_place && is_first) {
@@ -325,7 +325,7 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
     }
     asked.leaves_note = asked.leaves_note || !send->one_use_token.empty();
     // A probe that comes first leaves time for the refresh that may follow it.
-    const bool may_be_followed = is_first && is_one_use && send->one_use_token.empty();
+    const bool may_be_followed = is_first && login == LoginKind::refresh_token && send->one_use_token.empty();
     const SteadyTime sent_at = checker.clock.elapsed();
     send->request.deadline = may_be_followed ? std::max(latest_start, sent_at + (deadline - sent_at) / 2) : deadline;
     http::Exchange answer = co_await checker.transport.exchange(std::move(send->request));

@@ -20,7 +20,8 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
                     const Answer& answer);
 // A status that was decided before the breaker opened was recorded after that: it is taken back with the others.
 void take_back_later(LaneState& lane, const CheckState& turned);
-// Closes the breaker of a lane by hand or after its successes; tend_breaker stores that, and spreads the lane's checks.
+// Closes the breaker of a lane, by hand or after its successes. That it closed is owed to the store, and the spread of its
+// checks.
 void close_breaker(Checker& checker, LaneState& lane);
 // What an open breaker does by itself: credentials refused for long enough become unavailable. And what the store was to be told
 // of a breaker, while it failed.

@@ -28,8 +28,9 @@ struct CheckSettings {
   milliseconds confirm_after{std::chrono::seconds(60)};
   milliseconds outage_after{std::chrono::minutes(15)};
   milliseconds timeout{std::chrono::seconds(10)};
-  // A one-use token is not sent with the last of the time: its answer would be lost by our own waiting.
-  milliseconds latest_start() const { return timeout - timeout / 4; }
+  // How long after its beginning a check may still send what it shows. A one-use token is not sent with the last of the time: its
+  // answer would be lost by our own waiting.
+  milliseconds latest_start(LoginKind login) const { return login == LoginKind::refresh_token ? timeout - timeout / 4 : timeout; }
   BreakerPolicy breaker;
   // Origins that a credential need not be bound to.
   std::function<bool(const Url&)> is_exempt_origin = [](const Url&) { return false; };

@@ -17,8 +17,8 @@ constexpr std::chrono::minutes kExpiryInterval{10};
 constexpr seconds kPauseAfterFailure{1};
 constexpr int kStartsMax = 200;
 constexpr std::chrono::minutes kSuccessInterval{1};
-constexpr std::chrono::minutes kClosesWithin{1};
-constexpr seconds kStopsWithin{8};  // of the ten that SIGTERM leaves
+constexpr std::chrono::minutes kClosesWithin{1};  // or a damaged row keeps the store from it
+constexpr seconds kStopsWithin{8};                // of the ten that SIGTERM leaves
 constexpr seconds kAsideAfterFailure{10};
 constexpr std::chrono::hours kAsideWhileProbing{1};  // at most; sixty probes
 
@@ -95,11 +95,9 @@ Task<bool> Scheduler::start_due(LaneState& lane) {
     if (id != ids.end()) checks_.start(check(lane, *id));
     co_return false;
   }
-  const bool is_one_use = lane.provider->login_kind() == LoginKind::refresh_token;
-  const milliseconds patience = is_one_use ? checker_.settings.latest_start() : checker_.settings.timeout;
-  // What was refused while it was open confirms nothing, once the store has spread the lane; which a damaged row may keep it
-  // from.
+  // Until the store has spread the lane, what was refused while the breaker was open could be confirmed.
   if (lane.closing_owed && now >= *lane.closing_owed && now < *lane.closing_owed + kClosesWithin) co_return false;
+  const milliseconds patience = checker_.settings.latest_start(lane.provider->login_kind());
   const int room = std::min(lane.limits.room_for_clock(patience), kStartsMax);
   if (room <= 0) co_return lane.limits.waiting() == 0;
   const auto [refused, other] = longest_wait(policy_for(checker_, lane));

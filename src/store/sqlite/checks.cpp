@@ -91,11 +91,12 @@ CheckState read_state(const Statement& row, int first) {
 }
 
 Task<std::optional<StoredCredential>> SqliteStore::find_credential(CredentialId id) {
-  auto row = reader_.fresh().prepare(
-      "SELECT id, owner_id, leaf_user_id, provider, environment, created, fields_version, state_version, link_version, fields,"
-      " fields_key, events_key, origin, spending, candidate, candidate_sent, status, since, reason, last_checked, next_check,"
-      " pending, pending_wall, pending_steady, pending_boot, refusals, outages, outage_wall, outage_steady, outage_boot,"
-      " failures, outcome_unknown, suspected, turned_by_check, answered_connect FROM credential WHERE id = ?");
+  static const std::string kSelect =
+      std::string(
+          "SELECT id, owner_id, leaf_user_id, provider, environment, created, fields_version, state_version, link_version,"
+          " fields, fields_key, events_key, origin, spending, candidate, candidate_sent, ") +
+      kStateColumns + " FROM credential WHERE id = ?";
+  auto row = reader_.fresh().prepare(kSelect.c_str());
   if (!row.bind(id).step()) co_return std::nullopt;
   StoredCredential c;
   c.id = row.id<CredentialId>(0);

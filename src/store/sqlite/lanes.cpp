@@ -49,11 +49,9 @@ void write_breaker(Connection& db, const Lane& lane, const BreakerState& state) 
 
 Task<std::vector<LastCheck>> SqliteStore::list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) {
   // As last_check says.
-  auto rows = reader_.fresh().prepare(
-      "SELECT id, status, since, reason, last_checked, next_check, pending, pending_wall, pending_steady, pending_boot, refusals,"
-      " outages, outage_wall, outage_steady, outage_boot, failures, outcome_unknown, suspected, turned_by_check, answered_connect"
-      " FROM credential"
-      " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND last_checked BETWEEN ? AND ?"
+  auto rows = reader_.fresh().prepare_text(
+      std::string("SELECT id, ") + kStateColumns +
+      " FROM credential WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND last_checked BETWEEN ? AND ?"
       " AND NOT answered_connect ORDER BY last_checked DESC LIMIT ?");
   rows.bind(lane.provider, lane.environment, from, to, limit);
   std::vector<LastCheck> checks;

@@ -9,7 +9,10 @@ namespace granary::sqlite {
 inline constexpr const char* kUserColumns = "id, owner_id, name, email, phone, address, external_id, created";
 LeafUser read_user(const Statement& row);
 
-// Health, from column `first` on, in the order of find_credential.
+// Health, from column `first` on.
+inline constexpr const char* kStateColumns =
+    "status, since, reason, last_checked, next_check, pending, pending_wall, pending_steady, pending_boot, refusals, outages,"
+    " outage_wall, outage_steady, outage_boot, failures, outcome_unknown, suspected, turned_by_check, answered_connect";
 CheckState read_state(const Statement& row, int first);
 
 // What a change of links does inside a transaction. Unlinking destroys the events and their key.
