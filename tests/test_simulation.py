@@ -53,6 +53,7 @@ FOUND = {
     500082234: "a process that stood still ended a PUT whose answer it had lost, while another was trying it",
     500006896: "a check dropped the candidate that another process's PUT was about to send",
     28287: "a process that stood still removed a candidate that another had refreshed, and stored its own",
+    500589871: "the oracle's own: it held a spent token against a server that had been given another grant since",
 }
 
 

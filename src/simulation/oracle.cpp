@@ -54,7 +54,8 @@ void Oracle::spent_token_sent(const Flight& flight, int token_index, const Datab
   const auto knows = [&](const auto& credential) {
     const StoredCredential& row = credential.second.row;
     const Login candidate = candidate_login(row);
-    return is_of_it(stored_login(row)) || (is_of_it(candidate) && candidate.token_index > 0);
+    const bool knows_stored = is_of_it(stored_login(row)) && !brought_spent_.contains(row.id);
+    return knows_stored || (is_of_it(candidate) && candidate.token_index > 0);
   };
   if (token_index == 0 && std::ranges::none_of(database.credentials, knows)) return;
   fail("no_spent_token_is_sent", "a token of account " + std::to_string(flight.account) + " came again, and its sender knew");
@@ -175,6 +176,15 @@ void Oracle::lost_race(std::int64_t by) {
     if (flight->process == by) flight->gave_token = false;
 }
 
+void Oracle::note_login(const CredentialEntry& before, const CredentialEntry& after) {
+  const Login was = stored_login(before.row), is = stored_login(after.row);
+  if (was.account == is.account && is.token_index == was.token_index) return;
+  const bool is_spent =
+      was.account != is.account && is.token_index == 0 && providers_.account(is.account).spent_by.contains(is.token_index);
+  if (is_spent) brought_spent_.insert(after.row.id);
+  else brought_spent_.erase(after.row.id);
+}
+
 void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, const Recorded& end, const CredentialEntry& after,
                       std::int64_t by) {
   if (trace)
@@ -191,6 +201,7 @@ void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, 
     lost_race(by);
     return;
   }
+  note_login(before, after);
   if (!before.row.leaf_user && (record.state || record.events) && end.state_kept)
     fail("unlinked_is_left_alone", "health or events of an unlinked credential were recorded");
   judge_events(before, record, end, after, by);
@@ -249,7 +260,8 @@ void Oracle::judge_token(const CredentialEntry& entry) {
   const bool came_too_late = account.family_dead && account.killed_by->is_unknown() && account.newest > account.killed_with + 1;
   const bool was_burnt_late =
       came_too_late || (account.family_dead && any_shown([](const auto& flight) { return flight->paused; }));
-  if (!is_valid && account.alive && !(says_unknown && was_lost) && !was_burnt_late)
+  const bool is_excused = (says_unknown && was_lost) || was_burnt_late || brought_spent_.contains(row.id);
+  if (!is_valid && account.alive && !is_excused)
     fail("the_stored_token_is_the_valid_one", "token " + std::to_string(index) + " of account " + std::to_string(number) +
                                                   " is stored, " + std::to_string(account.newest) + " is valid" +
                                                   (says_unknown ? ", the row says unknown but nothing was lost" : "") +

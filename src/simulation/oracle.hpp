@@ -83,6 +83,8 @@ class Oracle final : public Observer {
   bool works(const Login& login) const;
   // What a process was told of these accounts is in the store now.
   void mark_recorded(const std::set<int>& accounts, ProcessId process);
+  // Keeps `brought_spent_`.
+  void note_login(const CredentialEntry& before, const CredentialEntry& after);
   void judge_refusals(const CredentialEntry& after);
   void judge_events(const CredentialEntry& before, const CheckRecord& record, const Recorded& end, const CredentialEntry& after,
                     std::int64_t by);
@@ -99,6 +101,9 @@ class Oracle final : public Observer {
   milliseconds confirm_after_, interval_;
   std::optional<Violation> violation_;
   std::set<CredentialId> deleted_;
+  // Rows that hold a grant's first token, spent long since: a client has brought it once more after it had brought another grant,
+  // and with that one all that was known of the first had gone.
+  std::set<CredentialId> brought_spent_;
   std::vector<std::shared_ptr<Flight>> unrecorded_;
   std::map<std::pair<ProcessId, int>, int> events_owed_;  // by process and account
   std::map<ProcessId, int> requests_;                     // under way
