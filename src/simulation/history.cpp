@@ -442,7 +442,8 @@ Plan make_plan(std::uint64_t seed) {
   if (chance.percent(40) && !plan.actions.empty()) {
     Action twin = plan.actions[chance.below(plan.actions.size())];
     twin.node = 1 - twin.node;
-    twin.at += chance.span(milliseconds(0), milliseconds(300));
+    // An outage would not let the calm be one.
+    twin.at = std::min(twin.at + chance.span(milliseconds(0), milliseconds(300)), SteadyTime(kEventful));
     plan.actions.push_back(twin);
   }
   std::ranges::sort(plan.actions, {}, &Action::at);
