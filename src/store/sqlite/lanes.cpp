@@ -24,10 +24,12 @@ Task<> in_batches(Writer& writer, Update update) {
   }
 }
 
-// The last row of the batch of a lane's linked credentials after `after`; 0 when there is none.
+// The last row of the batch of a lane's linked credentials after `after`; 0 when there is none. Here and in what changes a batch,
+// NOT INDEXED: by an index of the lane's, each batch would go through the whole lane.
 std::int64_t batch_end(Connection& db, const Lane& lane, std::int64_t after) {
   auto end = db.prepare(
-      "SELECT max(row) FROM (SELECT row FROM credential WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL"
+      "SELECT max(row) FROM (SELECT row FROM credential NOT INDEXED WHERE provider = ? AND environment = ?"
+      " AND leaf_user_id IS NOT NULL"
       " AND row > ? ORDER BY row LIMIT ?)");
   end.bind(lane.provider, lane.environment, after, kBatch).step();
   return end.integer(0);
@@ -112,7 +114,7 @@ Task<> SqliteStore::respread(const Lane& lane, WallTime closed_at, WallTime now,
     const std::int64_t end = batch_end(db, lane, after);
     // In the second line, CheckState::was_last_ok.
     db.prepare(
-          "UPDATE credential SET next_check = ? + abs(random() % ?), suspected = suspected OR (pending <> 0 AND"
+          "UPDATE credential NOT INDEXED SET next_check = ? + abs(random() % ?), suspected = suspected OR (pending <> 0 AND"
           " (status = ? OR (status = ? AND turned_by_check))), pending = 0, pending_wall = NULL, pending_steady = NULL,"
           " pending_boot = NULL, state_version = state_version + 1"
           " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ?"
@@ -130,7 +132,7 @@ Task<std::vector<Turned>> SqliteStore::mark_not_configured(const Lane& lane, Wal
   co_await in_batches(writer_, [&](Connection& db, std::int64_t after) {
     const std::int64_t end = batch_end(db, lane, after);
     auto rows = db.prepare(
-        "UPDATE credential SET status = ?, since = ?, reason = ?, next_check = NULL, turned_by_check = 1,"
+        "UPDATE credential NOT INDEXED SET status = ?, since = ?, reason = ?, next_check = NULL, turned_by_check = 1,"
         " state_version = state_version + 1 WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL"
         " AND row > ? AND row <= ? AND status = ? RETURNING id");
     rows.bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::not_configured), lane.provider, lane.environment,
@@ -145,7 +147,7 @@ Task<> SqliteStore::resume_configured(const Lane& lane, WallTime now, millisecon
   co_await in_batches(writer_, [&](Connection& db, std::int64_t after) {
     const std::int64_t end = batch_end(db, lane, after);
     db.prepare(
-          "UPDATE credential SET next_check = ? + abs(random() % ?), state_version = state_version + 1"
+          "UPDATE credential NOT INDEXED SET next_check = ? + abs(random() % ?), state_version = state_version + 1"
           " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ? AND reason = ?"
           " AND next_check IS NULL AND status <> ?")
         .bind(now, micros_of(spread), lane.provider, lane.environment, after, end, number_of(Reason::not_configured),
