@@ -112,6 +112,7 @@ Product::Product(const config::Config& config, Catalog the_catalog, const Plaint
   token_key = run_to_end(checks_context, load_token_key(checks_store, *sealer, random));
   const auto breakers = run_to_end(checks_context, checks_store.load_breakers());
   if (auto prepared = prepare_lanes(checker, breakers); !prepared) throw StartRefused("[providers] " + prepared.error().detail);
+  run_to_end(checks_context, load_last_successes(checker));
   for (int i = 0; i < workers_count; ++i) workers.push_back(std::make_unique<Worker>(*this, folder.store_file()));
 }
 
@@ -121,13 +122,12 @@ Task<> Product::bring_up(const config::Config& config) {
   const WallTime now = clock.now();
   co_await checks_store.recover_interrupted(now);
   co_await restore_breakers(checker);
-  co_await load_last_successes(checker);
-  for (const auto& [key, lane] : checker.lanes) {
-    const milliseconds spread = std::min(lane.interval, kStartSpreadMax);
-    if (lane.base_url) {
-      co_await checks_store.resume_configured(key, now, spread);
-      continue;
-    }
+  for (const auto& [key, lane] : checker.lanes)
+    if (lane.base_url) co_await checks_store.resume_configured(key, now, std::min(lane.interval, kStartSpreadMax));
+  // Nor is a lane checked whose descriptor is gone.
+  for (const Lane& key : co_await checks_store.list_lanes()) {
+    const auto lane = checker.lanes.find(key);
+    if (lane != checker.lanes.end() && lane->second.base_url) continue;
     for (const auto& [id, before] : co_await checks_store.mark_not_configured(key, now))
       log_change(log, id, key.provider, before, Status::temporarily_unavailable, Reason::not_configured);
   }

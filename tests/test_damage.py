@@ -2,6 +2,7 @@
 back wrong, and no credential is said not to exist without the server knowing that its store is damaged."""
 
 import random
+import sqlite3
 import time
 
 import pytest
@@ -123,3 +124,48 @@ def test_a_row_that_cannot_be_read_does_not_keep_the_breaker_open(start_granary,
     server.start()
     eventually(lambda: any(line.get("credential") == broken_id for line in server.problems()))
     eventually(lambda: sum(len(login.calls()) for login, _ in pairs) > calls, 100)
+
+
+def edit(server, sql):
+    with sqlite3.connect(server.data / "granary.db") as store:
+        store.execute(sql)
+    store.close()
+
+
+def test_a_damaged_key_of_a_day_costs_no_token(start_granary, providers):
+    """It cost one: the answer waited for a key that could never be opened, and with it every other token."""
+    server = start_granary()
+    login = new_login(providers, "ag-leader-credentials")
+    credential = server.connect(login)
+    assert server.stop()[0] == 0
+    edit(server, "UPDATE day_key SET wrapped = substr(wrapped, 1, 20) || x'ff' || substr(wrapped, 22)")
+    server.start()
+    assert credential.checked()["status"] == "OK"
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert [problem["message"] for problem in server.problems()] == [
+        "the key of a day of events does not open: it is replaced, and what it has sealed is lost",
+        "a segment of events does not open; it is left as it is",
+    ]
+    assert len(credential.events()) == 1, "that of the check"
+    server.restart()
+    assert credential.checked()["status"] == "OK"
+    assert len(credential.events()) == 2
+
+
+def test_events_that_cannot_be_written_cost_no_token(start_granary, providers):
+    """After twenty seconds; the next answers, for which it is known what the store fails, wait for a second."""
+    server = start_granary()
+    logins = [new_login(providers, "ag-leader-credentials") for _ in range(2)]
+    credentials = [server.connect(login) for login in logins]
+    # As a damaged leaf of an index would.
+    edit(server, "CREATE TRIGGER damage BEFORE INSERT ON event_segment BEGIN SELECT raise(ABORT, 'damaged'); END")
+    for credential, login, most in zip(credentials, logins, (60, 10), strict=True):
+        begin = time.monotonic()
+        assert credential.checked()["status"] == "OK"
+        assert time.monotonic() - begin < most
+        assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert server.is_ready()
+    assert any("recorded without one" in problem["message"] for problem in server.problems())
+    edit(server, "DROP TRIGGER damage")
+    assert credentials[0].checked()["status"] == "OK"
+    assert len(credentials[0].events()) == 2, "those of the POST and of this check"

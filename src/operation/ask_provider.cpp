@@ -3,6 +3,7 @@
 #include "base/encoding.hpp"
 #include "domain/planted.hpp"
 #include "operation/recording.hpp"
+#include "provider/answer.hpp"
 #include "provider/redaction.hpp"
 
 namespace granary {
@@ -45,7 +46,7 @@ Event make_event(const TimedExchange& timed, const Redactor& redactor) {
   const auto& exchange = timed.exchange;
   Event event{.created = timed.at, .status_code = exchange.status, .headers = {}, .body = {}};
   if (exchange.status == 0) {
-    event.body = name_of(exchange.failure == http::ExchangeFailure::timeout ? Reason::timeout : Reason::unreachable);
+    event.body = name_of(reason_of(exchange.failure.value_or(http::ExchangeFailure::unreachable)));
     return event;
   }
   event.headers = to_text(redactor.redact_headers(exchange.headers));

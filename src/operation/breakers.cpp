@@ -28,6 +28,17 @@ Task<> store_closing(Checker& checker, LaneState& lane) {
   if (lane.closing_owed == closed_at) lane.closing_owed.reset();
 }
 
+class Tending {
+ public:
+  explicit Tending(LaneState& lane) : lane_(lane) { lane.is_tended = true; }
+  ~Tending() { lane_.is_tended = false; }
+  Tending(const Tending&) = delete;
+  Tending& operator=(const Tending&) = delete;
+
+ private:
+  LaneState& lane_;
+};
+
 // What the store is to be told of it is owed from now on.
 void mark_opened(Checker& checker, LaneState& lane) {
   lane.opening_owed = lane.breaker.window_start(checker.clock.now());
@@ -74,10 +85,8 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
                       (before.status != Status::ok || before.since <= opened_at || lane.breaker.has_healed(credential.id));
   if (!was_ok) co_return;
   const auto change = lane.breaker.record_probe(credential.id, answer.kind == AnswerKind::ok);
-  if (change == Breaker::Change::closed) {
-    close_breaker(checker, lane);
-    co_await store_closing(checker, lane);
-  } else if (lane.opening_owed) co_await store_opening(checker, lane);
+  if (change == Breaker::Change::closed) close_breaker(checker, lane);
+  else if (lane.opening_owed) co_await store_opening(checker, lane);
   else co_await checker.store.save_breaker(lane.lane, lane.breaker.state());
 }
 
@@ -94,6 +103,8 @@ void close_breaker(Checker& checker, LaneState& lane) {
 }
 
 Task<> tend_breaker(Checker& checker, LaneState& lane) {
+  if (lane.is_tended) co_return;
+  const Tending tending(lane);
   if (lane.closing_owed) co_await store_closing(checker, lane);
   if (!lane.breaker.is_open()) co_return;
   if (lane.opening_owed) co_await store_opening(checker, lane);

@@ -20,11 +20,12 @@ Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& c
                     const Answer& answer);
 // A status that was decided before the breaker opened was recorded after that: it is taken back with the others.
 void take_back_later(LaneState& lane, const CheckState& turned);
-// Closes the breaker of a lane, by hand or after its successes. That it closed is owed to the store, and the spread of its
-// checks.
+// Closes the breaker of a lane, by hand or after its successes. That it closed is owed to the store, with the spread of its
+// checks: to tend_breaker.
 void close_breaker(Checker& checker, LaneState& lane);
-// What an open breaker does by itself: credentials refused for long enough become unavailable. And what the store was to be told
-// of a breaker, while it failed.
+// What an open breaker does by itself: credentials refused for long enough become unavailable. And what the store is to be told
+// of a breaker still: its closing, which takes a while where there are many credentials, and what came while the store failed.
+// Does nothing where another call is at it.
 Task<> tend_breaker(Checker& checker, LaneState& lane);
 
 }  // namespace granary

@@ -179,7 +179,8 @@ Task<CheckEnd> check_now(Checker& checker, CredentialId id) {
   while (checker.turns.is_taken(id)) {
     const auto end = co_await checker.turns.wait_free(id);
     if (end == CheckEnd::failed) throw StoreUnavailable("the check that was waited for could not be recorded");
-    if (end) co_return *end;
+    // One that it was gone for may have been linked again since.
+    if (end && end != CheckEnd::gone) co_return *end;
   }
   co_return co_await run_check(checker, id, Trigger::request);
 }

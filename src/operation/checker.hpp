@@ -49,6 +49,7 @@ struct LaneState {
   // What the store is to be told of the breaker still.
   std::optional<WallTime> opening_owed;  // where its window began
   std::optional<WallTime> closing_owed;  // when it closed
+  bool is_tended = false;                // by tend_breaker, just now
   SteadyTime paused_until{};             // the store failed one of its checks
 };
 
@@ -132,7 +133,8 @@ struct Checker {
   SteadyTime ends_at{};  // when stopping: what cannot be stored until then is lost
   // Answers that exist only here, since the store cannot write them now. Readable from every thread.
   std::atomic<int> held_answers = 0;
-  int held_tokens = 0;  // of these, with fields that the provider gave
+  int held_tokens = 0;       // of these, with fields that the provider gave
+  bool events_fail = false;  // the last answer could be recorded without its events only
 
   Instant now() { return {.wall = clock.now(), .steady = clock.elapsed(), .boot = clock.boot()}; }
   LaneState* find_lane(const std::string& provider, const std::string& environment);
@@ -149,6 +151,13 @@ inline SealScope scope_of(const StoredCredential& credential) {
 // Whether fields that are bound to `origin` (empty: to none yet) may not be sent here: it is another one, and not exempt.
 inline bool is_bound_elsewhere(const Checker& checker, std::string_view origin, const Url& base_url) {
   return !origin.empty() && origin != base_url.origin() && !checker.settings.is_exempt_origin(base_url);
+}
+
+// Its breaker has closed, and the store has not yet spread its checks: what was refused while it was open is not to be confirmed
+// by what comes meanwhile. For a minute at most, or a damaged row keeps the store from it.
+inline bool is_closing(const LaneState& lane, WallTime now) {
+  constexpr std::chrono::minutes kClosesWithin{1};
+  return lane.closing_owed && now >= *lane.closing_owed && now < *lane.closing_owed + kClosesWithin;
 }
 
 // Reads every provider's parameters and makes the lanes. The error's detail names provider and parameter.

@@ -101,8 +101,9 @@ Fields candidate_of(const Checker& checker, const std::optional<Fields>& stored,
 bool is_repeated(const Checker& checker, const Fields& candidate, const std::optional<Fields>& stored, const Provider& provider,
                  const Fields& given) {
   const std::string_view field = one_use_field(checker, provider);
+  const FlowPlan& plan = *checker.plans.find(provider.short_name())->second;
   const auto is_other = [&](const auto& entry) {
-    return entry.first != field && candidate.value(entry.first) != entry.second.reveal();
+    return !plan.gives(entry.first) && candidate.value(entry.first) != entry.second.reveal();
   };
   if (std::ranges::any_of(given.all(), is_other)) return false;
   if (field.empty()) return true;
@@ -136,8 +137,10 @@ Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId us
     const auto candidate =
         credential->candidate->progress == Candidate::Progress::unsent ? std::nullopt : open_candidate(checker, *credential);
     const bool is_this = candidate && is_repeated(checker, *candidate, stored, provider, given);
+    const bool is_precious = candidate && candidate->find(kGivenToCandidate);
     const auto end = (co_await settle_candidate(checker, *credential, Trigger::request)).end;
-    if (is_this) co_return answer_to(end.value_or(CandidateEnd::waiting));
+    // One that cannot be asked any more gives way to this one, unless it holds what came for the token that both bring.
+    if (is_this && (end || is_precious)) co_return answer_to(end.value_or(CandidateEnd::waiting));
     credential = co_await checker.store.find_credential(summary->id);
     if (!credential || credential->leaf_user != user) co_return fail(ErrorCode::not_found);
     if (end == CandidateEnd::waiting) co_return fail(ErrorCode::provider_unavailable);

@@ -66,9 +66,11 @@ Task<Result<HealthReport>> check_health(Parts& parts, OwnerId owner, LeafUserId 
   const auto summary = co_await parts.store.find_summary(owner, user, provider.short_name());
   if (!summary) co_return fail(ErrorCode::not_found);
   const CheckEnd end = co_await run_on(parts.checker.executor, [&] { return check_now(parts.checker, summary->id); });
-  if (end == CheckEnd::gone) co_return fail(ErrorCode::not_found);
   if (end == CheckEnd::seal_broken) co_return fail(ErrorCode::seal_broken);
-  co_return co_await find_health(parts, owner, user, provider);
+  // What was deleted meanwhile is gone, whatever was made in its place; what was unlinked may be linked again.
+  auto report = co_await find_health(parts, owner, user, provider);
+  if (report && report->id != summary->id) co_return fail(ErrorCode::not_found);
+  co_return report;
 }
 
 Task<Page<HealthReport>> list_health(Parts& parts, std::optional<OwnerId> owner, const CredentialFilter& filter,

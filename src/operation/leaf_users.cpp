@@ -1,8 +1,24 @@
 #include "operation/leaf_users.hpp"
 
+#include "operation/check.hpp"
 #include "operation/parts.hpp"
 
 namespace granary {
+
+namespace {
+
+// What was OK when it was unlinked says so no longer where its provider has lost its address since: nobody could check it.
+Task<> doubt_unconfigured(Parts& parts, OwnerId owner, LeafUserId user, const LinkChange& links) {
+  for (const auto& [name, id] : links.link) {
+    const Provider* provider = parts.catalog.find_short_name(name);
+    const auto linked = co_await parts.store.find_summary(owner, user, name);
+    const bool is_sure =
+        !linked || linked->state.status != Status::ok || (provider && provider->is_configured(linked->environment));
+    if (!is_sure) co_await run_on(parts.checker.executor, [&] { return check_now(parts.checker, id); });
+  }
+}
+
+}  // namespace
 
 Task<Result<LeafUser>> create_user(Parts& parts, OwnerId owner, const LeafUserChange& fields, const LinkChange& links) {
   LeafUser user{.id = LeafUserId::random(parts.random),
@@ -14,12 +30,15 @@ Task<Result<LeafUser>> create_user(Parts& parts, OwnerId owner, const LeafUserCh
                 .external_id = fields.external_id.value_or(std::nullopt),
                 .created = parts.clock.now()};
   if (auto added = co_await parts.store.add_user(user, links); !added) co_return std::unexpected(added.error());
+  co_await doubt_unconfigured(parts, owner, user.id, links);
   co_return user;
 }
 
 Task<Result<LeafUser>> change_user(Parts& parts, OwnerId owner, LeafUserId id, const LeafUserChange& change,
                                    const LinkChange& links) {
-  co_return co_await parts.store.change_user(owner, id, change, links, parts.clock.now());
+  auto changed = co_await parts.store.change_user(owner, id, change, links, parts.clock.now());
+  if (changed) co_await doubt_unconfigured(parts, owner, id, links);
+  co_return changed;
 }
 
 Task<Result<LeafUser>> find_user(Parts& parts, OwnerId owner, LeafUserId id) {

@@ -7,9 +7,9 @@ namespace granary {
 namespace {
 
 constexpr int kTriesMax = 8;
-// Where the events of a credential cannot be read, to be added to, for so many tries (a second apart), the answer is recorded
-// without.
-constexpr int kUnsealedMax = 20;
+// After so many tries, a second apart, that failed: an answer is recorded without its events where these are what the store
+// fails.
+constexpr int kTriesWithEvents = 20;
 
 // Only what the descriptor shows can be withdrawn, so the copy of the fields is made at most once.
 std::optional<Fields> without(const Fields& fields, const std::vector<std::string>& withdrawn) {
@@ -45,18 +45,35 @@ void seal_fields_into(Checker& checker, const StoredCredential& credential, cons
   record.fields = checker.sealer.seal_fields(scope, key, credential.fields_version + 1, fields.pack(), checker.random);
 }
 
-Task<> seal_events_into(Checker& checker, const Recording& recording, CheckRecord& record, int& unsealed) {
-  const std::int32_t day = day_of(checker.clock.now());
-  // The first one of a day is written: that this fails says nothing of the events.
-  const Plaintext day_key = co_await find_day_key(checker, day);
-  try {
+// One try: the events, sealed once, so that what a commit that was heard to fail has left is known again; and the commit.
+Task<Recorded> commit(Checker& checker, const Recording& recording, CheckRecord& record) {
+  if (!record.events && !recording.events.empty() && !is_planted(Fault::events_left_out)) {
+    const std::int32_t day = day_of(checker.clock.now());
+    const Plaintext day_key = co_await find_day_key(checker, day);
     record.events = co_await seal_events(checker, recording.credential, recording.events, day, day_key);
-  } catch (const StoreUnavailable& failure) {
-    if (++unsealed <= kUnsealedMax) throw;
-    checker.log.error(
-        "the events of a credential cannot be read: its answer is recorded without one; restore the store from a backup",
-        {{"credential", recording.credential.id.text()}, {"provider", recording.credential.provider}, {"error", failure.what()}});
   }
+  const Recorded recorded = co_await checker.store.record_check(record);
+  if (record.events) checker.events_fail = false;
+  co_return recorded;
+}
+
+// The same, and where that fails, the commit without the events.
+Task<Recorded> commit_at_least_the_rest(Checker& checker, const Recording& recording, CheckRecord& record) {
+  std::string failed;
+  try {
+    co_return co_await commit(checker, recording, record);
+  } catch (const StoreUnavailable& failure) {
+    failed = failure.what();
+  }
+  CheckRecord rest = record;
+  rest.events.reset();
+  const Recorded recorded = co_await checker.store.record_check(rest);
+  checker.events_fail = true;
+  checker.log.error(
+      "the events of a credential cannot be read or added to: its answer is recorded without one; restore the store from a "
+      "backup",
+      {{"credential", recording.credential.id.text()}, {"provider", recording.credential.provider}, {"error", failed}});
+  co_return recorded;
 }
 
 // Whether the events of a record are in the store: no other commit's have its seals.
@@ -88,12 +105,12 @@ CheckRecord make_record(Checker& checker, const Recording& recording, const Held
 
 }  // namespace
 
-CheckPolicy policy_for(const Checker& checker, const LaneState& lane) {
+CheckPolicy policy_for(Checker& checker, const LaneState& lane) {
   return {.interval = lane.interval,
           .confirm_after = checker.settings.confirm_after,
           .outage_after = checker.settings.outage_after,
           .login = lane.provider->login_kind(),
-          .breaker_open = lane.breaker.is_open()};
+          .breaker_open = lane.breaker.is_open() || is_closing(lane, checker.clock.now())};
 }
 
 Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
@@ -109,13 +126,10 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
     end.after = recording.next_state(credential.state);
     CheckRecord record = make_record(checker, recording, held, fields_done, candidate, link_version, end.after);
     const bool replaces_fields = record.fields.has_value();
-    int commits = 0, unsealed = 0;
+    int commits = 0;
     const Recorded recorded = co_await held.until_done([&]() -> Task<Recorded> {
-      // Sealed once, so that what a commit that was heard to fail has left is known again.
-      if (!record.events && !recording.events.empty() && !is_planted(Fault::events_left_out))
-        co_await seal_events_into(checker, recording, record, unsealed);
-      ++commits;
-      co_return co_await checker.store.record_check(record);
+      const bool may_be_without = ++commits > kTriesWithEvents || (checker.events_fail && commits > 1);
+      return may_be_without ? commit_at_least_the_rest(checker, recording, record) : commit(checker, recording, record);
     });
     if (!recorded.exists) {
       end.kind = RecordedEnd::Kind::gone;

@@ -28,10 +28,14 @@ Task<OpenSegment> find_open_segment(Checker& checker, const StoredCredential& cr
 
 Task<Plaintext> find_day_key(Checker& checker, std::int32_t day) {
   if (const auto known = checker.day_keys.find(day); known != checker.day_keys.end()) co_return known->second.clone();
-  auto stored = co_await checker.store.find_day_key(day);
-  const Sealed wrapped =
-      stored ? std::move(*stored) : co_await checker.store.ensure_day_key(day, checker.sealer.new_day_key(day, checker.random));
-  auto key = checker.sealer.open_day_key(day, wrapped);
+  const auto stored = co_await checker.store.find_day_key(day);
+  auto key = stored ? checker.sealer.open_day_key(day, *stored) : std::nullopt;
+  if (stored && !key)
+    checker.log.error("the key of a day of events does not open: it is replaced, and what it has sealed is lost", {{"day", day}});
+  if (!key) {
+    const Sealed made = checker.sealer.new_day_key(day, checker.random);
+    key = checker.sealer.open_day_key(day, co_await checker.store.ensure_day_key(day, made, stored));
+  }
   if (!key) throw StoreUnavailable("the key of a day of events does not open");
   constexpr std::size_t kDaysKept = 3;
   while (checker.day_keys.size() >= kDaysKept) checker.day_keys.erase(checker.day_keys.begin());

@@ -4,8 +4,6 @@
 
 namespace granary {
 
-namespace {
-
 Reason reason_of(http::ExchangeFailure failure) {
   switch (failure) {
     case http::ExchangeFailure::unresolved:
@@ -18,8 +16,6 @@ Reason reason_of(http::ExchangeFailure failure) {
   }
   return Reason::unexpected_answer;
 }
-
-}  // namespace
 
 Verdict unavailable(Reason reason) {
   Verdict verdict;

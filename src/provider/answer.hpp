@@ -12,6 +12,9 @@ namespace granary {
 // A verdict for no answer, a cut one, 408, 429, 5xx, redirects; nullopt when the flow must read on (2xx and other 4xx).
 std::optional<Verdict> read_common(const http::Exchange& answer, WallTime now);
 
+// Why there was no answer, or none that counts.
+Reason reason_of(http::ExchangeFailure failure);
+
 Verdict unavailable(Reason reason);
 Verdict refused();
 Verdict forbidden(Reason reason);

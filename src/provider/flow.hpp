@@ -77,6 +77,8 @@ class FlowPlan {
   virtual std::unique_ptr<Flow> start(const FlowInput& input) const = 0;
   // The field whose value is spent by being sent; empty: there is none.
   virtual std::string_view one_use_field() const { return {}; }
+  // Whether a client's value of this field gives way to what the provider gives.
+  virtual bool gives(std::string_view) const { return false; }
 };
 
 // The error's detail names the parameter at fault.

@@ -216,6 +216,9 @@ class Plan final : public FlowPlan {
     return std::make_unique<Oauth2Refresh>(parameters_, input);
   }
   std::string_view one_use_field() const override { return parameters_.refresh_token_field; }
+  bool gives(std::string_view field) const override {
+    return field == parameters_.refresh_token_field || field == parameters_.access_token_field;
+  }
 
  private:
   Parameters parameters_;

@@ -17,8 +17,7 @@ constexpr std::chrono::minutes kExpiryInterval{10};
 constexpr seconds kPauseAfterFailure{1};
 constexpr int kStartsMax = 200;
 constexpr std::chrono::minutes kSuccessInterval{1};
-constexpr std::chrono::minutes kClosesWithin{1};  // or a damaged row keeps the store from it
-constexpr seconds kStopsWithin{8};                // of the ten that SIGTERM leaves
+constexpr seconds kStopsWithin{8};  // of the ten that SIGTERM leaves
 constexpr seconds kAsideAfterFailure{10};
 constexpr std::chrono::hours kAsideWhileProbing{1};  // at most; sixty probes
 
@@ -54,13 +53,26 @@ Task<bool> Scheduler::tend(LaneState& lane) {
   bool is_busy = false;
   try {
     if (lane.base_url && may_spend && checker_.held_answers < kHeldAnswersMax) is_busy = co_await start_due(lane);
+  } catch (const std::exception& failure) {
+    pause(lane, failure);
+  }
+  // Beside the others: what a closing does to a large lane takes a while.
+  if (lane.closing_owed || lane.breaker.is_open()) checks_.start(tend_its_breaker(lane));
+  co_return is_busy;
+}
+
+Task<> Scheduler::tend_its_breaker(LaneState& lane) {
+  try {
     co_await tend_breaker(checker_, lane);
   } catch (const std::exception& failure) {
-    lane.paused_until = now + kPauseAfterFailure;
-    checker_.log.error("the scheduler could not go on with a provider; it tries again",
-                       {{"provider", lane.lane.provider}, {"error", failure.what()}});
+    pause(lane, failure);
   }
-  co_return is_busy;
+}
+
+void Scheduler::pause(LaneState& lane, const std::exception& failure) {
+  lane.paused_until = checker_.clock.elapsed() + kPauseAfterFailure;
+  checker_.log.error("the scheduler could not go on with a provider; it tries again",
+                     {{"provider", lane.lane.provider}, {"error", failure.what()}});
 }
 
 Task<> Scheduler::check(LaneState& lane, CredentialId id) {
@@ -95,8 +107,7 @@ Task<bool> Scheduler::start_due(LaneState& lane) {
     if (id != ids.end()) checks_.start(check(lane, *id));
     co_return false;
   }
-  // Until the store has spread the lane, what was refused while the breaker was open could be confirmed.
-  if (lane.closing_owed && now >= *lane.closing_owed && now < *lane.closing_owed + kClosesWithin) co_return false;
+  if (is_closing(lane, now)) co_return false;
   const milliseconds patience = checker_.settings.latest_start(lane.provider->login_kind());
   const int room = std::min(lane.limits.room_for_clock(patience), kStartsMax);
   if (room <= 0) co_return lane.limits.waiting() == 0;

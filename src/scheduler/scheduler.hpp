@@ -28,6 +28,8 @@ class Scheduler {
   Task<bool> tend(LaneState& lane);
   Task<bool> start_due(LaneState& lane);
   Task<> check(LaneState& lane, CredentialId id);
+  Task<> tend_its_breaker(LaneState& lane);
+  void pause(LaneState& lane, const std::exception& failure);
   Task<> save_successes();
   Task<> expire();
 

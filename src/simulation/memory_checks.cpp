@@ -1,6 +1,7 @@
 // What checks read and record in the simulation's store, and lanes as a whole.
 #include <algorithm>
 #include <ranges>
+#include <set>
 
 #include "simulation/memory_store.hpp"
 
@@ -98,9 +99,12 @@ Task<std::vector<CredentialId>> MemoryStore::list_due(const Lane& lane, WallTime
 
 Task<std::vector<CredentialId>> MemoryStore::list_probes(const Lane& lane, WallTime now, std::int64_t limit) {
   std::vector<std::pair<WallTime, CredentialId>> found;
-  for (const auto& [id, entry] : db_.credentials)
-    if (is_in(entry, lane) && entry.row.state.next_check && !keeps_place(entry.row.state, now))
-      found.emplace_back(*entry.row.state.next_check, id);
+  const auto is_left_alone = [&](const CheckState& state) { return state.failures > 0 && *state.next_check > now; };
+  for (const auto& [id, entry] : db_.credentials) {
+    const CheckState& state = entry.row.state;
+    if (is_in(entry, lane) && state.next_check && !keeps_place(state, now) && !is_left_alone(state))
+      found.emplace_back(*state.next_check, id);
+  }
   std::ranges::sort(found);
   std::vector<CredentialId> ids;
   for (const auto& [next, id] : found | std::views::take(limit)) ids.push_back(id);
@@ -342,6 +346,13 @@ Task<std::int64_t> MemoryStore::accept_new_origin(std::string_view provider, Wal
     }
     return changed;
   });
+}
+
+Task<std::vector<Lane>> MemoryStore::list_lanes() {
+  std::set<Lane> lanes;
+  for (const auto& [id, entry] : db_.credentials)
+    if (entry.row.leaf_user) lanes.insert({.provider = entry.row.provider, .environment = entry.row.environment});
+  co_return std::vector<Lane>(lanes.begin(), lanes.end());
 }
 
 Task<std::vector<StatusCount>> MemoryStore::count_by_status() {

@@ -92,8 +92,12 @@ Task<std::optional<Sealed>> MemoryStore::find_day_key(std::int32_t day) {
   co_return found == db_.day_keys.end() ? std::nullopt : std::optional(found->second);
 }
 
-Task<Sealed> MemoryStore::ensure_day_key(std::int32_t day, const Sealed& wrapped) {
-  co_return co_await write([this, day, wrapped] { return db_.day_keys.emplace(day, wrapped).first->second; });
+Task<Sealed> MemoryStore::ensure_day_key(std::int32_t day, const Sealed& wrapped, const std::optional<Sealed>& damaged) {
+  co_return co_await write([this, day, wrapped, damaged] {
+    const auto [kept, is_first] = db_.day_keys.emplace(day, wrapped);
+    if (damaged && kept->second.bytes == damaged->bytes) kept->second = wrapped;
+    return kept->second;
+  });
 }
 
 Task<Result<void>> MemoryStore::add_owner(const Owner& owner) {

@@ -25,7 +25,7 @@ class MemoryStore final : public Store {
   Task<std::optional<std::string>> find_setting(std::string_view name) override;
   Task<> save_setting(std::string_view name, std::string_view value) override;
   Task<std::optional<Sealed>> find_day_key(std::int32_t day) override;
-  Task<Sealed> ensure_day_key(std::int32_t day, const Sealed& wrapped) override;
+  Task<Sealed> ensure_day_key(std::int32_t day, const Sealed& wrapped, const std::optional<Sealed>& damaged) override;
 
   Task<Result<void>> add_owner(const Owner& owner) override;
   Task<std::optional<Owner>> find_owner(std::string_view email) override;
@@ -70,6 +70,7 @@ class MemoryStore final : public Store {
   Task<> resume_configured(const Lane& lane, WallTime now, milliseconds spread) override;
   Task<std::int64_t> accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) override;
   Task<std::vector<StatusCount>> count_by_status() override;
+  Task<std::vector<Lane>> list_lanes() override;
 
   Task<std::optional<SegmentRow>> find_last_segment(CredentialId id, std::int32_t day) override;
   Task<std::optional<std::int32_t>> find_content(CredentialId id, std::string_view digest) override;

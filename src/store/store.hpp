@@ -128,8 +128,8 @@ class Store {
   virtual Task<std::optional<std::string>> find_setting(std::string_view name) = 0;
   virtual Task<> save_setting(std::string_view name, std::string_view value) = 0;
   virtual Task<std::optional<Sealed>> find_day_key(std::int32_t day) = 0;
-  // Keeps the first key given for a day and returns it.
-  virtual Task<Sealed> ensure_day_key(std::int32_t day, const Sealed& wrapped) = 0;
+  // Keeps the first key given for a day and returns it; but one that is `damaged` gives way.
+  virtual Task<Sealed> ensure_day_key(std::int32_t day, const Sealed& wrapped, const std::optional<Sealed>& damaged) = 0;
 
   // Owners.
   virtual Task<Result<void>> add_owner(const Owner& owner) = 0;  // already_exists
@@ -164,7 +164,7 @@ class Store {
   virtual Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, const Horizon& horizon,
                                                    std::int64_t limit) = 0;
   // The linked credentials of a lane that have waited longest, those first, for probing while the breaker is open. A refused
-  // login keeps its place until `now`.
+  // login keeps its place until `now`, and one whose last answer was unavailable is left alone until then.
   virtual Task<std::vector<CredentialId>> list_probes(const Lane& lane, WallTime now, std::int64_t limit) = 0;
   // Before anything is sent: binds the origin and, where a one-use token is about to be spent (a digest is given), claims
   // the row and notes which one.
@@ -208,6 +208,8 @@ class Store {
   // `--accept-new-origin`: forgets the bound origins of a provider's credentials and makes them due, spread.
   virtual Task<std::int64_t> accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) = 0;
   virtual Task<std::vector<StatusCount>> count_by_status() = 0;
+  // Of all linked credentials, in order; also those that no descriptor names any more.
+  virtual Task<std::vector<Lane>> list_lanes() = 0;
 
   // Events.
   virtual Task<std::optional<SegmentRow>> find_last_segment(CredentialId id, std::int32_t day) = 0;

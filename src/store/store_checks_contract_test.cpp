@@ -388,9 +388,13 @@ TEST_P(StoreChecksContract, ProbesTakeWhatWaitedLongest) {
   add_with_state(state_of(Status::unauthenticated, 0, std::nullopt));
   const CredentialId refused = add_with_state(state_of(Status::unauthenticated, 0, 5));
   add_with_state(state_of(Status::ok, 0, 1), "sentera");
+  CheckState unavailable = state_of(Status::ok, 0, 15);
+  unavailable.failures = 1;
+  const CredentialId held_back = add_with_state(unavailable);
   EXPECT_EQ(run(store_.list_probes(lane_, at(4), 5)), (Ids{first, last})) << "a refused login keeps its place";
   EXPECT_EQ(run(store_.list_probes(lane_, at(5), 5)), (Ids{refused, first, last}));
   EXPECT_EQ(run(store_.list_probes(lane_, at(5), 2)), (Ids{refused, first}));
+  EXPECT_EQ(run(store_.list_probes(lane_, at(15), 5)), (Ids{refused, first, held_back, last})) << "its Retry-After has passed";
 }
 
 TEST_P(StoreChecksContract, NotSentInTimeIsSaid) {

@@ -26,9 +26,11 @@ TEST_P(StoreContract, SettingsAndDayKeys) {
   EXPECT_EQ(run(store_.find_setting("A")), std::nullopt);
 
   EXPECT_FALSE(run(store_.find_day_key(7)));
-  EXPECT_EQ(run(store_.ensure_day_key(7, {"first"})).bytes, "first");
-  EXPECT_EQ(run(store_.ensure_day_key(7, {"second"})).bytes, "first") << "a day's key never changes";
-  EXPECT_EQ(run(store_.find_day_key(7))->bytes, "first");
+  EXPECT_EQ(run(store_.ensure_day_key(7, {"first"}, {})).bytes, "first");
+  EXPECT_EQ(run(store_.ensure_day_key(7, {"second"}, {})).bytes, "first") << "a day's key never changes";
+  EXPECT_EQ(run(store_.ensure_day_key(7, {"second"}, Sealed{"other"})).bytes, "first") << "but for the one that is damaged";
+  EXPECT_EQ(run(store_.ensure_day_key(7, {"second"}, Sealed{"first"})).bytes, "second");
+  EXPECT_EQ(run(store_.find_day_key(7))->bytes, "second");
   EXPECT_FALSE(run(store_.find_day_key(8)));
 }
 

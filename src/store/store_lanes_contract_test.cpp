@@ -257,6 +257,17 @@ TEST_P(StoreLanesContract, AnAcceptedOriginIsForgottenAndAskedAgain) {
   EXPECT_EQ(load(other).origin, "https://a.example");
 }
 
+TEST_P(StoreLanesContract, TheLanesOfWhatIsLinkedAreListed) {
+  EXPECT_TRUE(run(store_.list_lanes()).empty());
+  add_with_state(state_of(Status::ok, 0, 10));
+  add_with_state(state_of(Status::unauthenticated, 0, std::nullopt));
+  add_with_state(state_of(Status::ok, 0, 10), "agvance", "STAGE");
+  const LeafUserId user = add_user(owner_);
+  add_credential(owner_, user, "sentera");
+  ASSERT_TRUE(change(user, unlink("sentera")));
+  EXPECT_EQ(run(store_.list_lanes()), (std::vector<Lane>{{"agvance", "STAGE"}, {"valley", ""}}));
+}
+
 TEST_P(StoreLanesContract, CountsWhatIsLinked) {
   const LeafUserId user = add_user(owner_);
   add_credential(owner_, user);
@@ -342,7 +353,7 @@ TEST_P(StoreLanesContract, OldDaysExpireWithTheirKeysALimitAtATime) {
   const CredentialId id = add_credential(owner_, add_user(owner_));
   for (const std::int32_t day : {10, 11, 12}) {
     add_events(id, day, {1, 1, 1});
-    run(store_.ensure_day_key(day, {"key"}));
+    run(store_.ensure_day_key(day, {"key"}, {}));
   }
   EXPECT_EQ(run(store_.expire_events(10, 100)), 0);
   EXPECT_EQ(run(store_.expire_events(12, 4)), 4);

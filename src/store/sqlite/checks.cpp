@@ -143,8 +143,8 @@ Task<std::vector<CredentialId>> SqliteStore::list_due(const Lane& lane, WallTime
 Task<std::vector<CredentialId>> SqliteStore::list_probes(const Lane& lane, WallTime now, std::int64_t limit) {
   auto rows = reader_.fresh().prepare(
       "SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check IS NOT NULL"
-      " AND (status <> ? OR pending <> 0 OR next_check <= ?) ORDER BY next_check LIMIT ?");
-  rows.bind(lane.provider, lane.environment, static_cast<std::int64_t>(Status::unauthenticated), now, limit);
+      " AND (next_check <= ? OR (failures = 0 AND (status <> ? OR pending <> 0))) ORDER BY next_check LIMIT ?");
+  rows.bind(lane.provider, lane.environment, now, static_cast<std::int64_t>(Status::unauthenticated), limit);
   std::vector<CredentialId> ids;
   while (rows.step()) ids.push_back(rows.id<CredentialId>(0));
   co_return ids;

@@ -169,6 +169,14 @@ Task<std::int64_t> SqliteStore::accept_new_origin(std::string_view provider, Wal
   });
 }
 
+Task<std::vector<Lane>> SqliteStore::list_lanes() {
+  std::vector<Lane> lanes;
+  auto rows = reader_.fresh().prepare(
+      "SELECT DISTINCT provider, environment FROM credential WHERE leaf_user_id IS NOT NULL ORDER BY provider, environment");
+  while (rows.step()) lanes.push_back({.provider = rows.text(0), .environment = rows.text(1)});
+  co_return lanes;
+}
+
 Task<std::vector<StatusCount>> SqliteStore::count_by_status() {
   std::vector<StatusCount> counts;
   auto rows = reader_.fresh().prepare(

@@ -32,8 +32,9 @@ Task<std::optional<Sealed>> SqliteStore::find_day_key(std::int32_t day) {
   co_return row.bind(day).step() ? std::optional(Sealed{row.blob(0)}) : std::nullopt;
 }
 
-Task<Sealed> SqliteStore::ensure_day_key(std::int32_t day, const Sealed& wrapped) {
+Task<Sealed> SqliteStore::ensure_day_key(std::int32_t day, const Sealed& wrapped, const std::optional<Sealed>& damaged) {
   co_return co_await writer_.run([&](Connection& db) {
+    if (damaged) db.prepare("DELETE FROM day_key WHERE day = ? AND CAST(wrapped AS BLOB) = ?").bind(day, *damaged).run();
     db.prepare("INSERT INTO day_key (day, wrapped) VALUES (?, ?) ON CONFLICT (day) DO NOTHING").bind(day, wrapped).run();
     auto row = db.prepare("SELECT wrapped FROM day_key WHERE day = ?");
     row.bind(day).step();

@@ -1,5 +1,5 @@
 // The embedded store: reads on the calling thread's own connection, writes through the one writer. One object for each
-// thread. The methods stand in several files, by noun: settings_and_owners, users, links, credentials, checks, lanes, events.
+// thread. The methods stand in several files, by noun: settings_and_owners, users, credentials, checks, lanes, events.
 #pragma once
 
 #include "store/sqlite/reader.hpp"
@@ -15,7 +15,7 @@ class SqliteStore final : public Store {
   Task<std::optional<std::string>> find_setting(std::string_view name) override;
   Task<> save_setting(std::string_view name, std::string_view value) override;
   Task<std::optional<Sealed>> find_day_key(std::int32_t day) override;
-  Task<Sealed> ensure_day_key(std::int32_t day, const Sealed& wrapped) override;
+  Task<Sealed> ensure_day_key(std::int32_t day, const Sealed& wrapped, const std::optional<Sealed>& damaged) override;
 
   Task<Result<void>> add_owner(const Owner& owner) override;
   Task<std::optional<Owner>> find_owner(std::string_view email) override;
@@ -60,6 +60,7 @@ class SqliteStore final : public Store {
   Task<> resume_configured(const Lane& lane, WallTime now, milliseconds spread) override;
   Task<std::int64_t> accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) override;
   Task<std::vector<StatusCount>> count_by_status() override;
+  Task<std::vector<Lane>> list_lanes() override;
 
   Task<std::optional<SegmentRow>> find_last_segment(CredentialId id, std::int32_t day) override;
   Task<std::optional<std::int32_t>> find_content(CredentialId id, std::string_view digest) override;
