@@ -102,7 +102,15 @@ Product::Product(const config::Config& config, Catalog the_catalog, const Plaint
       catalog(std::move(the_catalog)),
       folder(std::move(data_folder)),
       sealer(open_store(folder.store_file(), root_key, clock, random)),
-      writer(std::make_unique<sqlite::Writer>(folder.store_file(), [this](double seconds) { metrics.observe_commit(seconds); })),
+      writer(std::make_unique<sqlite::Writer>(
+          folder.store_file(), sqlite::Writer::Told{.committed = [this](double seconds) { metrics.observe_commit(seconds); },
+                                                    .checkpoint_failed =
+                                                        [this](const std::string& why) {
+                                                          log.error(
+                                                              "the store's log cannot be brought into its file; it grows "
+                                                              "until the disk is mended, and nothing is lost",
+                                                              {{"error", why}});
+                                                        }})),
       checks_store(folder.store_file(), *writer),
       guard(allowed_ranges(config)),
       transport(checks_context, guard, {.ca_file = config.ca_file, .proxy = config.proxy}),

@@ -2,7 +2,7 @@
 //
 // GRANARY_DISK_FAULTS names a folder. A file `fault` in it says what fails: "SERIAL CALL SKIP COUNT ERRNO", CALL being
 // write, fsync, open (to write) or all; the first SKIP calls since the SERIAL was new pass, then COUNT fail (-1: all that
-// follow). What was opened, synced and failed is appended to `log`, a line each.
+// follow). A sixth word names the one file that fails. What was opened, synced and failed is appended to `log`, a line each.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -55,11 +55,11 @@ int fault(const char* call, const std::string& file) {
   const std::lock_guard lock(mutex);
   FILE* in = fopen((folder() + "/fault").c_str(), "re");
   if (!in) return 0;
-  char which[16];
+  char which[16], only[32] = "";
   long serial = 0, skip = 0, count = 0, error = 0;
-  const int read = fscanf(in, "%ld %15s %ld %ld %ld", &serial, which, &skip, &count, &error);
+  const int read = fscanf(in, "%ld %15s %ld %ld %ld %31s", &serial, which, &skip, &count, &error, only);
   fclose(in);
-  if (read != 5 || (strcmp(which, call) != 0 && strcmp(which, "all") != 0)) return 0;
+  if (read < 5 || (strcmp(which, call) != 0 && strcmp(which, "all") != 0) || (only[0] && file != only)) return 0;
   if (serial != serial_seen) {
     serial_seen = serial;
     calls = 0;

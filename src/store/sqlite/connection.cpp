@@ -72,6 +72,24 @@ Connection::Connection(const std::string& path, OpenMode mode) {
   if (mode != OpenMode::read_write) sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }
 
+void Connection::count_logged_pages() {
+  sqlite3_wal_hook(
+      handle_,
+      [](void* count, sqlite3*, const char*, int pages) {
+        *static_cast<int*>(count) = pages;
+        return SQLITE_OK;
+      },
+      &logged_pages_);
+}
+
+void Connection::checkpoint() {
+  const int code = sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  const bool is_busy = (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED;
+  if (code != SQLITE_OK && !is_busy)
+    fail_with(handle_, sqlite3_extended_errcode(handle_), "the log cannot be brought into the file");
+  logged_pages_ = 0;
+}
+
 Connection::~Connection() {
   finalize_all(statements_);
   finalize_all(by_text_);

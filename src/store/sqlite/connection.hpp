@@ -116,11 +116,17 @@ class Connection {
   void stop_when(const std::atomic<bool>& is_stopping);
   bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
   std::int64_t changes() const { return sqlite3_changes64(handle_); }
+  // From now on nothing checkpoints by itself, and the pages in the log are counted with each commit of this connection.
+  void count_logged_pages();
+  int logged_pages() const { return logged_pages_; }
+  // Brings the log into the file, as far as no reader needs the older pages, and syncs that. A Failure of the disk.
+  void checkpoint();
 
  private:
   sqlite3_stmt* compile(std::string_view sql);
 
   sqlite3* handle_ = nullptr;
+  int logged_pages_ = 0;
   std::unordered_map<const void*, sqlite3_stmt*> statements_;
   std::unordered_map<std::string, sqlite3_stmt*> by_text_;
 };

@@ -13,7 +13,7 @@ class ReaderTest : public testing::Test {
  protected:
   ReaderTest() {
     open_for_writing(file_)->execute("CREATE TABLE t (n INTEGER PRIMARY KEY)");
-    writer_ = std::make_unique<Writer>(file_, nullptr);
+    writer_ = std::make_unique<Writer>(file_, Writer::Told{});
     reader_ = std::make_unique<Reader>(file_, *writer_);
   }
   ~ReaderTest() override {

@@ -1,7 +1,5 @@
 #include "store/sqlite/writer.hpp"
 
-#include <chrono>
-
 namespace granary::sqlite {
 
 void configure_library() {
@@ -13,15 +11,13 @@ std::unique_ptr<Connection> open_for_writing(const std::string& path) {
   auto connection = std::make_unique<Connection>(path, OpenMode::read_write);
   connection->execute(
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA foreign_keys=OFF;"
-      "PRAGMA cache_size=-4096; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=16777216;");
+      "PRAGMA cache_size=-4096; PRAGMA journal_size_limit=16777216;");
+  connection->count_logged_pages();
   return connection;
 }
 
-Writer::Writer(std::string path, std::function<void(double)> on_commit)
-    : path_(std::move(path)),
-      on_commit_(std::move(on_commit)),
-      connection_(open_for_writing(path_)),
-      thread_([this] { loop(); }) {}
+Writer::Writer(std::string path, Told told)
+    : path_(std::move(path)), told_(std::move(told)), connection_(open_for_writing(path_)), thread_([this] { loop(); }) {}
 
 Writer::~Writer() {
   {
@@ -81,9 +77,25 @@ void Writer::loop() {
     const auto begin = std::chrono::steady_clock::now();
     write_group(group);
     commits_.fetch_add(1, std::memory_order_release);
-    if (on_commit_) on_commit_(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    if (told_.committed) told_.committed(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     for (Job& job : group) job.done(job.error);
     group.clear();
+    checkpoint_if_due();
+  }
+}
+
+// After the group is acknowledged: it is in the log, and that is synced.
+void Writer::checkpoint_if_due() {
+  constexpr std::chrono::seconds kPauseAfterFailure{10};
+  const auto now = std::chrono::steady_clock::now();
+  if (!connection_ || connection_->logged_pages() < kLoggedPagesMax || now < no_checkpoint_before_) return;
+  try {
+    connection_->checkpoint();
+  } catch (const StoreUnavailable& failure) {
+    // The log still holds all of it. As after any failed sync, the file is opened anew before the next acknowledgement.
+    connection_.reset();
+    no_checkpoint_before_ = now + kPauseAfterFailure;
+    if (told_.checkpoint_failed) told_.checkpoint_failed(failure.what());
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -16,11 +17,16 @@ namespace granary::sqlite {
 
 inline constexpr std::size_t kWriteQueueMax = 20'000;
 inline constexpr std::size_t kWritesPerCommitMax = 256;
+inline constexpr int kLoggedPagesMax = 1000;  // then the log is brought into the file
 
 class Writer {
  public:
-  // `on_commit` is told how long each group commit took; it runs on the writer's thread.
-  Writer(std::string path, std::function<void(double seconds)> on_commit);
+  // What it tells its owner, on its own thread. Each may be empty.
+  struct Told {
+    std::function<void(double seconds)> committed{};  // how long each group took
+    std::function<void(const std::string& why)> checkpoint_failed{};
+  };
+  Writer(std::string path, Told told);
   // Ends after what waits has been written.
   ~Writer();
   Writer(const Writer&) = delete;
@@ -54,9 +60,11 @@ class Writer {
   void enqueue(Job job);
   void loop();
   void write_group(std::vector<Job>& group);
+  void checkpoint_if_due();
 
   std::string path_;
-  std::function<void(double)> on_commit_;
+  Told told_;
+  std::chrono::steady_clock::time_point no_checkpoint_before_{};
   std::unique_ptr<Connection> connection_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -69,7 +77,8 @@ class Writer {
 // Once, before the first connection of the process.
 void configure_library();
 
-// Opens the writer's connection: WAL, synchronous FULL.
+// Opens the writer's connection: WAL, synchronous FULL. It does not checkpoint by itself: SQLite would keep a failed sync to
+// itself.
 std::unique_ptr<Connection> open_for_writing(const std::string& path);
 
 }  // namespace granary::sqlite

@@ -43,7 +43,7 @@ using Numbers = std::vector<std::int64_t>;
 TEST_F(WriterTest, AFailingWriteLeavesItsNeighboursIntact) {
   int commits = 0;
   {
-    Writer writer(file_, [&](double) { ++commits; });
+    Writer writer(file_, {.committed = [&](double) { ++commits; }});
     for (std::int64_t number = 0; number < 30; ++number)
       start(writer, [number](Connection& db) {
         insert(db, number);
