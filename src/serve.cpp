@@ -6,6 +6,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <filesystem>
+#include <map>
 #include <thread>
 
 #include "api/handlers.hpp"
@@ -19,7 +20,7 @@ namespace granary {
 namespace {
 
 // SIGTERM leaves 10 s; what has not ended by then is cut off while there is time left to end in order.
-constexpr std::chrono::milliseconds kPatience{9000};
+constexpr std::chrono::milliseconds kPatience{9500};
 
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
@@ -27,10 +28,13 @@ Task<http::Response> answer_metrics(Product& product, http::Request& request) {
   if (request.path != "/metrics")
     co_return http::Response{.status = 404, .content_type = "text/plain", .body = "only /metrics is here\n"};
   auto& worker = *product.workers.front();
+  std::map<std::pair<std::string, Status>, std::int64_t> credentials;  // of all environments together
   for (const Provider& provider : product.catalog.all())
-    for (const Status status : kAllStatuses) product.metrics.set_credentials(provider.short_name(), name_of(status), 0);
+    for (const Status status : kAllStatuses) credentials[{std::string(provider.short_name()), status}] = 0;
   for (const auto& count : co_await worker.store.count_by_status())
-    product.metrics.set_credentials(count.provider, name_of(count.status), static_cast<double>(count.count));
+    credentials[{count.lane.provider, count.status}] += count.count;
+  for (const auto& [of, count] : credentials)
+    product.metrics.set_credentials(of.first, name_of(of.second), static_cast<double>(count));
   product.metrics.set_queue("writes", static_cast<double>(product.writer->queue_length()));
   co_await run_on(product.checker.executor, [&]() -> Task<> {
     double waiting = 0;
@@ -125,7 +129,7 @@ class Server {
     count_down();
   }
 
-  // Ends the exchanges that still run: their checks are recorded as unanswered, and everything comes to its end.
+  // Ends the exchanges that still run: nothing is recorded of them, and everything comes to its end.
   void cut_off() {
     for (std::size_t i = 0; i < listeners_.size(); ++i)
       asio::post(product_.workers[i]->context, [this, i] { listeners_[i]->cut_off(); });

@@ -113,6 +113,7 @@ def test_sealed_fields_that_do_not_open(start_granary, providers, slug):
 
     assert_problem(credential.get(), 500, "sealBroken")
     assert_problem(credential.check(), 500, "sealBroken")
+    assert_problem(credential.request("GET", "/status"), 500, "sealBroken")
     assert sound.values()["status"] == "OK"
     user = server.request("GET", USERS).json()[0]
     assert user["id"] == credential.user_id

@@ -187,3 +187,21 @@ def test_logs_are_json_lines(start_granary, providers):
     assert server.stop()[0] == 0
     lines = server.log.splitlines()
     assert lines and all(isinstance(json.loads(line), dict) for line in lines)
+
+
+def test_an_exchange_that_the_stop_cuts_off_is_as_one_of_a_crash(start_granary, providers):
+    """We hung up: the provider was neither unreachable nor slow, and at the next start the token is tried again at once."""
+    server = start_granary(checks={"timeout": "30s", "confirm_after": "1s"})
+    login = new_login(providers, "ag-leader-credentials")
+    credential = server.connect(login)
+    events = len(credential.events())
+    login.fail(faults.hang(), times=1)
+    in_background(lambda: pytest.raises(Exception, credential.check))
+    eventually(lambda: len(login.calls()) == 2)
+    code, took = server.stop()
+    assert code == 0 and took < 3 * 10
+    server.start()
+    eventually(lambda: len(login.calls()) == 3)
+    eventually(lambda: credential.values()["refreshToken"] == login.record.refresh_token)
+    assert credential.standing() == ("OK", None)
+    assert len(credential.events()) == events + 1

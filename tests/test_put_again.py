@@ -14,20 +14,26 @@ from standins.ag_leader import AgLeader
 from test_put import stored
 
 
-@pytest.mark.parametrize("which", ["the first", "the previous", "the newest"])
+@pytest.mark.parametrize("which", ["the first", "the second", "one in between", "the previous", "the newest"])
 def test_a_put_of_the_same_grant_does_not_cost_it(granary, providers, which):
-    """A script that sends each night what it sent at first, or what GET said a while ago: the provider would take the spent
-    token for a stolen one."""
+    """A script that sends each night what it sent at first, or what POST or GET said a while ago: the provider would take the
+    spent token for a stolen one."""
     login, credential = stored(granary, providers, "OK", "ag-leader-credentials")
-    for _ in range(3):
+    for _ in range(5):
         credential.checked()
-    token = {"the first": login.body["refreshToken"], "the previous": login.record.spent[-1], "the newest": login.record.refresh_token}
+    first, second, _, between, *_, previous = login.record.spent
+    assert first == login.body["refreshToken"]
+    token = {
+        "the first": first,
+        "the second": second,
+        "one in between": between,
+        "the previous": previous,
+        "the newest": login.record.refresh_token,
+    }[which]
     for _ in range(2):
-        answer = credential.put({**login.body, "refreshToken": token[which]})
+        answer = credential.put({**login.body, "refreshToken": token})
         assert (answer.status_code, answer.json()["status"]) == (200, "OK"), answer.text
         assert answer.json()["refreshToken"] == login.record.refresh_token
-        if which != "the first":
-            break  # after one more rotation it is older than what is remembered
     assert credential.checked()["status"] == "OK"
     assert not login.record.reused
 

@@ -9,7 +9,7 @@ constexpr std::array<std::string_view, 4> kStatusNames = {"OK", "UNAUTHENTICATED
 
 struct ReasonText {
   std::string_view name;
-  // `{}` stands for the provider's name.
+  // `{}` stands for the provider's name. Without a full stop: what happens next is said after it.
   std::string_view message;
 };
 
@@ -23,11 +23,11 @@ constexpr std::array<ReasonText, kReasonCount> kReasons = {{
     {"organization_not_found",
      "{} shows this login no organization of exactly that name; check its spelling, upper and lower case included."},
     {"organization_ambiguous", "{} shows this login two organizations of that name; one of them must be renamed there."},
-    {"unreachable", "{} cannot be reached at the moment; the login is tried again by itself."},
-    {"timeout", "{} did not answer in time; the login is tried again by itself."},
-    {"rate_limited", "{} was asked too often for the moment; the login is tried again by itself."},
-    {"provider_error", "{} reports an error of its own; the login is tried again by itself."},
-    {"unexpected_answer", "{} gave an answer that says nothing about this login; it is tried again by itself."},
+    {"unreachable", "{} cannot be reached at the moment"},
+    {"timeout", "{} did not answer in time"},
+    {"rate_limited", "{} was asked too often for the moment"},
+    {"provider_error", "{} reports an error of its own"},
+    {"unexpected_answer", "{} gave an answer that says nothing about this login"},
     {"not_configured", "This server does not know where to reach {}; its operator must set the address."},
     {"origin_changed",
      "The address of {} was changed after this login was stored; the operator must confirm the new one before it is used."},
@@ -60,9 +60,11 @@ std::optional<Status> status_named(std::string_view name) {
 
 std::string_view name_of(Reason reason) { return kReasons[static_cast<std::size_t>(reason)].name; }
 
-std::optional<std::string> message_for(Status status, std::optional<Reason> reason, std::string_view provider_name) {
+std::optional<std::string> message_for(Status status, std::optional<Reason> reason, std::string_view provider_name,
+                                       NextTry next) {
   if (!reason) return std::nullopt;
   std::string message = with_provider(kReasons[static_cast<std::size_t>(*reason)].message, provider_name);
+  if (!message.ends_with('.')) message += next == NextTry::by_itself ? "; the login is tried again by itself." : ".";
   // The last check may say less than what is already known.
   if (status == Status::unauthenticated && !says_it_all(*reason))
     return with_provider("{} refused this login before, so the grower must connect again; at the last check: ", provider_name) +

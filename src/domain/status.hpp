@@ -39,7 +39,9 @@ std::string_view name_of(Status status);
 std::optional<Status> status_named(std::string_view name);
 std::string_view name_of(Reason reason);
 
-// One sentence for the person on the phone: what is known and what to do. nullopt when all is well.
-std::optional<std::string> message_for(Status status, std::optional<Reason> reason, std::string_view provider_name);
+enum class NextTry : std::uint8_t { by_itself, none };
+
+// One sentence for the person on the phone: what is known, and what to do or what happens next. nullopt when all is well.
+std::optional<std::string> message_for(Status status, std::optional<Reason> reason, std::string_view provider_name, NextTry next);
 
 }  // namespace granary

@@ -15,6 +15,20 @@ std::vector<Reason> all_reasons() {
   return reasons;
 }
 
+struct Standing {
+  Status status;
+  Reason reason;
+  NextTry next;
+};
+
+std::vector<Standing> all_standings() {
+  std::vector<Standing> standings;
+  for (const Status status : kAllStatuses)
+    for (const Reason reason : all_reasons())
+      for (const NextTry next : {NextTry::by_itself, NextTry::none}) standings.push_back({status, reason, next});
+  return standings;
+}
+
 TEST(StatusNames, AreTheDocumentedOnes) {
   const std::pair<Status, std::string_view> names[] = {{Status::ok, "OK"},
                                                        {Status::unauthenticated, "UNAUTHENTICATED"},
@@ -50,39 +64,51 @@ TEST(StatusNames, ReasonsAreThoseOfTheStatusBody) {
 }
 
 TEST(StatusMessages, AreNullWhenAllIsWell) {
-  for (const Status status : kAllStatuses) EXPECT_EQ(message_for(status, std::nullopt, "Valley"), std::nullopt);
+  for (const Status status : kAllStatuses)
+    EXPECT_EQ(message_for(status, std::nullopt, "Valley", NextTry::by_itself), std::nullopt);
 }
 
 TEST(StatusMessages, AreOneSentenceThatNamesTheProvider) {
-  for (const Status status : kAllStatuses)
-    for (const Reason reason : all_reasons()) {
-      const auto message = message_for(status, reason, "Valley");
-      ASSERT_TRUE(message) << name_of(reason);
-      EXPECT_TRUE(message->front() >= 'A' && message->front() <= 'Z') << *message;
-      EXPECT_TRUE(message->ends_with('.')) << *message;
-      EXPECT_EQ(message->find_first_of(".!?"), message->size() - 1) << *message;
-      EXPECT_NE(message->find("Valley"), std::string::npos) << *message;
-      EXPECT_EQ(message->find("{}"), std::string::npos) << *message;
-      EXPECT_EQ(message->find(name_of(reason)),
-                reason == Reason::refused || reason == Reason::timeout ? message->find(name_of(reason)) : std::string::npos)
-          << "a name for programs stands in a sentence for people: " << *message;
-    }
+  for (const auto& [status, reason, next] : all_standings()) {
+    const auto message = message_for(status, reason, "Valley", next);
+    ASSERT_TRUE(message) << name_of(reason);
+    EXPECT_TRUE(message->front() >= 'A' && message->front() <= 'Z') << *message;
+    EXPECT_TRUE(message->ends_with('.')) << *message;
+    EXPECT_EQ(message->find_first_of(".!?"), message->size() - 1) << *message;
+    EXPECT_NE(message->find("Valley"), std::string::npos) << *message;
+    EXPECT_EQ(message->find("{}"), std::string::npos) << *message;
+    EXPECT_EQ(message->find(name_of(reason)),
+              reason == Reason::refused || reason == Reason::timeout ? message->find(name_of(reason)) : std::string::npos)
+        << "a name for programs stands in a sentence for people: " << *message;
+  }
+}
+
+TEST(StatusMessages, PromiseATryOnlyWhereOneComes) {
+  int promised = 0;
+  for (const auto& [status, reason, next] : all_standings()) {
+    const bool says_so = message_for(status, reason, "Valley", next)->contains("tried again by itself");
+    promised += says_so;
+    EXPECT_FALSE(says_so && next == NextTry::none) << name_of(reason);
+  }
+  EXPECT_EQ(promised, 5 * 4) << "of what is not the login's fault, whatever the status";
 }
 
 TEST(StatusMessages, SayWhatDiffers) {
   std::set<std::string> messages;
-  for (const Reason reason : all_reasons()) messages.insert(*message_for(Status::temporarily_unavailable, reason, "Valley"));
+  for (const Reason reason : all_reasons())
+    messages.insert(*message_for(Status::temporarily_unavailable, reason, "Valley", NextTry::by_itself));
   EXPECT_EQ(messages.size(), kReasonCount);
 }
 
 TEST(StatusMessages, TellWhoMustReconnect) {
   for (const Reason reason : all_reasons()) {
     const bool says_reconnect =
-        message_for(Status::unauthenticated, reason, "Valley")->find("connect again") != std::string::npos;
+        message_for(Status::unauthenticated, reason, "Valley", NextTry::none)->find("connect again") != std::string::npos;
     EXPECT_TRUE(says_reconnect) << name_of(reason);
     // While the status is OK nobody is sent to the grower, whatever the last check met.
     if (reason == Reason::refused || reason == Reason::refresh_outcome_unknown) continue;
-    EXPECT_EQ(message_for(Status::ok, reason, "Valley")->find("connect again"), std::string::npos) << name_of(reason);
+    EXPECT_EQ(message_for(Status::ok, reason, "Valley", NextTry::by_itself)->find("connect again"), std::string::npos)
+        << name_of(reason);
   }
 }
 

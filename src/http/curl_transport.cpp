@@ -361,7 +361,7 @@ Task<Exchange> CurlTransport::exchange(OutboundRequest request) {
   const bool is_too_late = request.deadline <= time_now();
   Transfer transfer;
   if (state->is_stopped || is_too_late) {
-    transfer.result.failure = state->is_stopped ? ExchangeFailure::unreachable : ExchangeFailure::timeout;
+    transfer.result.failure = state->is_stopped ? ExchangeFailure::abandoned : ExchangeFailure::timeout;
     co_return std::move(transfer.result);
   }
   transfer.easy.reset(curl_easy_init());
@@ -394,7 +394,7 @@ void CurlTransport::stop() {
   if (std::exchange(state_->is_stopped, true)) return;
   while (!state_->transfers.empty()) {
     const auto [easy, transfer] = *state_->transfers.begin();
-    transfer->result.failure = ExchangeFailure::unreachable;
+    transfer->result.failure = ExchangeFailure::abandoned;
     transfer->result.was_sent = true;  // perhaps
     state_->end(easy, *transfer);
   }

@@ -32,6 +32,7 @@ enum class ExchangeFailure {
   timeout,
   cut,  // an answer began and did not end
   too_large,
+  abandoned,  // by ourselves, since the server stops: nothing is known of it
 };
 
 struct Exchange {

@@ -331,6 +331,11 @@ Task<Asked> ask_provider(Checker& checker, Asking asking) {
     send->request.deadline = may_be_followed ? std::max(latest_start, sent_at + (deadline - sent_at) / 2) : deadline;
     http::Exchange answer = co_await checker.transport.exchange(std::move(send->request));
     if (is_noted_late) co_await note_before_sending(checker, asking, *send, is_first);
+    // The next start finds the row as a crash would leave it: due, and what was shown noted.
+    if (answer.failure == http::ExchangeFailure::abandoned && unkept.empty()) {
+      asked.outcome = AskOutcome::stopping;
+      co_return asked;
+    }
     is_first = false;
     answered_at = checker.clock.elapsed();
     const WallTime now = checker.clock.now();

@@ -10,7 +10,7 @@ namespace granary {
 enum class AskOutcome {
   answered,  // there is a verdict
   not_sent,  // no slot, or no exchange allowed, within the time: nothing happened
-  stopping,  // the server stops: nothing happened
+  stopping,  // the server stops: nothing happened, or nothing is known of what did
   gone,      // the row is gone, unlinked or its fields were replaced, before anything was sent or between two requests
   claimed,   // another process is asking: its answer will count
 };

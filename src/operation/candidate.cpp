@@ -123,7 +123,7 @@ NextState health_of_stored_grant(Checker& checker, const LaneState* lane, const 
 
 void lay_over(const Checker& checker, const Provider& provider, const Fields& stored, Fields& candidate) {
   for (const std::string_view name :
-       {one_use_field(checker, provider), kFirstRefreshToken, kPreviousRefreshToken, kAfterLostAnswer})
+       {one_use_field(checker, provider), kFirstRefreshToken, kPreviousRefreshToken, kSpentRefreshTokens, kAfterLostAnswer})
     if (const Plaintext* known = stored.find(name)) candidate.set(name, known->clone());
   const Plaintext* brought = stored.find(kBroughtRefreshToken);
   if (brought && !candidate.find(kBroughtRefreshToken)) candidate.set(kBroughtRefreshToken, brought->clone());

@@ -3,6 +3,7 @@
 #include "operation/credentials.hpp"
 #include "operation/parts.hpp"
 #include "operation/recording.hpp"
+#include "provider/spent_tokens.hpp"
 
 namespace granary {
 
@@ -78,8 +79,11 @@ Task<Result<void>> connect_here(Checker& checker, OwnerId owner, LeafUserId user
   co_return Result<void>();
 }
 
-bool is_one_of(const Fields& fields, std::initializer_list<std::string_view> names, std::string_view value) {
-  return !value.empty() && std::ranges::any_of(names, [&](std::string_view name) { return fields.value(name) == value; });
+// Whether a token is the newest of the grant in these fields, or one that it has spent.
+bool is_of_grant(const Fields& fields, std::string_view field, std::string_view token) {
+  const auto names = {field, kFirstRefreshToken, kBroughtRefreshToken, kPreviousRefreshToken};
+  const bool is_kept = std::ranges::any_of(names, [&](std::string_view name) { return fields.value(name) == token; });
+  return !token.empty() && (is_kept || is_spent(fields.value(kSpentRefreshTokens), token));
 }
 
 // What a client brings, as a candidate. A token of the stored grant gives way to the stored login's own: a spent one, shown once
@@ -90,7 +94,7 @@ Fields candidate_of(const Checker& checker, const std::optional<Fields>& stored,
   const Plaintext* token = given.find(field);
   if (!stored || !token) return fields;
   const std::string_view brought = token->reveal();
-  if (!is_one_of(*stored, {field, kFirstRefreshToken, kBroughtRefreshToken, kPreviousRefreshToken}, brought)) return fields;
+  if (!is_of_grant(*stored, field, brought)) return fields;
   if (stored->value(kFirstRefreshToken) != brought) fields.set(kBroughtRefreshToken, token->clone());
   fields.set(kOfStoredGrant, Plaintext(std::string("1")));
   fields.remove(field);
@@ -108,7 +112,7 @@ bool is_repeated(const Checker& checker, const Fields& candidate, const std::opt
   if (std::ranges::any_of(given.all(), is_other)) return false;
   if (field.empty()) return true;
   if (candidate.find(kOfStoredGrant)) return candidate_of(checker, stored, provider, given).find(kOfStoredGrant) != nullptr;
-  return is_one_of(candidate, {field, kFirstRefreshToken, kPreviousRefreshToken}, given.value(field));
+  return is_of_grant(candidate, field, given.value(field));
 }
 
 Result<void> answer_to(CandidateEnd end) {

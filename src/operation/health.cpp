@@ -1,5 +1,6 @@
 #include "operation/health.hpp"
 
+#include "operation/ask_provider.hpp"
 #include "operation/breakers.hpp"
 #include "operation/check.hpp"
 #include "operation/parts.hpp"
@@ -10,18 +11,18 @@ namespace {
 
 HealthReport report_of(const Catalog& catalog, const CredentialSummary& summary) {
   const Provider* provider = catalog.find_short_name(summary.provider);
-  HealthReport report{
-      .id = summary.id,
-      .owner = summary.owner,
-      .leaf_user = summary.leaf_user,
-      .provider = summary.provider,
-      .status = summary.state.status,
-      .since = summary.state.since,
-      .reason = summary.state.reason,
-      .message = message_for(summary.state.status, summary.state.reason, provider ? provider->name : summary.provider),
-      .last_checked = summary.state.last_checked,
-      .next_check = summary.state.next_check};
+  HealthReport report{.id = summary.id,
+                      .owner = summary.owner,
+                      .leaf_user = summary.leaf_user,
+                      .provider = summary.provider,
+                      .status = summary.state.status,
+                      .since = summary.state.since,
+                      .reason = summary.state.reason,
+                      .last_checked = summary.state.last_checked,
+                      .next_check = summary.state.next_check};
   if (!provider || !provider->is_configured(summary.environment)) report.next_check.reset();
+  report.message = message_for(report.status, report.reason, provider ? provider->name : summary.provider,
+                               report.next_check ? NextTry::by_itself : NextTry::none);
   return report;
 }
 
@@ -37,7 +38,7 @@ Task<std::vector<ProviderHealth>> lanes_here(Checker& checker) {
                           .last_success = lane.last_success};
     if (lane.breaker.is_open()) health.breaker_opened = lane.breaker.state().opened_at;
     for (const StatusCount& count : counts)
-      if (count.provider == key.provider) health.credentials.emplace_back(count.status, count.count);
+      if (count.lane == key) health.credentials.emplace_back(count.status, count.count);
     out.push_back(std::move(health));
   }
   co_return out;
@@ -59,6 +60,9 @@ Task<Result<void>> close_here(Checker& checker, const std::string& provider) {
 Task<Result<HealthReport>> find_health(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider) {
   const auto summary = co_await parts.store.find_summary(owner, user, provider.short_name());
   if (!summary) co_return fail(ErrorCode::not_found);
+  // What does not open is not asked about: no reason that a provider gives would be true of it.
+  const auto credential = co_await parts.store.find_credential(summary->id);
+  if (credential && !open_stored(parts.checker, *credential)) co_return fail(ErrorCode::seal_broken);
   co_return report_of(parts.catalog, *summary);
 }
 

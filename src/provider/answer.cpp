@@ -9,6 +9,7 @@ Reason reason_of(http::ExchangeFailure failure) {
     case http::ExchangeFailure::unresolved:
     case http::ExchangeFailure::unreachable:
     case http::ExchangeFailure::tls:
+    case http::ExchangeFailure::abandoned:
     case http::ExchangeFailure::blocked: return Reason::unreachable;
     case http::ExchangeFailure::timeout: return Reason::timeout;
     case http::ExchangeFailure::cut:
@@ -67,7 +68,10 @@ std::optional<Verdict> read_common(const http::Exchange& answer, WallTime now) {
 }
 
 std::optional<Json> read_object(const http::Exchange& answer) {
-  auto json = Json::parse(answer.body);
+  std::string_view body = answer.body;
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // which some servers write, and RFC 8259 lets us ignore
+  if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
+  auto json = Json::parse(body);
   if (!json || !json->object()) return std::nullopt;
   return json;
 }

@@ -24,7 +24,8 @@ inline constexpr std::size_t kTokenBytesMax = 64 * 1024;
 // answer was lost may still arrive, and a provider that detects reuse then revokes the grant.
 inline constexpr std::string_view kAfterLostAnswer = "_afterLostAnswer";
 inline constexpr std::string_view kPreviousRefreshToken = "_previousRefreshToken";
-inline constexpr std::string_view kFirstRefreshToken = "_firstRefreshToken";  // the client's, once the provider has replaced it
+inline constexpr std::string_view kFirstRefreshToken = "_firstRefreshToken";    // the client's, once the provider has replaced it
+inline constexpr std::string_view kSpentRefreshTokens = "_spentRefreshTokens";  // as spent_tokens.hpp says
 inline constexpr std::string_view kBroughtRefreshToken = "_broughtRefreshToken";  // with the last PUT of the same grant
 // Beside an access token that the provider gave: microseconds since 1970, empty where it never said how long the token lives.
 inline constexpr std::string_view kAccessTokenRefreshAt = "_accessTokenRefreshAt";

@@ -7,6 +7,7 @@
 #include "domain/planted.hpp"
 #include "provider/answer.hpp"
 #include "provider/request_template.hpp"
+#include "provider/spent_tokens.hpp"
 
 namespace granary {
 
@@ -160,6 +161,8 @@ class Oauth2Refresh final : public Flow {
     if (is_rotated) {
       updates_.push_back({parameters_.refresh_token_field, Plaintext(*given)});
       updates_.push_back({std::string(kPreviousRefreshToken), Plaintext(sent_token_)});
+      updates_.push_back(
+          {std::string(kSpentRefreshTokens), Plaintext(with_spent(input_.fields.value(kSpentRefreshTokens), sent_token_))});
       if (!input_.fields.find(kFirstRefreshToken)) updates_.push_back({std::string(kFirstRefreshToken), Plaintext(sent_token_)});
     } else if (sent_token_ != input_.fields.value(parameters_.refresh_token_field)) {
       // The one before is the one that works.

@@ -140,6 +140,11 @@ TEST_F(Oauth2RefreshTest, ARefreshTokenWithoutAnAccessTokenIsKept) {
   }
 }
 
+TEST_F(Oauth2RefreshTest, AByteOrderMarkCostsNoToken) {
+  EXPECT_EQ(line_of(run({answer(200, "\xEF\xBB\xBF{'access_token':'a','refresh_token':'new'}")}).answer), "ok");
+  EXPECT_EQ(update("refreshToken"), "new");
+}
+
 TEST_F(Oauth2RefreshTest, ATokenAnswerThatCannotBeReadCountsAsLost) {
   struct Row {
     const char* body;
@@ -154,7 +159,7 @@ TEST_F(Oauth2RefreshTest, ATokenAnswerThatCannotBeReadCountsAsLost) {
       {"", false},
       {"{'access_token':'a','refresh_token':['x']}", true},
       {"{'access_token':'a','refresh_token':1}", true},
-      {"\xEF\xBB\xBF{'access_token':'a'}", true},
+      {"\xEF\xBB\xBF", true},
       {"\x1F\x8B\x08", true},
       {"[]", true},
       {"access_token=a", true},

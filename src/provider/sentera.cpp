@@ -94,12 +94,13 @@ class Sentera final : public Flow {
     if (!is_success(answer)) return finish(unavailable(Reason::unexpected_answer));
     const auto json = read_object(answer);
     if (!json) return finish(unavailable(Reason::unexpected_answer));
+    // What stands beside errors is not all that there is.
+    const Json* errors = json->find("errors");
+    const bool has_errors = errors && !errors->is_null() && !(errors->array() && errors->array()->empty());
+    if (has_errors) return token_refused(unavailable(Reason::unexpected_answer));
     const Json* organizations = json->at_pointer("/data/organizations");
     const Json* results = organizations ? organizations->find("results") : nullptr;
-    if (!results || !results->array()) {
-      if (json->find("errors")) return token_refused(unavailable(Reason::unexpected_answer));
-      return finish(unavailable(Reason::unexpected_answer));
-    }
+    if (!results || !results->array()) return finish(unavailable(Reason::unexpected_answer));
     for (const Json& result : *results->array()) {
       const auto id = read_text(result.find("sentera_id"));
       const auto name = result.find_string("name");

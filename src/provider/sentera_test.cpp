@@ -105,6 +105,8 @@ TEST_F(SenteraTest, WhatQueryAnswersMeanAfterALogin) {
       {"401 right after a login", answer(401), "refused refused"},
       {"403", answer(403), "forbidden permission_denied"},
       {"errors and null data", answer(200, "{'errors':[{'message':'x'}],'data':null}"), kUnexpected},
+      {"errors beside data", answer(200, "{'errors':[{'message':'x'}],'data':{'organizations':{'total_count':0,'results':[]}}}"),
+       kUnexpected},
       {"errors alone", answer(200, "{'errors':[{'message':'Unauthorized'}]}"), kUnexpected},
       {"null data alone", answer(200, "{'data':null}"), kUnexpected},
       {"no results", answer(200, "{'data':{'organizations':{'total_count':0}}}"), kUnexpected},
@@ -133,6 +135,9 @@ TEST_F(SenteraTest, WhatQueryAnswersMeanAfterALogin) {
 
 TEST_F(SenteraTest, ARefusedStoredTokenLogsInAgainOnceAndThatAnswerCounts) {
   const auto errors = answer(200, "{'errors':[{'message':'x'}],'data':null}");
+  const auto page_with_no_errors = answer(200,
+                                          "{'errors':[],'data':{'organizations':{'total_count':1,'results':"
+                                          "[{'sentera_id':'1','name':'Green Acres'}]}}}");
   struct Row {
     const char* what;
     std::vector<http::Exchange> answers;
@@ -140,6 +145,7 @@ TEST_F(SenteraTest, ARefusedStoredTokenLogsInAgainOnceAndThatAnswerCounts) {
   };
   const Row rows[] = {
       {"401, login, page", {answer(401), login_ok(), page({"Green Acres"}, 1)}, "ok"},
+      {"no errors but a list of them", {page_with_no_errors}, "ok"},
       {"errors, login, page", {errors, login_ok(), page({"Green Acres"}, 1)}, "ok"},
       {"401, login refused", {answer(401), answer(401)}, "refused refused"},
       {"errors, login refused", {errors, answer(422)}, "refused refused"},

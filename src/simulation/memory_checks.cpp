@@ -356,12 +356,12 @@ Task<std::vector<Lane>> MemoryStore::list_lanes() {
 }
 
 Task<std::vector<StatusCount>> MemoryStore::count_by_status() {
-  std::map<std::pair<std::string, Status>, std::int64_t> counts;
+  std::map<std::pair<Lane, Status>, std::int64_t> counts;
   for (const auto& [id, entry] : db_.credentials)
-    if (entry.row.leaf_user) ++counts[{entry.row.provider, entry.row.state.status}];
+    if (entry.row.leaf_user) ++counts[{{entry.row.provider, entry.row.environment}, entry.row.state.status}];
   std::vector<StatusCount> out;
   out.reserve(counts.size());
-  for (const auto& [key, count] : counts) out.push_back({.provider = key.first, .status = key.second, .count = count});
+  for (const auto& [key, count] : counts) out.push_back({.lane = key.first, .status = key.second, .count = count});
   co_return out;
 }
 

@@ -49,15 +49,24 @@ std::set<int> Oracle::accounts_of(const CredentialEntry& before, const Credentia
   return accounts;
 }
 
+int Oracle::stored_token(const Slot& slot, const Database& database) const {
+  for (const auto& [id, entry] : database.credentials) {
+    const bool is_of_slot = entry.row.leaf_user == slot.user && entry.row.provider == slot.provider;
+    const Login login = is_of_slot ? stored_login(entry.row) : Login{};
+    if (login.account >= 0 && slot.account == login.account) return std::max(login.token_index, 0);
+  }
+  return 0;
+}
+
 void Oracle::spent_token_sent(const Flight& flight, int token_index, const Database& database) {
   const auto is_of_it = [&](const Login& login) { return login.account == flight.account; };
   const auto knows = [&](const auto& credential) {
     const StoredCredential& row = credential.second.row;
     const Login candidate = candidate_login(row);
     const bool knows_stored = is_of_it(stored_login(row)) && !brought_spent_.contains(row.id);
-    return knows_stored || (is_of_it(candidate) && candidate.token_index > 0);
+    return knows_stored || (is_of_it(candidate) && candidate.token_index > token_index);
   };
-  if (token_index == 0 && std::ranges::none_of(database.credentials, knows)) return;
+  if (std::ranges::none_of(database.credentials, knows)) return;
   fail("no_spent_token_is_sent", "a token of account " + std::to_string(flight.account) + " came again, and its sender knew");
 }
 
@@ -180,7 +189,7 @@ void Oracle::note_login(const CredentialEntry& before, const CredentialEntry& af
   const Login was = stored_login(before.row), is = stored_login(after.row);
   if (was.account == is.account && is.token_index == was.token_index) return;
   const bool is_spent =
-      was.account != is.account && is.token_index == 0 && providers_.account(is.account).spent_by.contains(is.token_index);
+      was.account != is.account && is.account >= 0 && providers_.account(is.account).spent_by.contains(is.token_index);
   if (is_spent) brought_spent_.insert(after.row.id);
   else brought_spent_.erase(after.row.id);
 }

@@ -38,6 +38,8 @@ class Oracle final : public Observer {
   std::function<void(const std::string&)> trace;  // null: nobody reads along
   const std::optional<Violation>& violation() const { return violation_; }
 
+  // The index of the refresh token that is stored for the login which was acknowledged last; 0 where it is another one's.
+  int stored_token(const Slot& slot, const Database& database) const;
   // A token came to its provider that the sender had to know was spent; unless it is what a client brought, and nothing else is
   // left of that grant.
   void spent_token_sent(const Flight& flight, int token_index, const Database& database);
@@ -101,8 +103,8 @@ class Oracle final : public Observer {
   milliseconds confirm_after_, interval_;
   std::optional<Violation> violation_;
   std::set<CredentialId> deleted_;
-  // Rows that hold a grant's first token, spent long since: a client has brought it once more after it had brought another grant,
-  // and with that one all that was known of the first had gone.
+  // Rows that hold a token spent long since: a client has brought it once more after it had brought another grant, and with that
+  // one all that was known of the first had gone.
   std::set<CredentialId> brought_spent_;
   std::vector<std::shared_ptr<Flight>> unrecorded_;
   std::map<std::pair<ProcessId, int>, int> events_owed_;  // by process and account

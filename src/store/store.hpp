@@ -93,7 +93,7 @@ struct Turned {
 };
 
 struct StatusCount {
-  std::string provider;
+  Lane lane;
   Status status;
   std::int64_t count;
 };

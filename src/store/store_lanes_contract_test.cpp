@@ -274,12 +274,14 @@ TEST_P(StoreLanesContract, CountsWhatIsLinked) {
   add_with_state(state_of(Status::ok));
   add_with_state(state_of(Status::ok));
   add_with_state(state_of(Status::ok), "sentera");
+  add_with_state(state_of(Status::ok), "agvance", "STAGE");
   ASSERT_TRUE(change(user, unlink()));
   std::vector<std::string> lines;
   for (const auto& count : run(store_.count_by_status()))
-    lines.push_back(count.provider + " " + std::string(name_of(count.status)) + " " + std::to_string(count.count));
+    lines.push_back(count.lane.provider + (count.lane.environment.empty() ? " " : "/" + count.lane.environment + " ") +
+                    std::string(name_of(count.status)) + " " + std::to_string(count.count));
   std::ranges::sort(lines);
-  EXPECT_EQ(lines, (Rows{"sentera OK 1", "valley OK 2"}));
+  EXPECT_EQ(lines, (Rows{"agvance/STAGE OK 1", "sentera OK 1", "valley OK 2"}));
 }
 
 TEST_P(StoreLanesContract, SegmentsArePagedInBothDirections) {
