@@ -23,6 +23,17 @@ def test_no_history_breaks_an_invariant():
     assert f"{HISTORIES} histories, no invariant broken" in done.stdout
 
 
+# What a single process, without claims on rows, must be found to do wrong: the product as it is shipped.
+ALONE = ["token_sent_before_it_is_noted", "spending_never_noted", "lost_answer_forgotten", "refused_token_asked_for_again"]
+
+
+@pytest.mark.parametrize("fault", [None, *ALONE])
+def test_a_process_that_has_the_store_to_itself(fault):
+    number = FAULTS.index(fault) + 1 if fault else 0
+    done = simulate("--histories", HISTORIES if fault else HISTORIES // 2, "--seed", 1, "--alone", "--fault", number)
+    assert done.returncode == (1 if fault else 0), done.stdout
+
+
 @pytest.mark.parametrize(("number", "fault"), list(enumerate(FAULTS, 1)), ids=FAULTS)
 def test_a_planted_fault_is_found(number, fault):
     done = simulate("--histories", HISTORIES, "--seed", 1, "--fault", number)

@@ -163,7 +163,8 @@ std::optional<WallTime> CheckState::first_refusal() const {
 
 std::optional<WallTime> refused_place(const CheckState& state, LoginKind login) {
   const bool used_up = login == LoginKind::password && state.refusals >= kPasswordTriesMax;
-  return used_up || !state.last_checked ? std::nullopt : std::optional(plus(*state.last_checked, kRefusedRetry));
+  const milliseconds wait = is_planted(Fault::refused_token_asked_for_again) ? milliseconds(1000) : kRefusedRetry;
+  return used_up || !state.last_checked ? std::nullopt : std::optional(plus(*state.last_checked, wait));
 }
 
 bool return_to_refused_place(CheckState& state, LoginKind login, WallTime now) {

@@ -25,6 +25,9 @@ enum class Fault {
   no_next_check_after_an_outage,
   refused_candidate_stored,
   previous_token_tried_unasked,
+  put_of_the_same_grant_believed,
+  refused_token_asked_for_again,
+  event_before_commit,
   // In the simulation's store.
   fields_version_not_compared,
   link_not_compared,
@@ -33,7 +36,7 @@ enum class Fault {
   claim_not_looked_at,
   claim_shorter_than_the_call,
   claim_of_a_row_that_moved,
-  put_of_the_same_grant_believed,
+  paused_answer_refused,
   second_credential_accepted,
   count,
 };
@@ -55,6 +58,9 @@ inline constexpr std::string_view kFaultNames[] = {
     "no_next_check_after_an_outage",
     "refused_candidate_stored",
     "previous_token_tried_unasked",
+    "put_of_the_same_grant_believed",
+    "refused_token_asked_for_again",
+    "event_before_commit",
     "fields_version_not_compared",
     "link_not_compared",
     "deleted_row_written_back",
@@ -62,7 +68,7 @@ inline constexpr std::string_view kFaultNames[] = {
     "claim_not_looked_at",
     "claim_shorter_than_the_call",
     "claim_of_a_row_that_moved",
-    "put_of_the_same_grant_believed",
+    "paused_answer_refused",
     "second_credential_accepted",
 };
 static_assert(std::size(kFaultNames) == static_cast<std::size_t>(Fault::count));

@@ -52,6 +52,14 @@ Task<Recorded> commit(Checker& checker, const Recording& recording, CheckRecord&
     const Plaintext day_key = co_await find_day_key(checker, day);
     record.events = co_await seal_events(checker, recording.credential, recording.events, day, day_key);
   }
+  if (is_planted(Fault::event_before_commit) && record.fields && record.events) {
+    CheckRecord early{.id = record.id,
+                      .fields_version = record.fields_version,
+                      .state_version = record.state_version,
+                      .link_version = record.link_version};
+    early.events = std::exchange(record.events, std::nullopt);
+    co_await checker.store.record_check(early);
+  }
   const Recorded recorded = co_await checker.store.record_check(record);
   if (record.events) checker.events_fail = false;
   co_return recorded;

@@ -41,10 +41,35 @@ constexpr struct {
 static_assert(std::size(kKinds) == static_cast<std::size_t>(Kind::clock_jumps) + 1);
 static_assert(std::accumulate(std::begin(kKinds), std::end(kKinds), 0U,
                               [](auto sum, const auto& kind) { return sum + kind.share; }) == 100);
-constexpr std::size_t kNodes = 2, kUsers = 2;
+constexpr std::size_t kNodesMax = 2, kUsers = 2;
 constexpr seconds kEventful{480}, kRestart{3}, kCalm{420};
 constexpr milliseconds kInterval{std::chrono::seconds(100)}, kConfirmAfter{std::chrono::seconds(20)};
 const std::string kSecretSeed(32, 'r');
+
+// What tells histories apart beside their plans, by seed.
+struct Setting {
+  Reuse reuse;
+  std::size_t nodes;     // one of them alone has no claims: the product as it is shipped
+  bool permission_ends;  // of growers who would have left
+};
+
+Setting setting_of(const Plan& plan) {
+  Setting setting{.reuse = static_cast<Reuse>(plan.seed % 3), .nodes = kNodesMax, .permission_ends = false};
+  switch (plan.seed / 6 % 12) {
+    case 4: setting.nodes = 1; break;
+    case 5: setting.permission_ends = true; break;
+    case 8:
+      setting.nodes = 1;
+      setting.permission_ends = true;
+      break;
+    case 11:
+      if (setting.reuse == Reuse::kills_family) setting.reuse = Reuse::refuses;
+      break;
+    default: break;
+  }
+  if (plan.processes == Processes::one) setting.nodes = 1;
+  return setting;
+}
 
 bool is_connecting(Kind kind) {
   return kind == Kind::post || kind == Kind::put || kind == Kind::put_again || kind == Kind::put_refused;
@@ -91,7 +116,7 @@ struct Shared {
 
   const Catalog& catalog_for(const Plan& plan) const {
     if (plan.seed / 3 % 2 == 0) return plain;
-    return static_cast<Reuse>(plan.seed % 3) == Reuse::grace_for_the_last ? tolerant : probing;
+    return setting_of(plan).reuse == Reuse::grace_for_the_last ? tolerant : probing;
   }
 };
 
@@ -104,10 +129,11 @@ class History {
  public:
   History(const Plan& plan, bool with_trace)
       : plan_(plan),
+        setting_(setting_of(plan)),
         world_{.timeline = {},
                .chance = Chance(plan.seed),
                .conditions = {},
-               .providers = ProviderWorld(static_cast<Reuse>(plan.seed % 3), &shared().catalog_for(plan) == &shared().tolerant),
+               .providers = ProviderWorld(setting_.reuse, &shared().catalog_for(plan) == &shared().tolerant),
                .database = {},
                .oracle = Oracle(world_.providers, shared().sealer, world_.timeline, kConfirmAfter, kInterval),
                .catalog = shared().catalog_for(plan),
@@ -123,16 +149,17 @@ class History {
       };
     world_.oracle.trace = world_.trace;
     if (&world_.catalog != &shared().plain) world_.providers.token_lifetime = seconds(120);
-    world_.database.now = [this] { return world_.timeline.now(); };
+    if (setting_.nodes > 1) world_.database.now = [this] { return world_.timeline.now(); };
     world_.database.observer = &world_.oracle;
   }
 
   Outcome run() {
     prepare();
-    for (std::size_t i = 0; i < kNodes; ++i) start(i);
+    for (std::size_t i = 0; i < setting_.nodes; ++i) start(i);
     for (const Action& action : plan_.actions) world_.timeline.at(action.at, kNobody, [this, action] { perform(action); });
     run_until(SteadyTime(kEventful));
     world_.tell("calm");
+    world_.oracle.calm_begins();
     world_.conditions = {.store_waits = world_.conditions.store_waits, .wall_offset = world_.conditions.wall_offset};
     for (auto& node : nodes_)
       if (node) {
@@ -195,7 +222,7 @@ class History {
 
   void perform(const Action& action) {
     world_.tell(action.text());
-    Node* node = nodes_[action.node].get();
+    Node* node = nodes_[node_of(action)].get();
     Slot& slot = world_.oracle.slots[action.slot];
     switch (action.kind) {
       case Kind::crash: crash(action); return;
@@ -208,8 +235,11 @@ class History {
         if (node) node->fail_store_until(world_.timeline.now() + seconds(action.number));
         return;
       case Kind::revoke:
-        if (const auto account = last_account_.find(action.slot); account != last_account_.end())
-          world_.providers.account(account->second).alive = false;
+        if (const auto account = last_account_.find(action.slot); account != last_account_.end()) {
+          const bool stays = setting_.permission_ends && action.at.time_since_epoch().count() % 2 == 0;
+          Account& leaving = world_.providers.account(account->second);
+          (stays ? leaving.permits : leaving.alive) = false;
+        }
         return;
       default: break;
     }
@@ -318,11 +348,14 @@ class History {
     if (--slot.operations == 0) slot.was_disturbed = false;
   }
 
+  std::size_t node_of(const Action& action) const { return action.node % setting_.nodes; }
+
   void crash(const Action& action) {
-    if (!nodes_[action.node]) return;
-    const ProcessId process = nodes_[action.node]->process();
+    const std::size_t index = node_of(action);
+    if (!nodes_[index]) return;
+    const ProcessId process = nodes_[index]->process();
     world_.oracle.crashed(process);
-    nodes_[action.node].reset();
+    nodes_[index].reset();
     std::erase_if(running_, [&](const auto& running) {
       auto& [owner, slot, kind] = running;
       if (owner != process) return false;
@@ -330,7 +363,7 @@ class History {
       finish(*slot, kind);
       return true;
     });
-    world_.timeline.at(world_.timeline.now() + kRestart, kNobody, [this, index = action.node] { start(index); });
+    world_.timeline.at(world_.timeline.now() + kRestart, kNobody, [this, index] { start(index); });
   }
 
   // A machine that stands still, perhaps for longer than its claim lasts: others take over, and then it goes on as if nothing had
@@ -338,7 +371,7 @@ class History {
   void pause(Node& node, seconds length) {
     const SteadyTime until = world_.timeline.now() + length;
     constexpr seconds kClaimLeft{30};  // at the end of a call
-    if (length >= kClaimLeft) world_.oracle.paused(node.process());
+    if (length >= kClaimLeft && setting_.nodes > 1) world_.oracle.paused(node.process());
     // Another process may settle what it was at, and it will not know.
     for (auto& [owner, slot, kind] : running_)
       if (owner == node.process()) slot->was_disturbed = true;
@@ -378,6 +411,7 @@ class History {
   }
 
   const Plan& plan_;
+  const Setting setting_;
   World world_;
   OwnerId owner_{};
   std::vector<std::unique_ptr<Node>> nodes_;
@@ -400,13 +434,13 @@ std::string Action::text() const {
   return out;
 }
 
-Plan make_plan(std::uint64_t seed) {
+Plan make_plan(std::uint64_t seed, Processes processes) {
   // Another draw than the history's own, so that leaving actions out changes nothing else that was decided here.
   Chance chance(~seed);
-  Plan plan{.seed = seed, .actions = {}};
+  Plan plan{.seed = seed, .actions = {}, .processes = processes};
   const auto add = [&](Kind kind, seconds from, seconds to) {
     Action action{.at = SteadyTime(chance.span(from, to)), .kind = kind};
-    action.node = chance.below(kNodes);
+    action.node = chance.below(kNodesMax);
     action.slot = chance.below(kUsers * 2);
     if (kind == Kind::pause) action.number = chance.between(1, 80);
     if (kind == Kind::store_fails) action.number = chance.between(1, 8);
@@ -428,7 +462,7 @@ Plan make_plan(std::uint64_t seed) {
   const auto add_beside = [&](const Action& action, Kind kind, microseconds after) {
     Action beside = action;
     beside.kind = kind;
-    beside.node = chance.below(kNodes);
+    beside.node = chance.below(kNodesMax);
     beside.at = std::max(action.at + after, SteadyTime());
     plan.actions.push_back(beside);
   };

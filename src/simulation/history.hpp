@@ -38,12 +38,15 @@ struct Action {
   std::string text() const;
 };
 
+enum class Processes { as_planned, one };
+
 struct Plan {
   std::uint64_t seed = 0;
   std::vector<Action> actions;
+  Processes processes = Processes::as_planned;
 };
 
-Plan make_plan(std::uint64_t seed);
+Plan make_plan(std::uint64_t seed, Processes processes);
 
 struct Outcome {
   std::optional<Violation> violation;

@@ -22,13 +22,13 @@ struct Found {
 };
 
 // The lowest seed that fails, or nothing; deterministic whatever the number of threads.
-std::optional<Found> search(std::uint64_t first, std::uint64_t count, Fault fault) {
+std::optional<Found> search(std::uint64_t first, std::uint64_t count, Fault fault, Processes processes) {
   std::atomic<std::uint64_t> next = first, end = first + count;
   std::mutex mutex;
   std::optional<Found> found;
   const auto work = [&] {
     for (std::uint64_t seed = next++; seed < end; seed = next++) {
-      const Outcome outcome = run_history(make_plan(seed), fault, false);
+      const Outcome outcome = run_history(make_plan(seed, processes), fault, false);
       // A long run says how far it is.
       if (const std::uint64_t done = seed - first + 1; done % kProgressEvery == 0)
         std::fprintf(stderr, "%llu histories\n", static_cast<unsigned long long>(done));
@@ -44,11 +44,11 @@ std::optional<Found> search(std::uint64_t first, std::uint64_t count, Fault faul
   return found;
 }
 
-void tell(const Found& found, Fault fault) {
+void tell(const Found& found, Fault fault, Processes processes) {
   std::printf("seed %llu breaks %s: %s\n", static_cast<unsigned long long>(found.seed), found.violation.invariant.c_str(),
               found.violation.what.c_str());
-  const Plan least = shrink(make_plan(found.seed), fault, found.violation.invariant);
-  std::printf("%zu of its %zu actions are enough:\n", least.actions.size(), make_plan(found.seed).actions.size());
+  const Plan whole = make_plan(found.seed, processes), least = shrink(whole, fault, found.violation.invariant);
+  std::printf("%zu of its %zu actions are enough:\n", least.actions.size(), whole.actions.size());
   const Outcome outcome = run_history(least, fault, true);
   for (const auto& line : outcome.trace) std::printf("  %s\n", line.c_str());
   if (outcome.violation) std::printf("  %s: %s\n", outcome.violation->invariant.c_str(), outcome.violation->what.c_str());
@@ -58,7 +58,7 @@ int try_faults(std::uint64_t seed, std::uint64_t histories) {
   int missed = 0;
   for (int number = 1; number < static_cast<int>(Fault::count); ++number) {
     const auto fault = static_cast<Fault>(number);
-    const auto found = search(seed, histories, fault);
+    const auto found = search(seed, histories, fault, Processes::as_planned);
     if (found) {
       const std::uint64_t needed = found->seed - seed + 1;
       std::printf("fault %2d %-36s found after %llu histories: %s\n", number, std::string(name_of(fault)).c_str(),
@@ -97,27 +97,30 @@ int try_breaker(std::uint64_t seed) {
 int main(int argc, char** argv) {
   std::uint64_t histories = 20'000, seed = 1;
   int fault = 0;
-  bool faults = false, trace = false, breaker = false;
+  bool faults = false, trace = false, breaker = false, is_alone = false;
   CLI::App app("Runs Granary's operations on a simulated clock, store and network, and judges them.");
   app.add_option("--histories", histories, "how many")->check(CLI::PositiveNumber);
   app.add_option("--seed", seed, "of the first; each history has the next one");
   app.add_option("--fault", fault, "plants this fault, by number")->check(CLI::Range(0, static_cast<int>(Fault::count) - 1));
+  app.add_flag("--alone", is_alone,
+               "one process without claims in each history, as the product is shipped; in a sixth of them anyway");
   app.add_flag("--faults", faults, "plants each fault in turn; every one must be found");
   app.add_flag("--trace", trace, "tells one history, the seed's, line by line");
   app.add_flag("--breaker", breaker, "five thousand growers of one provider: all refused at once, or some revoked");
   CLI11_PARSE(app, argc, argv);
+  const Processes processes = is_alone ? Processes::one : Processes::as_planned;
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
   if (trace) {
-    const Outcome outcome = run_history(make_plan(seed), static_cast<Fault>(fault), true);
+    const Outcome outcome = run_history(make_plan(seed, processes), static_cast<Fault>(fault), true);
     for (const auto& line : outcome.trace) std::printf("%s\n", line.c_str());
     if (outcome.violation) std::printf("%s: %s\n", outcome.violation->invariant.c_str(), outcome.violation->what.c_str());
     return outcome.violation ? 1 : 0;
   }
   if (breaker) return try_breaker(seed);
   if (faults) return try_faults(seed, histories);
-  const auto found = search(seed, histories, static_cast<Fault>(fault));
+  const auto found = search(seed, histories, static_cast<Fault>(fault), processes);
   if (found) {
-    tell(*found, static_cast<Fault>(fault));
+    tell(*found, static_cast<Fault>(fault), processes);
     return 1;
   }
   std::printf("%llu histories, no invariant broken\n", static_cast<unsigned long long>(histories));

@@ -147,6 +147,7 @@ Task<Recorded> MemoryStore::record_check(const CheckRecord& given) {
         (candidate && candidate->fields.bytes == record.removes_candidate->bytes && !(record.outcome_unknown && is_claimed));
     recorded.fields_kept = (entry->row.fields_version == record.fields_version && is_its_candidate) ||
                            is_planted(Fault::fields_version_not_compared);
+    if (is_planted(Fault::paused_answer_refused) && is_claimed) recorded.fields_kept = false;
     if (recorded.fields_kept) {
       save_fields(*entry, record);
       // Only one's own claim ends: a PUT that was not sent leaves another's alone. And one whose token was answered has its probe

@@ -129,7 +129,7 @@ class Node::NodeTransport final : public http::HttpTransport {
 
  private:
   static void arrive(World& world, const std::shared_ptr<Flight>& flight, const http::OutboundRequest& request) {
-    flight->answer = world.providers.process(request, flight);
+    flight->answer = world.providers.process(request, flight, world.timeline.now());
     flight->processed = true;
     world.tell("the provider answers account " + std::to_string(flight->account) + " with " +
                std::to_string(flight->answer.status));

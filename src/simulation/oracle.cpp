@@ -185,6 +185,15 @@ void Oracle::lost_race(std::int64_t by) {
     if (flight->process == by) flight->gave_token = false;
 }
 
+// What the events of an answer tell is in the store with them.
+void Oracle::judge_commit(const CredentialEntry& before, const CredentialEntry& after, std::int64_t by) {
+  const std::set<int> accounts = accounts_of(before, after);
+  for (const auto& flight : unrecorded_)
+    if (flight->process == by && flight->answered && flight->gave_token && accounts.contains(flight->account))
+      fail("an_answer_is_one_commit",
+           "the events are stored, and not what account " + std::to_string(flight->account) + " was given");
+}
+
 void Oracle::note_login(const CredentialEntry& before, const CredentialEntry& after) {
   const Login was = stored_login(before.row), is = stored_login(after.row);
   if (was.account == is.account && is.token_index == was.token_index) return;
@@ -207,9 +216,14 @@ void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, 
     return;
   }
   if (!end.fields_kept) {
+    // Whoever has claimed it since: what came for the token that is still the stored one is the newest there is.
+    if (!record.removes_candidate && before.row.fields_version == record.fields_version)
+      fail("an_answer_to_the_stored_token_is_kept",
+           "fields of version " + std::to_string(record.fields_version) + " were refused");
     lost_race(by);
     return;
   }
+  if (record.events && !record.fields) judge_commit(before, after, by);
   note_login(before, after);
   if (!before.row.leaf_user && (record.state || record.events) && end.state_kept)
     fail("unlinked_is_left_alone", "health or events of an unlinked credential were recorded");
@@ -228,7 +242,16 @@ void Oracle::recorded(const CredentialEntry& before, const CheckRecord& record, 
     if (slot && slot->connecting == 0 && !is_candidate)
       fail("two_refusals_confirm", "UNAUTHENTICATED at once, and neither POST nor PUT was under way");
   }
-  if (is.status == Status::unauthenticated && was.status != Status::unauthenticated) turned_[after.row.id] = timeline_.now();
+  if (is.status == Status::unauthenticated && was.status != Status::unauthenticated) {
+    turned_[after.row.id] = timeline_.now();
+    ++turned_count_;
+  }
+  if (is.status == Status::missing_permission && was.status != Status::missing_permission &&
+      providers_.account(stored_login(after.row).account).permits)
+    fail("a_permitted_login_never_misses_permission", "its grower lets the data be read");
+  const bool is_asked_for_soon = is.next_check && is.last_checked && *is.next_check < *is.last_checked + kRefusedRetry;
+  if (is.status == Status::unauthenticated && is.refusals > was.refusals && is_asked_for_soon)
+    fail("a_refused_login_is_asked_once_a_day", "credential " + after.row.id.text() + " is due within the day");
   judge_next_check(after);
 }
 
@@ -275,7 +298,11 @@ void Oracle::judge_token(const CredentialEntry& entry) {
                                                   " is stored, " + std::to_string(account.newest) + " is valid" +
                                                   (says_unknown ? ", the row says unknown but nothing was lost" : "") +
                                                   (was_lost ? ", an answer was lost but the row does not say so" : ""));
-  if (!row.leaf_user || state.status == Status::missing_permission) return;
+  if (!row.leaf_user) return;
+  const bool is_denied = is_valid && account.denied_at && *account.denied_at > calm_since_;
+  if (is_denied && state.status != Status::missing_permission)
+    fail("an_ended_permission_is_noticed", "status " + std::string(name_of(state.status)) + " long after");
+  if (state.status == Status::missing_permission || is_denied) return;
   if (is_valid && state.status != Status::ok)
     fail("a_valid_login_is_ok_in_the_end", "status " + std::string(name_of(state.status)) + ", reason " +
                                                std::string(state.reason ? name_of(*state.reason) : "none"));

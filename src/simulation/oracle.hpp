@@ -64,8 +64,11 @@ class Oracle final : public Observer {
   void candidate_kept(const CredentialEntry& entry, std::int64_t by) override;
   void lost_race(std::int64_t by) override;
 
+  void calm_begins() { calm_since_ = timeline_.now(); }
   // After all has been calm for longer than any rule waits.
   void judge_end(const Database& database);
+  // How often a check has turned a credential UNAUTHENTICATED.
+  int turned() const { return turned_count_; }
 
  private:
   void fail(std::string invariant, std::string what);
@@ -85,6 +88,7 @@ class Oracle final : public Observer {
   bool works(const Login& login) const;
   // What a process was told of these accounts is in the store now.
   void mark_recorded(const std::set<int>& accounts, ProcessId process);
+  void judge_commit(const CredentialEntry& before, const CredentialEntry& after, std::int64_t by);
   // Keeps `brought_spent_`.
   void note_login(const CredentialEntry& before, const CredentialEntry& after);
   void judge_refusals(const CredentialEntry& after);
@@ -111,6 +115,8 @@ class Oracle final : public Observer {
   std::map<ProcessId, int> requests_;                     // under way
   std::map<CredentialId, std::int64_t> recorded_by_;      // the last process that did
   std::map<CredentialId, SteadyTime> turned_;             // UNAUTHENTICATED, since
+  int turned_count_ = 0;
+  SteadyTime calm_since_{};
 };
 
 }  // namespace granary::simulation

@@ -44,6 +44,7 @@ int ProviderWorld::index_of(std::string_view refresh_token) { return number_afte
 Account& ProviderWorld::add_account(bool has_password) {
   accounts_.push_back({.number = static_cast<int>(accounts_.size()),
                        .has_password = has_password,
+                       .denied_at = {},
                        .killed_by = {},
                        .spent_by = {},
                        .shown_by = {},
@@ -103,10 +104,15 @@ bool ProviderWorld::take_off(const http::OutboundRequest& request, const std::sh
   return is_fair;
 }
 
-http::Exchange ProviderWorld::process(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight) {
+http::Exchange ProviderWorld::process(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight,
+                                      SteadyTime now) {
   if (request.url.ends_with("/api/token")) return refresh(request, flight);
   if (request.url.ends_with("/v1/sessions")) return log_in(flight);
   if (flight->account < 0 || !account(flight->account).is_valid()) return answer(401, R"({"error":"session ended"})");
+  if (!account(flight->account).permits) {
+    account(flight->account).denied_at = now;
+    return answer(403, R"({"error":"no permission"})");
+  }
   return answer(200, R"({"data":{"organizations":{"total_count":1,"results":[{"sentera_id":"org","name":"org"}]}}})");
 }
 

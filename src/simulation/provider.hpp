@@ -14,7 +14,7 @@
 namespace granary::simulation {
 
 // What a provider does when a token that was spent comes again.
-enum class Reuse { kills_family, grace_for_the_last, no_rotation };
+enum class Reuse { kills_family, grace_for_the_last, no_rotation, refuses };
 
 // One request on its way, and what became of its answer.
 struct Flight {
@@ -40,6 +40,8 @@ struct Account {
   bool has_password = false;
   bool alive = true;                                // the grower has not revoked it
   bool family_dead = false;                         // a spent token came again
+  bool permits = true;                              // the grower lets the data be read
+  std::optional<SteadyTime> denied_at;              // when a request met that last
   std::shared_ptr<Flight> killed_by;                // whose token came again
   int killed_with = 0;                              // its index
   int newest = 0;                                   // of its refresh tokens
@@ -76,7 +78,7 @@ class ProviderWorld {
   // A request leaves. False when it shows a token that its sender had to know was spent, or was being spent.
   bool take_off(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight);
   // What the provider does with a request.
-  http::Exchange process(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight);
+  http::Exchange process(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight, SteadyTime now);
 
  private:
   http::Exchange refresh(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight);
