@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 
 #include "base/check.hpp"
 #include "base/embedded.hpp"
@@ -18,31 +17,7 @@ namespace {
 using Kind = Action::Kind;
 using Presence = Slot::Presence;
 
-// In the order of Kind: its name, and its share of what happens, of 100.
-constexpr struct {
-  std::string_view name;
-  std::uint64_t share;
-} kKinds[] = {
-    {"POST", 8},
-    {"PUT", 8},
-    {"PUT of a login that is refused", 5},
-    {"PUT of what was sent last", 4},
-    {"DELETE", 6},
-    {"unlink", 6},
-    {"relink", 8},
-    {"check", 16},
-    {"the grower revokes the login", 8},
-    {"crash", 9},
-    {"pause", 3},
-    {"the store fails", 8},
-    {"the provider is down", 6},
-    {"the clock jumps", 5},
-};
-static_assert(std::size(kKinds) == static_cast<std::size_t>(Kind::clock_jumps) + 1);
-static_assert(std::accumulate(std::begin(kKinds), std::end(kKinds), 0U,
-                              [](auto sum, const auto& kind) { return sum + kind.share; }) == 100);
-constexpr std::size_t kNodesMax = 2, kUsers = 2;
-constexpr seconds kEventful{480}, kRestart{3}, kCalm{420};
+constexpr seconds kRestart{3}, kCalm{420};
 constexpr milliseconds kInterval{std::chrono::seconds(100)}, kConfirmAfter{std::chrono::seconds(20)};
 const std::string kSecretSeed(32, 'r');
 
@@ -69,10 +44,6 @@ Setting setting_of(const Plan& plan) {
   }
   if (plan.processes == Processes::one) setting.nodes = 1;
   return setting;
-}
-
-bool is_connecting(Kind kind) {
-  return kind == Kind::post || kind == Kind::put || kind == Kind::put_again || kind == Kind::put_refused;
 }
 
 std::string seconds_text(SteadyTime at) { return std::to_string(static_cast<double>(at.time_since_epoch().count()) / 1e6); }
@@ -328,8 +299,7 @@ class History {
       const auto mine = std::ranges::find(running_, std::tuple(process, &slot, kind));
       if (mine != running_.end()) running_.erase(mine);
       world_.oracle.request_ended(process);
-      world_.tell("process " + std::to_string(process) + " answers a " +
-                  std::string(kKinds[static_cast<std::size_t>(kind)].name) +
+      world_.tell("process " + std::to_string(process) + " answers a " + std::string(name_of(kind)) +
                   (error    ? ": 503"
                    : result ? ""
                             : ": error " + std::to_string(static_cast<int>(result.error().code))));
@@ -423,72 +393,6 @@ class History {
 };
 
 }  // namespace
-
-std::string Action::text() const {
-  std::string out(kKinds[static_cast<std::size_t>(kind)].name);
-  if (kind <= Kind::revoke) out += ", slot " + std::to_string(slot);
-  if (kind != Kind::revoke && kind != Kind::provider_is_down && kind != Kind::clock_jumps)
-    out += ", node " + std::to_string(node);
-  if (kind == Kind::pause || kind == Kind::store_fails || kind == Kind::provider_is_down || kind == Kind::clock_jumps)
-    out += ", " + std::to_string(number) + " s";
-  return out;
-}
-
-Plan make_plan(std::uint64_t seed, Processes processes) {
-  // Another draw than the history's own, so that leaving actions out changes nothing else that was decided here.
-  Chance chance(~seed);
-  Plan plan{.seed = seed, .actions = {}, .processes = processes};
-  const auto add = [&](Kind kind, seconds from, seconds to) {
-    Action action{.at = SteadyTime(chance.span(from, to)), .kind = kind};
-    action.node = chance.below(kNodesMax);
-    action.slot = chance.below(kUsers * 2);
-    if (kind == Kind::pause) action.number = chance.between(1, 80);
-    if (kind == Kind::store_fails) action.number = chance.between(1, 8);
-    if (kind == Kind::provider_is_down) action.number = chance.between(10, 120);
-    if (kind == Kind::clock_jumps) action.number = chance.percent(50) ? 86'400 : -86'400;
-    plan.actions.push_back(action);
-    return plan.actions.size() - 1;
-  };
-  for (std::size_t slot = 0; slot < kUsers * 2; ++slot)
-    if (chance.percent(80)) plan.actions[add(Kind::post, seconds(1), seconds(30))].slot = slot;
-  const std::int64_t count = chance.between(0, 24);
-  for (std::int64_t i = 0; i < count; ++i) {
-    std::uint64_t draw = chance.below(100);
-    std::size_t kind = 0;
-    for (; draw >= kKinds[kind].share; ++kind) draw -= kKinds[kind].share;
-    add(static_cast<Kind>(kind), seconds(1), kEventful);
-  }
-  // Whatever changes a credential meets a check of it, on either node.
-  const auto add_beside = [&](const Action& action, Kind kind, microseconds after) {
-    Action beside = action;
-    beside.kind = kind;
-    beside.node = chance.below(kNodesMax);
-    beside.at = std::max(action.at + after, SteadyTime());
-    plan.actions.push_back(beside);
-  };
-  for (std::size_t i = 0, planned = plan.actions.size(); i < planned; ++i) {
-    const Action action = plan.actions[i];
-    const bool is_put = is_connecting(action.kind) && action.kind != Kind::post;
-    const bool is_change = is_put || action.kind == Kind::remove || action.kind == Kind::unlink || action.kind == Kind::relink;
-    if (is_change && chance.percent(50)) add_beside(action, Kind::check, -chance.span(milliseconds(0), milliseconds(2000)));
-    // A revoked login is found, and given anew in the moment when that is to be confirmed.
-    if (action.kind == Kind::revoke && chance.percent(50)) {
-      add_beside(action, Kind::check, seconds(1));
-      add_beside(action, Kind::check, seconds(23));
-      add_beside(action, Kind::put, seconds(23) + chance.span(milliseconds(0), milliseconds(500)));
-    }
-  }
-  // Two at once, of what races.
-  if (chance.percent(40) && !plan.actions.empty()) {
-    Action twin = plan.actions[chance.below(plan.actions.size())];
-    twin.node = 1 - twin.node;
-    // An outage would not let the calm be one.
-    twin.at = std::min(twin.at + chance.span(milliseconds(0), milliseconds(300)), SteadyTime(kEventful));
-    plan.actions.push_back(twin);
-  }
-  std::ranges::sort(plan.actions, {}, &Action::at);
-  return plan;
-}
 
 Outcome run_history(const Plan& plan, Fault fault, bool with_trace) {
 #ifdef GRANARY_PLANTED_FAULTS

@@ -189,12 +189,11 @@ MassOutcome refuse_all(milliseconds interval, milliseconds lasts, Trial trial, s
     mass.run_until(mass.now() + std::chrono::minutes(6));
   }
   const SteadyTime begin = mass.now(), end = begin + lasts;
-  const int turned_before = mass.turned();
   mass.refuse_all();
   const bool has_opened = mass.run_until_open(trial);
   const SteadyTime opened = mass.now(), settled = opened + std::chrono::minutes(2);
   mass.run_until(end);
-  const int revoked_at_end = mass.count(Status::unauthenticated), turned = mass.turned() - turned_before;
+  const int revoked_at_end = mass.count(Status::unauthenticated), turned = mass.turned();
   const double minutes = std::chrono::duration<double, std::ratio<60>>(end - settled).count();
   const double probes = mass.refusals(settled, end) / minutes;
   mass.accept_all();
