@@ -256,99 +256,151 @@ Task<Kept> keep_given(Checker& checker, Asking& asking, const Verdict& so_far, E
   }
 }
 
+// One flow's requests and answers, from the wait for a slot to its verdict.
+class Conversation {
+ public:
+  Conversation(Checker& checker, Asking& asking)
+      : checker_(checker),
+        asking_(asking),
+        limits_(asking.lane.limits),
+        login_(asking.lane.provider->login_kind()),
+        deadline_(checker.clock.elapsed() + checker.settings.timeout),
+        latest_start_(checker.clock.elapsed() + checker.settings.latest_start(login_)) {}
+
+  Task<Asked> run() {
+    const auto entry = co_await limits_.enter(asking_.trigger, latest_start_);
+    if (entry == LaneLimits::Entry::stopping) co_return stop(AskOutcome::stopping);
+    if (entry != LaneLimits::Entry::granted) co_return stop(AskOutcome::not_sent);
+    const SlotHold slot(limits_, asking_.trigger);
+    const FlowInput input{
+        .base_url = *asking_.lane.base_url, .fields = asking_.fields, .outcome_unknown = was_lost(), .now = checker_.clock.now()};
+    const auto flow = checker_.plans.find(asking_.lane.lane.provider)->second->start(input);
+    Step step = flow->start();
+    while (auto* send = std::get_if<Send>(&step)) {
+      if (!send->given.empty() && co_await keep(*send) == Kept::gone) co_return stop(AskOutcome::gone);
+      const Clearance clearance = co_await clear(*send);
+      if (clearance == Clearance::stop) co_return std::move(asked_);
+      if (clearance == Clearance::end_flow) {
+        step = flow->next(unsent(), checker_.clock.now());
+        break;
+      }
+      http::Exchange answer = co_await exchange(*send);
+      // The next start finds the row as a crash would leave it: due, and what was shown noted.
+      if (answer.failure == http::ExchangeFailure::abandoned && unkept_.empty()) co_return stop(AskOutcome::stopping);
+      const WallTime now = checker_.clock.now();
+      step = flow->next(answer, now);
+      exchanges_.add({.at = now, .exchange = std::move(answer)});
+    }
+    co_return finish(std::get<Verdict>(std::move(step)));
+  }
+
+ private:
+  enum class Clearance {
+    send,
+    end_flow,  // this request stays unsent; what the provider said before it counts
+    stop,      // nothing was sent, and nothing is to be; the outcome says why
+  };
+
+  // Whether an answer to the token that is shown was lost before.
+  bool was_lost() const {
+    const StoredCredential& known = asking_.credential;
+    const bool has_own_token = asking_.shown == ShownFields::candidate && !asking_.of_stored_grant;
+    return has_own_token ? known.candidate->progress == Candidate::Progress::sent : known.has_lost_answer();
+  }
+
+  Asked stop(AskOutcome outcome) {
+    asked_.outcome = outcome;
+    return std::move(asked_);
+  }
+
+  // What the provider gave, before the next request.
+  Task<Kept> keep(Send& send) {
+    Verdict so_far;
+    so_far.updates = std::move(send.given);
+    asked_.was_given = true;
+    replaced_ = asking_.fields.clone();
+    const Kept kept = co_await keep_given(checker_, asking_, so_far, exchanges_, asked_);
+    if (kept == Kept::no) {
+      unkept_ = std::move(so_far.updates);
+      may_go_on_ = is_planted(Fault::token_used_before_it_is_kept);
+    }
+    co_return kept;
+  }
+
+  // A place within the rate, and the note of what is about to be sent.
+  Task<Clearance> clear(const Send& send) { return is_first_ ? clear_first(send) : clear_later(send); }
+
+  Task<Clearance> clear_first(const Send& send) {
+    if (!co_await limits_.take_exchange(latest_start_, ExchangePlace::first)) {
+      asked_.outcome = checker_.stopping ? AskOutcome::stopping : AskOutcome::not_sent;
+      co_return Clearance::stop;
+    }
+    const Begun begun = is_noted_late() ? Begun::yes : co_await note_before_sending(checker_, asking_, send, true);
+    if (begun == Begun::yes) co_return Clearance::send;
+    asked_.outcome = begun == Begun::gone ? AskOutcome::gone : AskOutcome::claimed;
+    co_return Clearance::stop;
+  }
+
+  Task<Clearance> clear_later(const Send& send) {
+    const SteadyTime latest = send.one_use_token.empty() ? deadline_ : latest_start_;
+    Begun begun = Begun::claimed;
+    if (may_go_on_ && checker_.clock.elapsed() < latest && co_await limits_.take_exchange(latest, ExchangePlace::later))
+      begun = is_noted_late() ? Begun::yes : co_await note_later(checker_, asking_, send, asked_);
+    if (begun == Begun::yes) co_return Clearance::send;
+    if (begun == Begun::gone) {
+      asked_.outcome = AskOutcome::gone;
+      co_return Clearance::stop;
+    }
+    asked_.had_no_place = may_go_on_ && answered_at_ < deadline_ && !asked_.store_failed;
+    co_return Clearance::end_flow;
+  }
+
+  Task<http::Exchange> exchange(Send& send) {
+    asked_.leaves_note = asked_.leaves_note || !send.one_use_token.empty();
+    // A probe that comes first leaves time for the refresh that may follow it.
+    const bool may_be_followed = is_first_ && login_ == LoginKind::refresh_token && send.one_use_token.empty();
+    const SteadyTime sent_at = checker_.clock.elapsed();
+    send.request.deadline = may_be_followed ? std::max(latest_start_, sent_at + (deadline_ - sent_at) / 2) : deadline_;
+    http::Exchange answer = co_await checker_.transport.exchange(std::move(send.request));
+    if (is_noted_late()) co_await note_before_sending(checker_, asking_, send, is_first_);
+    is_first_ = false;
+    answered_at_ = checker_.clock.elapsed();
+    co_return answer;
+  }
+
+  Asked finish(Verdict verdict) {
+    std::ranges::move(verdict.updates, std::back_inserter(unkept_));
+    verdict.updates = std::move(unkept_);
+    asked_.verdict = std::move(verdict);
+    asked_.was_given = asked_.was_given || gives(asked_.verdict.updates, one_use_field(checker_, *asking_.lane.provider));
+    std::ranges::move(make_events(asking_, asked_.verdict, exchanges_.all(), replaced_), std::back_inserter(asked_.events));
+    return std::move(asked_);
+  }
+
+  static bool is_noted_late() { return is_planted(Fault::token_sent_before_it_is_noted); }
+
+  Checker& checker_;
+  Asking& asking_;
+  LaneLimits& limits_;
+  const LoginKind login_;
+  const SteadyTime deadline_, latest_start_;
+
+  Asked asked_;
+  Exchanges exchanges_;
+  std::vector<FieldUpdate> unkept_;  // given before the last request, and not stored yet
+  std::optional<Fields> replaced_;   // shown until the provider gave others
+  bool is_first_ = true;             // nothing was sent yet
+  bool may_go_on_ = true;            // what was given is stored
+  SteadyTime answered_at_{};
+};
+
 }  // namespace
 
 void refuse_while_token_is_held(const Checker& checker) {
   if (checker.held_tokens > 0) throw StoreUnavailable("a provider's token waits for the store: no other token is spent");
 }
 
-Task<Asked> ask_provider(Checker& checker, Asking asking) {
-  Asked asked;
-  const SteadyTime begun_at = checker.clock.elapsed();
-  const LoginKind login = asking.lane.provider->login_kind();
-  const SteadyTime deadline = begun_at + checker.settings.timeout, latest_start = begun_at + checker.settings.latest_start(login);
-  LaneLimits& limits = asking.lane.limits;
-  const auto entry = co_await limits.enter(asking.trigger, latest_start);
-  if (entry != LaneLimits::Entry::granted) {
-    asked.outcome = entry == LaneLimits::Entry::stopping ? AskOutcome::stopping : AskOutcome::not_sent;
-    co_return asked;
-  }
-  const SlotHold slot(limits, asking.trigger);
-  const StoredCredential& known = asking.credential;
-  const bool is_candidate = asking.shown == ShownFields::candidate;
-  const bool has_own_token = is_candidate && !asking.of_stored_grant;
-  const bool was_lost = has_own_token ? known.candidate->progress == Candidate::Progress::sent : known.has_lost_answer();
-  const FlowInput input{
-      .base_url = *asking.lane.base_url, .fields = asking.fields, .outcome_unknown = was_lost, .now = checker.clock.now()};
-  const auto flow = checker.plans.find(asking.lane.lane.provider)->second->start(input);
-  Exchanges exchanges;
-  std::vector<FieldUpdate> unkept;  // given before the last request, and not stored yet
-  std::optional<Fields> replaced;
-  bool is_first = true;
-  SteadyTime answered_at{};
-  Step step = flow->start();
-  while (auto* send = std::get_if<Send>(&step)) {
-    Kept kept = Kept::yes;
-    if (!send->given.empty()) {
-      Verdict so_far;
-      so_far.updates = std::move(send->given);
-      asked.was_given = true;
-      replaced = asking.fields.clone();
-      kept = co_await keep_given(checker, asking, so_far, exchanges, asked);
-      if (kept == Kept::no) unkept = std::move(so_far.updates);
-    }
-    if (kept == Kept::gone) {
-      asked.outcome = AskOutcome::gone;
-      co_return asked;
-    }
-    const bool may_go_on = kept == Kept::yes || is_planted(Fault::token_used_before_it_is_kept);
-    const ExchangePlace place = is_first ? ExchangePlace::first : ExchangePlace::later;
-    const SteadyTime latest = is_first || !send->one_use_token.empty() ? latest_start : deadline;
-    const bool is_in_time = is_first || checker.clock.elapsed() < latest;
-    const bool has_place = may_go_on && is_in_time && co_await limits.take_exchange(latest, place);
-    if (!has_place && is_first) {
-      asked.outcome = checker.stopping ? AskOutcome::stopping : AskOutcome::not_sent;
-      co_return asked;
-    }
-    const bool is_noted_late = is_planted(Fault::token_sent_before_it_is_noted);
-    const Begun begun = !has_place      ? Begun::claimed
-                        : is_noted_late ? Begun::yes
-                        : is_first      ? co_await note_before_sending(checker, asking, *send, is_first)
-                                        : co_await note_later(checker, asking, *send, asked);
-    if (begun == Begun::claimed && !is_first) {
-      asked.had_no_place = may_go_on && answered_at < deadline && !asked.store_failed;
-      step = flow->next(unsent(), checker.clock.now());
-      break;
-    }
-    if (begun != Begun::yes) {
-      asked.outcome = begun == Begun::gone ? AskOutcome::gone : AskOutcome::claimed;
-      co_return asked;
-    }
-    asked.leaves_note = asked.leaves_note || !send->one_use_token.empty();
-    // A probe that comes first leaves time for the refresh that may follow it.
-    const bool may_be_followed = is_first && login == LoginKind::refresh_token && send->one_use_token.empty();
-    const SteadyTime sent_at = checker.clock.elapsed();
-    send->request.deadline = may_be_followed ? std::max(latest_start, sent_at + (deadline - sent_at) / 2) : deadline;
-    http::Exchange answer = co_await checker.transport.exchange(std::move(send->request));
-    if (is_noted_late) co_await note_before_sending(checker, asking, *send, is_first);
-    // The next start finds the row as a crash would leave it: due, and what was shown noted.
-    if (answer.failure == http::ExchangeFailure::abandoned && unkept.empty()) {
-      asked.outcome = AskOutcome::stopping;
-      co_return asked;
-    }
-    is_first = false;
-    answered_at = checker.clock.elapsed();
-    const WallTime now = checker.clock.now();
-    step = flow->next(answer, now);
-    exchanges.add({.at = now, .exchange = std::move(answer)});
-  }
-  asked.verdict = std::get<Verdict>(std::move(step));
-  std::ranges::move(asked.verdict.updates, std::back_inserter(unkept));
-  asked.verdict.updates = std::move(unkept);
-  asked.was_given = asked.was_given || gives(asked.verdict.updates, one_use_field(checker, *asking.lane.provider));
-  std::ranges::move(make_events(asking, asked.verdict, exchanges.all(), replaced), std::back_inserter(asked.events));
-  co_return asked;
-}
+Task<Asked> ask_provider(Checker& checker, Asking asking) { co_return co_await Conversation(checker, asking).run(); }
 
 std::optional<Fields> open_stored(const Checker& checker, const StoredCredential& credential) {
   const auto packed =
