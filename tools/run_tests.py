@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Runs every test: the rules of the source, the unit tests, the black-box tests against the built binary. Ends with one line
-of counts, `N passed, N failed, N skipped`, and exits 1 unless none failed. Arguments go to pytest."""
+of counts, `N passed, N failed, N skipped`, and exits 1 unless none failed. Arguments go to pytest; where they name files, these alone
+are run."""
 
 import re
 import subprocess
@@ -25,20 +26,27 @@ def count(output, word):
     return sum(int(number) for number in re.findall(rf"(\d+) {word}", output))
 
 
-def main():
-    passed = failed = skipped = 0
+def run_what_is_beside_the_code():
+    """The rules of the source and the unit tests: how many passed, how many failed."""
     code, _ = run([sys.executable, "tools/check_source.py"])
-    passed, failed = (passed + 1, failed) if code == 0 else (passed, failed + 1)
-
+    passed, failed = (1, 0) if code == 0 else (0, 1)
     code, output = run(["build/release/unit_tests", "--gtest_brief=1"])
     ran = count(output, "tests? from")
     broken = len(set(re.findall(r"^\[  FAILED  \] (\S+)", output, re.M)))
     if code != 0 and broken == 0:
         broken = 1  # it did not come to its end
-    passed += max(ran - broken, 0)
-    failed += broken
+    return passed + max(ran - broken, 0), failed + broken
 
-    code, output = run([sys.executable, "-m", "pytest", "-q", *TWO_FILES_AT_A_TIME, "-p", "no:cacheprovider", "tests", *sys.argv[1:]])
+
+def main():
+    passed = failed = skipped = 0
+    files = [argument for argument in sys.argv[1:] if Path(ROOT, argument.split("::")[0]).exists()]
+    if not files:
+        passed, failed = run_what_is_beside_the_code()
+
+    options = [argument for argument in sys.argv[1:] if argument not in files]
+    pytest = [sys.executable, "-m", "pytest", "-q", *TWO_FILES_AT_A_TIME, "-p", "no:cacheprovider"]
+    code, output = run([*pytest, *(files or ["tests"]), *options])
     closing = output.strip().splitlines()[-1] if output.strip() else ""
     passed += count(closing, "passed")
     skipped += count(closing, "skipped")
