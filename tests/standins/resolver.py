@@ -49,7 +49,7 @@ class Resolver:
         self.socket.close()
 
     def wrapper(self, folder):
-        """What runs a command so that it asks this name server: a mount of its own. Needs root."""
+        """What runs a command so that it asks this name server: a mount of its own. Needs root. Silence blocks a name for 10 s."""
         config = folder / "resolv.conf"
-        config.write_text(f"nameserver {self.address}\noptions timeout:2 attempts:2\n")
+        config.write_text(f"nameserver {self.address}\noptions timeout:5 attempts:2\n")
         return [*with_own_mounts(), "sh", "-c", f'mount --bind {config} /etc/resolv.conf && exec "$@"', "sh"]

@@ -124,9 +124,9 @@ class Weather:
     async def ok(self, writer):
         self.write(writer, 200, OK)
 
-    def status(self, code):
+    def status(self, code, error="it rains"):
         async def answer(writer):
-            self.write(writer, code, b'{"error": "it rains"}')
+            self.write(writer, code, json.dumps({"error": error}).encode())
 
         return answer
 
