@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Kills a server under load with SIGKILL, starts it again and compares: what was acknowledged, what the provider holds, what the
-store says of itself. `./dev crash --cycles N`; half of the cycles, by chance, are aimed at the answer of a refresh. Most of a cycle is
-waiting, so `--jobs J` runs as many servers side by side. Ends with one row."""
+store says of itself. `./dev crash --cycles N`; half of the cycles, by chance, are aimed at the answer of a refresh. Most of a cycle
+is waiting, so `--jobs J` runs as many servers side by side. Ends with one row. `--window N` kills nothing: it measures how long the
+window is open in which a kill loses a token (window.py)."""
 
 import argparse
 import http.client
-import json
 import multiprocessing
 import random
 import sqlite3
@@ -17,10 +17,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from harness import USERS, Granary  # noqa: E402
+import window  # noqa: E402
+from harness import USERS, Granary, eventually, moment  # noqa: E402
+from quick_client import QuickClient  # noqa: E402
 from standins.ag_leader import AgLeader  # noqa: E402
 
-CREDENTIALS_MAX = 40
+USERS_MAX = 40
 SLUG = "ag-leader-credentials"
 
 
@@ -39,29 +41,17 @@ class TellingAgLeader(AgLeader):
         return super().issue(grant)
 
 
-class Client:
-    """One connection, without the judging of every answer that other tests do: ten thousand kills ask half a million times."""
-
-    def __init__(self, server):
-        self.connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=5)
-        self.headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
-
-    def __call__(self, method, path, body=None):
-        self.connection.request(method, path, None if body is None else json.dumps(body), self.headers)
-        answer = self.connection.getresponse()
-        text = answer.read()
-        return answer.status, json.loads(text) if text else None
-
-
 class Held:
-    """What the client knows of one Leaf user's credential. `certain` is False from a request's start to its answer."""
+    """What the client knows of one Leaf user and its credential. What is certain is not so from a request's start to its answer."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, user_id):
+        self.user_path = f"{USERS}/{user_id}"
+        self.path = f"{self.user_path}/{SLUG}"
+        self.user_certain = True  # that it is there
         self.present = False
         self.key = None  # the client id of the login that was acknowledged last
         self.cut_off = None  # that of a PUT which a kill cut off since, and which may be settled any time
-        self.certain = True
+        self.certain = True  # of the credential
         self.lock = threading.Lock()
 
 
@@ -77,7 +67,12 @@ class Kills:
             "providers": {"ag-leader": {"base_url": self.provider.url, "rate": 1000}},
         }).prepare()
         self.held = []
+        self.changing_held = threading.Lock()
+        self.asked = set()  # names of users whose POST has no answer
+        self.gone = []  # paths of users whose DELETE was acknowledged, or seen to be done
+        self.gone_compared = 0  # so many of them were asked for after a restart
         self.acknowledged = 0
+        self.exchanges = 0  # since the last start, each of them an event
         self.aimed = 0
         self.kills = []  # when
         self.widths = []  # of the windows in which a token was lost
@@ -91,12 +86,16 @@ class Kills:
                 self.check_file()
             self.server.start()
             self.compare()
-            self.server.stop()
+            self.compare_gone(QuickClient(self.server), self.gone)
+            assert self.server.stop()[0] == 0
+            self.compare_events()
+            assert self.server.stop()[0] == 0
         finally:
             self.server.kill()
             self.provider.stop()
 
     def load_and_kill(self, aimed):
+        self.provider.calls.clear()  # or those of ten thousand cycles fill the memory
         stop = threading.Event()
         threads = [threading.Thread(target=self.write, args=(stop, self.random.random())) for _ in range(3)]
         for thread in threads:
@@ -117,29 +116,55 @@ class Kills:
     def write(self, stop, seed):
         """Creates, checks and deletes until the server dies; remembers what was acknowledged."""
         chance = random.Random(seed)
-        client = Client(self.server)
+        client = QuickClient(self.server)
         while not stop.is_set():
             try:
-                if len(self.held) < CREDENTIALS_MAX:
-                    status, user = client("POST", USERS, {"name": "grower"})
-                    if status == 201:
-                        self.held.append(Held(f"{USERS}/{user['id']}/{SLUG}"))
-                if self.held:
-                    self.one_write(client, chance.choice(self.held), chance)
+                if len(self.held) < USERS_MAX:
+                    self.create_user(client, f"grower-{chance.randrange(10**12)}")
+                with self.changing_held:
+                    held = chance.choice(self.held) if self.held else None
+                if held:
+                    self.one_write(client, held, chance)
             except (OSError, http.client.HTTPException):
                 client.connection.close()
                 if not stop.is_set():
                     time.sleep(0.01)
 
+    def create_user(self, client, name):
+        self.asked.add(name)
+        status, user = client("POST", USERS, {"name": name})
+        if status == 201:
+            self.asked.remove(name)
+            with self.changing_held:
+                self.held.append(Held(user["id"]))
+            self.acknowledged += 1
+
+    def delete_user(self, client, held):
+        held.user_certain = False
+        status, _ = client("DELETE", held.user_path)
+        if status == 204:
+            self.let_go(held)
+            self.acknowledged += 1
+        else:
+            held.user_certain = True  # an answer that denies it
+
+    def let_go(self, held):
+        with self.changing_held:
+            self.held.remove(held)
+        self.gone.append(held.user_path)
+
     def one_write(self, client, held, chance):
         if not held.lock.acquire(blocking=False):
             return
         try:
-            if held.certain and held.present and chance.random() < 0.8:
+            if not (held.user_certain and held.certain):
+                return  # the next comparison says what came of it
+            if held.present and chance.random() < 0.8:
                 client("POST", held.path + "/check")
                 return
-            if not held.certain:
-                return  # the next comparison says what came of it
+            if chance.random() < 0.1:
+                self.delete_user(client, held)
+                return
             held.certain = False
             key = f"key-{chance.randrange(10**12)}"
             method = chance.choice(["PUT", "DELETE"]) if held.present else "POST"
@@ -157,7 +182,10 @@ class Kills:
             held.lock.release()
 
     def compare(self):
-        client = Client(self.server)
+        client = QuickClient(self.server)
+        self.compare_users(client)
+        self.compare_gone(client, self.gone[self.gone_compared:])
+        self.gone_compared = len(self.gone)
         for held in self.held:
             status, answer = client("GET", held.path)
             found = status == 200
@@ -169,6 +197,33 @@ class Kills:
             held.present, held.certain, held.key = found, True, answer.get("publicKey")
             if found:
                 self.compare_token(client, held)
+
+    def compare_users(self, client):
+        """One by one; and by the list, which shows also what came back long after its DELETE."""
+        status, users = client("GET", f"{USERS}?size=100")
+        assert status == 200 and len(users) < 100, users
+        listed = {f"{USERS}/{user['id']}": user["name"] for user in users}
+        for held in list(self.held):
+            status, answer = client("GET", held.user_path)
+            assert status in (200, 404), answer
+            assert (status == 200) == (held.user_path in listed), f"{held.user_path} is {status}, and the list says otherwise"
+            assert status == 200 or not held.user_certain, f"{held.user_path} was acknowledged, and is not there"
+            held.user_certain = True
+            if status == 404:
+                self.let_go(held)
+        known = {held.user_path for held in self.held}
+        for path, name in listed.items():
+            if path not in known:
+                # A kill cut off its POST. It is here to stay, too.
+                assert name in self.asked, f"{path} was deleted, or never asked for"
+                self.asked.remove(name)
+                self.held.append(Held(path.rpartition("/")[2]))
+        self.asked.clear()
+
+    def compare_gone(self, client, paths):
+        for path in paths:
+            status, answer = client("GET", path)
+            assert status == 404, f"{path} was deleted, and is back: {answer}"
 
     def compare_token(self, client, held):
         """The stored token is the valid one, or becomes it; or the row says that it was lost, and a kill explains it."""
@@ -197,6 +252,29 @@ class Kills:
         assert client("DELETE", held.path) == (204, None)
         held.present = False
 
+    def compare_events(self):
+        """Nobody touches anything since this start, so that each exchange is of the clock, and lives to be an event."""
+        self.provider.calls.clear()
+        started = time.time()
+        self.server.start()
+        client = QuickClient(self.server)
+
+        def exchanges(held):
+            with self.provider.lock:
+                return sum(call.account in (held.key, held.cut_off) for call in self.provider.calls)
+
+        def events(held):
+            """Their number, once it is that of at least three exchanges."""
+            before = exchanges(held)
+            status, events = client("GET", f"{held.path}/events?size=100")
+            assert status == 200, events
+            told = sum(moment(event["createdDate"]) >= started for event in events)
+            assert before == exchanges(held), f"{held.path} is never at rest"
+            assert told == before, f"{held.path} has {told} events of {before} exchanges"
+            return told if told >= 3 else None
+
+        self.exchanges = sum(eventually(lambda held=held: events(held), 30) for held in self.held if held.present)
+
     def check_file(self):
         with sqlite3.connect(f"file:{self.server.data}/granary.db?mode=ro", uri=True) as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -207,16 +285,18 @@ def run_one(cycles, seed):
     with tempfile.TemporaryDirectory(prefix="granary-kills-") as folder:
         kills = Kills(folder, seed)
         kills.run(cycles)
-        return len(kills.kills), kills.aimed, kills.acknowledged, kills.widths
+        return len(kills.kills), kills.aimed, kills.acknowledged, len(kills.gone), kills.exchanges, kills.widths
 
 
 def row(ends):
-    kills, aimed, acknowledged = (sum(column) for column in list(zip(*ends))[:3])
+    kills, aimed, acknowledged, gone, exchanges = (sum(column) for column in list(zip(*ends))[:5])
     widths = [width for *_, some in ends for width in some]
-    widest = (f"; the provider had answered at most {1000 * max(widths):.1f} ms before the kill, {-1000 * min(widths):.1f} ms after it"
-              if widths else "")
-    return (f"{kills} kills, {aimed} aimed at an answer, {acknowledged} acknowledged writes, none lost; {len(widths)} tokens lost in the "
-            f"window between a provider's answer and its commit, each said so{widest}")
+    widest = f"; the provider had answered at most {1000 * max(widths):.1f} ms before the kill" if widths else ""
+    if widths and min(widths) < 0:
+        widest += f", {-1000 * min(widths):.1f} ms after it"
+    return (f"{kills} kills, {aimed} aimed at an answer, {acknowledged} acknowledged writes, none lost; {gone} users deleted, none "
+            f"back; {len(widths)} tokens lost in the window between a provider's answer and its commit, each said so{widest}; "
+            f"{exchanges} exchanges since the last start, each an event")
 
 
 def main():
@@ -224,7 +304,11 @@ def main():
     arguments.add_argument("--cycles", type=int, default=1000)
     arguments.add_argument("--seed", type=int, default=random.randrange(10**9))
     arguments.add_argument("--jobs", type=int, default=1)
+    arguments.add_argument("--window", type=int, metavar="N", help="kill nothing: measure the window in N refreshes of each load")
     given = arguments.parse_args()
+    if given.window is not None:
+        print(window.row(given.window))
+        return
     print(f"seed {given.seed}", flush=True)
     shares = [given.cycles // given.jobs + (job < given.cycles % given.jobs) for job in range(given.jobs)]
     with multiprocessing.Pool(given.jobs) as pool:
