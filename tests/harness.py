@@ -294,10 +294,9 @@ class Granary:
             while entries := self.request("GET", CREDENTIALS, params={"page": page, "size": 100}).json():
                 statuses |= {entry["id"]: entry["status"] for entry in entries}
                 page += 1
-            lines = (json.loads(line) for line in self.log.splitlines() if line.startswith("{"))
             last = dict.fromkeys(statuses, "TEMPORARILY_UNAVAILABLE")
-            for line in lines:
-                if line["message"] != "status changed" or line["credential"] not in statuses:
+            for line in self.changes():
+                if line["credential"] not in statuses:
                     continue
                 assert set(line) == {"time", "level", "message", "credential", "provider", "from", "to", "reason"}
                 assert line["from"] == last[line["credential"]] != line["to"], line
@@ -307,10 +306,17 @@ class Granary:
 
         eventually(told)
 
+    def log_lines(self):
+        """As dicts, the oldest first."""
+        return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+
+    def changes(self):
+        """The log's lines of changed statuses."""
+        return [line for line in self.log_lines() if line["message"] == "status changed"]
+
     def problems(self, level="error"):
-        """Log lines of one level, as dicts."""
-        lines = (json.loads(line) for line in self.log.splitlines() if line.startswith("{"))
-        return [line for line in lines if line.get("level") == level]
+        """Log lines of one level."""
+        return [line for line in self.log_lines() if line.get("level") == level]
 
 
 class Credential:
@@ -366,6 +372,24 @@ class Credential:
         """Status and reason alone: what most tests ask about."""
         body = self.status()
         return body["status"], body["reason"]
+
+    def changes(self):
+        """The log's lines of its changed statuses."""
+        credential_id = self.values()["id"]
+        return [line for line in self.granary.changes() if line["credential"] == credential_id]
+
+    def assert_change_is_logged(self, before, status, reason):
+        """The last change is the one from `before` to `status`, for `reason`, at the moment of `since`: where no provider's
+        answer made it, nothing but the log tells of it later."""
+
+        def told():
+            body, changes = self.status(), self.changes()
+            assert (body["status"], body["reason"]) == (status, reason)
+            assert [(line["from"], line["to"], line["reason"]) for line in changes[-1:]] == [(before, status, reason)]
+            assert abs(moment(changes[-1]["time"]) - moment(body["since"])) < 0.5
+            return True
+
+        eventually(told)
 
     def unlink(self):
         """PUT of the user without this credential."""

@@ -56,6 +56,7 @@ def test_it_opens_and_takes_statuses_back(server, providers):
     assert not is_open(server) and not logged(server, "err")
     refuse(rest[:3])
     eventually(lambda: early[1].standing() == ("TEMPORARILY_UNAVAILABLE", "provider_refuses_many"))
+    early[1].assert_change_is_logged("UNAUTHENTICATED", "TEMPORARILY_UNAVAILABLE", "provider_refuses_many")
     assert early[1].values()["status"] == "TEMPORARILY_UNAVAILABLE"
     assert is_open(server) and logged(server, "err")
 
@@ -147,6 +148,7 @@ def test_refused_credentials_become_unavailable_without_a_further_check(server, 
     calls = sum(len(login.calls()) for login, _ in pairs)
     for _, credential in pairs[:4]:
         eventually(lambda: credential.standing() == ("TEMPORARILY_UNAVAILABLE", "provider_refuses_many"), 15)
+        credential.assert_change_is_logged("OK", "TEMPORARILY_UNAVAILABLE", "provider_refuses_many")
     assert [credential.standing() for _, credential in pairs[4:]] == [("OK", None)] * 2
     assert sum(len(login.calls()) for login, _ in pairs) <= calls + 2, "probing is one a minute"
 
@@ -241,6 +243,7 @@ def test_it_is_closed_by_command_and_the_others_are_checked_again(start_granary,
     assert not is_open(server) and logged(server, "warn")
     for _, credential in pairs:
         eventually(lambda: credential.standing() == ("OK", None), 15)
+    server.assert_every_change_is_logged()
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "valley-credentials-x"])

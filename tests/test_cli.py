@@ -11,6 +11,7 @@ import pytest
 from harness import OWNER, Granary, base_config, moment, run_binary, toml
 from logins import new_login
 from problems import assert_problem
+from standins import faults
 
 COMMANDS = ["serve", "key", "key init", "owner", "owner add", "owner password", "demo", "sandbox", "providers", "breaker"]
 COMMANDS += ["breaker close", "credentials", "openapi", "config"]
@@ -203,6 +204,15 @@ def command(server, *words):
     return server.cli(*words, *server.store, "--config", server.config_file)
 
 
+def providers_table(server):
+    """What `granary providers` prints: (provider, environment) -> {title: value}."""
+    done = command(server, "providers")
+    assert (done.returncode, done.stderr) == (0, "")
+    titles, *rows = [re.split(" {2,}", line.rstrip()) for line in done.stdout.splitlines()]
+    assert all(len(row) == len(titles) for row in rows)
+    return {(row[0], row[1]): dict(zip(titles, row)) for row in rows}
+
+
 def test_providers(server):
     done = command(server, "providers")
     assert (done.returncode, done.stderr) == (0, "")
@@ -282,10 +292,8 @@ def test_credentials_say_whom_to_call(granary, providers):
 def test_providers_tell_the_last_success_over_a_restart(start_granary, providers):
     server = start_granary()
 
-    def last_success(slug):
-        done = command(server, "providers")
-        column = done.stdout.splitlines()[0].index("LAST SUCCESS")
-        return next(line for line in done.stdout.splitlines() if line.startswith(slug))[column:].strip()
+    def last_success(provider):
+        return providers_table(server)[provider, "-"]["LAST SUCCESS"]
 
     login = logins.valley(providers)
     credential = server.connect(login)
@@ -307,9 +315,7 @@ def test_providers_show_an_open_breaker(start_granary, providers):
     credentials = [server.connect(login) for login in given]
 
     def breaker():
-        lines = command(server, "providers").stdout.splitlines()
-        column = lines[0].index("BREAKER")
-        return {line.split()[0]: line[column:].split()[0] for line in lines[1:]}
+        return {provider: row["BREAKER"] for (provider, _), row in providers_table(server).items()}
 
     assert set(breaker().values()) == {"closed"}
     for login, credential in zip(given, credentials):
@@ -318,13 +324,57 @@ def test_providers_show_an_open_breaker(start_granary, providers):
     assert breaker()["valley"] == "open" and breaker()["sentera"] == "closed"
 
 
-def test_providers_count_credentials_by_status(farm):
-    done = command(farm.server, "providers")
-    assert done.returncode == 0
-    valley = next(line for line in done.stdout.splitlines() if line.startswith("valley"))
-    assert "1" in valley.split()
-    agvance = next(line for line in done.stdout.splitlines() if line.startswith("agvance"))
-    assert "1" not in agvance.split()
+STATUSES = ["OK", "UNAUTHENTICATED", "MISSING_PERMISSION", "TEMPORARILY_UNAVAILABLE"]
+FIRST_ANSWERS = dict(zip(STATUSES, [None, faults.refuse(), faults.answer(403), faults.answer(500)]))
+
+
+def assert_row(row, configured, breaker, counts, last_success):
+    counted = dict(zip(STATUSES, map(str, counts)))
+    expected = {"CONFIGURED": configured, "BREAKER": breaker, **counted, "LAST SUCCESS": last_success}
+    assert {title: value for title, value in row.items() if title not in ("PROVIDER", "ENVIRONMENT")} == expected
+
+
+def test_providers_column_by_column(start_granary, providers):
+    """No two columns of Valley's hold the same. Sentera's breaker opens for refusals that are not confirmed."""
+    server = start_granary(breaker={"minimum": 3})
+    valley = []
+    for count, (status, fault) in enumerate(FIRST_ANSWERS.items(), 1):
+        for _ in range(count):
+            login = logins.valley(providers)
+            if fault:
+                login.fail(fault)
+            valley.append(server.credential(login.slug))
+            assert valley[-1].post(login.body).json()["status"] == status
+    checked = moment(valley[0].checked()["lastCheckedTime"])
+    given = [logins.sentera(providers) for _ in range(3)]
+    for login, credential in [(login, server.connect(login)) for login in given]:
+        login.refuse()
+        assert credential.checked()["reason"] == "refused_once"
+
+    table = providers_table(server)
+    last_success = table["valley", "-"]["LAST SUCCESS"]
+    assert last_success.endswith("Z") and abs(moment(last_success) - checked) < 1
+    assert_row(table["valley", "-"], "true", "closed", [1, 2, 3, 4], last_success)
+    assert_row(table["sentera", "-"], "true", "open", [3, 0, 0, 0], "-")
+    assert_row(table["ag-leader", "-"], "true", "closed", [0, 0, 0, 0], "-")
+    assert_row(table["agvance", "STAGE"], "true", "closed", [0, 0, 0, 0], "-")
+    assert_row(table["agvance", "PRODUCTION"], "false", "closed", [0, 0, 0, 0], "-")
+    assert len(table) == 5
+    assert server.stop()[0] == 0
+    assert providers_table(server) == table, "from the folder as from the server"
+
+
+def test_providers_count_each_environment_by_itself(start_granary, providers):
+    server = start_granary()
+    server.connect(logins.agvance(providers))
+    table = providers_table(server)
+    assert_row(table["agvance", "STAGE"], "true", "closed", [1, 0, 0, 0], "-")
+    assert_row(table["agvance", "PRODUCTION"], "false", "closed", [0, 0, 0, 0], "-")
+    other = logins.agvance(providers, clientEnvironment="PRODUCTION")
+    assert server.credential(other.slug).post(other.body).json()["status"] == "TEMPORARILY_UNAVAILABLE"
+    table = providers_table(server)
+    assert_row(table["agvance", "STAGE"], "true", "closed", [1, 0, 0, 0], "-")
+    assert_row(table["agvance", "PRODUCTION"], "false", "closed", [0, 0, 0, 1], "-")
 
 
 def test_the_socket_is_for_its_owner_alone(granary):

@@ -40,11 +40,13 @@ def test_a_changed_origin_is_not_asked(start_granary, providers, second):
     body = credential.checked()
     assert (body["status"], body["reason"]) == ("TEMPORARILY_UNAVAILABLE", "origin_changed")
     assert credential.values()["status"] == "TEMPORARILY_UNAVAILABLE"
-    assert second.calls == []
+    credential.assert_change_is_logged("OK", "TEMPORARILY_UNAVAILABLE", "origin_changed")
+    assert second.calls == [] and len(credential.events()) == 1, "only the POST asked anybody"
     moved(server, second, "--accept-new-origin", "valley")
     assert credential.checked()["status"] == "OK" and second.calls
     moved(server, second)
     assert credential.checked()["status"] == "OK", "accepted once is accepted"
+    server.assert_every_change_is_logged()
 
 
 def test_the_same_origin_with_another_path_is_the_same(start_granary, providers):
@@ -79,9 +81,11 @@ def test_the_origin_goes_back(start_granary, providers, second):
     credential = server.connect(login)
     moved(server, second)
     eventually(lambda: credential.status()["reason"] == "origin_changed", 15)
+    credential.assert_change_is_logged("OK", "TEMPORARILY_UNAVAILABLE", "origin_changed")
     server.restart(providers={"valley": {"base_url": providers.valley.url}})
     eventually(lambda: credential.standing() == ("OK", None), 15)
     assert second.calls == []
+    server.assert_every_change_is_logged()
 
 
 @pytest.mark.parametrize("allow", [[], ["10.0.0.0/8"], ["127.0.0.2/32"]])

@@ -268,6 +268,31 @@ def test_without_a_base_url_nothing_is_scheduled(start_granary, providers, slug,
     assert (status["reason"], status["nextCheckTime"]) == ("not_configured", None)
     assert standing(credential.checked()) == ("TEMPORARILY_UNAVAILABLE", "not_configured")
     assert credential.events() == [] and login.calls() == []
+    server.assert_every_change_is_logged()
+
+
+def test_a_provider_that_loses_its_base_url_is_in_the_log(start_granary, providers):
+    """No event tells of it: nobody was asked."""
+    server = start_granary()
+    valley, agvance = server.connect(logins.valley(providers)), server.connect(logins.agvance(providers))
+    events = valley.events()
+    server.restart(providers={"valley": None})
+    valley.assert_change_is_logged("OK", "TEMPORARILY_UNAVAILABLE", "not_configured")
+    assert valley.events() == events
+    assert agvance.standing() == ("OK", None)
+    server.assert_every_change_is_logged()
+
+
+UNASKED = [("agvance-credentials", PRODUCTION, "not_configured"), ("valley-credentials", {"key": "x"}, "unusable_key")]
+
+
+@pytest.mark.parametrize("slug, changes, reason", UNASKED)
+def test_a_put_for_which_nobody_is_asked_is_in_the_log(granary, providers, slug, changes, reason):
+    login, credential = in_status(granary, providers, "UNAUTHENTICATED", slug)
+    events = credential.events()
+    assert credential.put({**login.body, **changes}).json()["status"] == "TEMPORARILY_UNAVAILABLE"
+    credential.assert_change_is_logged("UNAUTHENTICATED", "TEMPORARILY_UNAVAILABLE", reason)
+    assert credential.events() == events
 
 
 def test_a_provider_that_gets_a_base_url_is_checked(start_granary, providers):
@@ -277,6 +302,7 @@ def test_a_provider_that_gets_a_base_url_is_checked(start_granary, providers):
     credential.post(login.body)
     server.restart(providers={"valley": {"base_url": providers.valley.url}})
     eventually(lambda: credential.standing() == ("OK", None), 15)
+    server.assert_every_change_is_logged()
 
 
 def test_a_check_without_a_base_url_costs_a_refused_login_no_place(start_granary, providers):
@@ -293,3 +319,4 @@ def test_a_check_without_a_base_url_costs_a_refused_login_no_place(start_granary
     assert standing(credential.checked()) == ("UNAUTHENTICATED", "not_configured")
     server.restart(providers={"valley": {"base_url": providers.valley.url}})
     eventually(lambda: credential.standing() == ("OK", None), 15)
+    server.assert_every_change_is_logged()
