@@ -341,11 +341,10 @@ class History {
   void pause(Node& node, seconds length) {
     const SteadyTime until = world_.timeline.now() + length;
     constexpr seconds kClaimLeft{30};  // at the end of a call
-    if (length >= kClaimLeft && setting_.nodes > 1) world_.oracle.paused(node.process());
+    if (node.pause_until(until) >= kClaimLeft && setting_.nodes > 1) world_.oracle.paused(node.process());
     // Another process may settle what it was at, and it will not know.
     for (auto& [owner, slot, kind] : running_)
       if (owner == node.process()) slot->was_disturbed = true;
-    node.pause_until(until);
     world_.timeline.at(until, node.process(), [] {});  // it is polled again
   }
 

@@ -198,6 +198,13 @@ Task<> Node::live() {
   co_await scheduler_.run();
 }
 
+microseconds Node::pause_until(SteadyTime when) {
+  const SteadyTime now = world_.timeline.now();
+  if (now >= paused_until_) paused_since_ = now;
+  paused_until_ = when;
+  return when - paused_since_;
+}
+
 void Node::poll() {
   if (world_.timeline.now() < paused_until_) return;
   context_->restart();

@@ -59,8 +59,9 @@ class Node {
   // Runs what is ready.
   void poll();
   void fail_store_until(SteadyTime when) { store_fails_until_ = when; }
-  // What it waits for comes meanwhile, and it does nothing.
-  void pause_until(SteadyTime when) { paused_until_ = when; }
+  // What it waits for comes meanwhile, and it does nothing. How long it will have stood still then, which another pause may have
+  // begun.
+  microseconds pause_until(SteadyTime when);
 
  private:
   class NodeClock;
@@ -72,7 +73,7 @@ class Node {
 
   World& world_;
   const ProcessId process_;
-  SteadyTime store_fails_until_{}, paused_until_{};
+  SteadyTime store_fails_until_{}, paused_since_{}, paused_until_{};
   // Destroyed first, by the destructor: the frames it holds refer to everything below.
   std::unique_ptr<asio::io_context> context_ = std::make_unique<asio::io_context>(1);
   asio::executor_work_guard<Executor> guard_{context_->get_executor()};
