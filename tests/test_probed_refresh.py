@@ -6,7 +6,7 @@ import time
 import logins
 import pytest
 from background import in_background
-from harness import eventually
+from harness import eventually, moment
 from probed import PROBE, PROBE_PATH
 from standins import faults
 
@@ -262,3 +262,20 @@ def test_a_put_that_comes_before_an_interrupted_one_is_settled(start, login, pro
     assert [call.path for call in other.calls()].count("/api/token") == 1
     assert not other.record.reused
     assert_works(credential, third)
+
+
+def test_a_refused_login_that_was_given_tokens_anew_does_not_wait_its_day(start, login):
+    """What was refused is another token than what is stored now: where the probe after it gets no answer, it is tried soon."""
+    server = start(timeout="1s")
+    credential = server.connect(login)
+    login.fail(faults.answer(401), path=PROBE_PATH)
+    login.revoke()
+    credential.checked()
+    eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refused"))
+    assert moment(credential.status()["nextCheckTime"]) > time.time() + 3600
+    login.heal()
+    refresh_and_then(login, faults.hang())
+    body = credential.checked()
+    assert (body["status"], body["reason"]) == ("UNAUTHENTICATED", "timeout")
+    assert credential.values()["refreshToken"] == login.record.refresh_token
+    assert moment(credential.status()["nextCheckTime"]) < time.time() + 60

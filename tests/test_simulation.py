@@ -65,6 +65,7 @@ FOUND = {
     500006896: "a check dropped the candidate that another process's PUT was about to send",
     28287: "a process that stood still removed a candidate that another had refreshed, and stored its own",
     500589871: "the oracle's own: it held a spent token against a server that had been given another grant since",
+    500547309: "new tokens came for a login that another process had called UNAUTHENTICATED, and it waited its day for a check",
     500407677: "the oracle's own: two pauses that met were longer than a claim together, and it looked at each alone",
     500731637: "the plan's own: an outage began after the calm had, in which a revoked login is to be found in time",
 }

@@ -205,8 +205,10 @@ Task<Kept> keep_stored(Checker& checker, Asking& asking, const Verdict& so_far, 
   StoredCredential& credential = asking.credential;
   Recording recording{.credential = credential,
                       .next_state =
-                          [was_unknown = credential.state.outcome_unknown](CheckState state) {
+                          [was_unknown = credential.state.outcome_unknown, now = checker.clock.now()](CheckState state) {
                             if (was_unknown) state.outcome_unknown = false;  // the token was accepted
+                            // What was refused is another one than what is stored now: that does not wait its day.
+                            if (state.status == Status::unauthenticated) state.next_check = now;
                             return state;
                           },
                       .fields = stored_with(checker, asking, so_far.updates),

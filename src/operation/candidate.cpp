@@ -114,7 +114,7 @@ NextState health_of_stored_grant(Checker& checker, const LaneState* lane, const 
       return after_connect(state, answer, policy_for(checker, *lane), now, checker.random);
     // Due for the candidate's sake; its token, shown for an answer that had been lost, is not shown again at once.
     const bool is_due = is_retry && state.next_check && *state.next_check <= now.wall;
-    if (!is_due) return was_given ? check_soon(state, now.wall, hold, checker.random) : state;
+    if (!is_due || was_given) return was_given ? check_soon(state, now.wall, hold, checker.random) : state;
     if (!return_to_refused_place(state, LoginKind::refresh_token, now.wall))
       state.next_check = now.wall + std::max(checker.settings.confirm_after, hold);
     return state;

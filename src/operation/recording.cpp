@@ -136,7 +136,8 @@ Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
     const bool replaces_fields = record.fields.has_value();
     int commits = 0;
     const Recorded recorded = co_await held.until_done([&]() -> Task<Recorded> {
-      const bool may_be_without = ++commits > kTriesWithEvents || (checker.events_fail && commits > 1);
+      ++commits;
+      const bool may_be_without = commits > kTriesWithEvents || (checker.events_fail && commits > 1);
       return may_be_without ? commit_at_least_the_rest(checker, recording, record) : commit(checker, recording, record);
     });
     if (!recorded.exists) {
