@@ -120,9 +120,10 @@ curl_socket_t open_socket(void* context, curlsocktype, curl_sockaddr* address) {
 
 ExchangeFailure failure_of(CURLcode code, const Transfer& transfer) {
   if (transfer.is_too_large) return ExchangeFailure::too_large;
-  if (transfer.was_blocked) return ExchangeFailure::blocked;
   if (code == CURLE_OPERATION_TIMEDOUT || transfer.is_late) return ExchangeFailure::timeout;
   if (transfer.result.status != 0) return ExchangeFailure::cut;
+  // Of a name with several addresses one may be refused, and another one asked.
+  if (transfer.was_blocked) return ExchangeFailure::blocked;
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY: return ExchangeFailure::unresolved;
