@@ -1,4 +1,5 @@
-// A check whose answer was judged before the breaker opened, and stored after that: the breaker takes it back, too.
+// What is recorded around a breaker: an answer that was judged before it opened and stored after that, and one that comes between
+// its closing and what that does to the store.
 #include <gtest/gtest.h>
 
 #include "base/embedded.hpp"
@@ -132,6 +133,19 @@ TEST_F(LateRecordTest, AStatusJudgedBeforeTheBreakerOpenedAndStoredAfterThatIsTa
   poll();
   EXPECT_EQ(state(0).status, Status::temporarily_unavailable);
   EXPECT_EQ(state(0).reason, Reason::provider_refuses_many);
+}
+
+TEST_F(LateRecordTest, UntilAClosingIsStoredNothingIsConfirmed) {
+  check_grower(0);
+  ASSERT_EQ(state(0).reason, Reason::refused_once);
+  clock_.advance(seconds(61));
+  lane().closing_owed = clock_.now();
+  check_grower(0);
+  EXPECT_EQ(state(0).status, Status::ok) << "the first refusal may have been the provider's fault";
+
+  lane().closing_owed.reset();
+  check_grower(0);
+  EXPECT_EQ(state(0).status, Status::unauthenticated);
 }
 
 }  // namespace
