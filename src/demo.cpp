@@ -66,7 +66,8 @@ class Story {
 
   Task<> prepare_owner() {
     co_await add_owner(parts(), kOwner, Plaintext(kPassword));  // there already on a second start
-    auto token = co_await log_in(parts(), kOwner, Plaintext(kPassword), Remember::month);
+    auto token = co_await log_in(parts(), {.username = kOwner, .network = "demo", .address = "demo"}, Plaintext(kPassword),
+                                 Remember::month);
     if (!token) throw StartRefused("the demo's data folder has another owner of that name: name a new one with --data");
     token_ = std::move(*token);
     owner_ = *co_await authenticate(parts(), token_);
@@ -90,7 +91,7 @@ class Story {
   Task<> prepare_login(const Provider& provider) {
     const auto stored = co_await reveal(parts(), owner_, user_, provider);
     if (stored) {
-      co_await adopt(provider, *stored);
+      adopt(provider, *stored);
       co_return;
     }
     if (accounts_.empty()) accounts_ = sandbox_.create_demo_accounts();
@@ -104,7 +105,7 @@ class Story {
     }
   }
 
-  Task<> adopt(const Provider& provider, const Revealed& stored) {
+  void adopt(const Provider& provider, const Revealed& stored) {
     Json body;
     body.set("provider", provider.short_name());
     for (const RequestField& field : provider.request)
@@ -114,10 +115,10 @@ class Story {
     request.method = "POST";
     request.path = "/sandbox/accounts";
     request.body = body.dump();
-    const auto response = co_await sandbox_.handle(request);
+    const auto response = sandbox_.answer(request);
     const auto account = Json::parse(response.body);
     const std::string id = account ? account->find_string("id").value_or("") : "";
-    if (provider.short_name() != kRevoked) co_return;
+    if (provider.short_name() != kRevoked) return;
     revoked_account_ = id;
     if (stored.status == Status::unauthenticated) {
       sandbox_.revoke(kRevoked, id);
@@ -223,7 +224,7 @@ int run_demo(config::Config config, const std::map<std::string, config::Given>& 
   SystemRandom random;
   std::unique_ptr<sandbox::Sandbox> sandbox;
   http::Listener listener(main, free_endpoint(*http::parse_endpoint(kSandboxListen)),
-                          [&](http::Request& request) { return sandbox->handle(request); }, {});
+                          [&](http::Request& request, http::BodyReader& body) { return sandbox->handle(request, body); }, {});
   const std::string origin = "http://" + http::format_endpoint(listener.endpoint());
   point_at_sandbox(config, origin);
   const Catalog catalog = cli::load_catalog(config);
@@ -253,7 +254,8 @@ int run_sandbox(config::Config config, const std::map<std::string, config::Given
   SystemRandom random;
   const Catalog catalog = cli::load_catalog(config);
   sandbox::Sandbox sandbox(catalog, clock, random);
-  http::Listener listener(main, *endpoint, [&](http::Request& request) { return sandbox.handle(request); }, {});
+  http::Listener listener(main, *endpoint,
+                          [&](http::Request& request, http::BodyReader& body) { return sandbox.handle(request, body); }, {});
   listener.start();
   print(fmt::format("The simulated providers listen at http://{0}; `curl http://{0}/sandbox` shows everything.\n",
                     http::format_endpoint(listener.endpoint())));

@@ -92,6 +92,7 @@ Worker::Worker(Product& product, const std::string& store_file)
             .catalog = product.catalog,
             .log = product.log,
             .passwords = product.passwords,
+            .logins = product.logins,
             .checker = product.checker,
             .tokens = tokens,
             .store_is_damaged = product.store_is_damaged} {}
@@ -111,6 +112,7 @@ Product::Product(const config::Config& config, Catalog the_catalog, const Plaint
                                                               "until the disk is mended, and nothing is lost",
                                                               {{"error", why}});
                                                         }})),
+      logins(config.logins_per_minute),
       checks_store(folder.store_file(), *writer),
       guard(allowed_ranges(config)),
       transport(checks_context, guard, {.ca_file = config.ca_file, .proxy = config.proxy}),

@@ -51,6 +51,7 @@ struct Product {
   std::unique_ptr<sqlite::Writer> writer;
   std::atomic<bool> store_is_damaged = false;
   crypto::PasswordPool passwords;
+  LoginLimits logins;
   std::atomic<std::uint64_t> token_generation = 1;
   Plaintext token_key;
   asio::io_context checks_context{1};

@@ -11,8 +11,10 @@
 
 #include "api/handlers.hpp"
 #include "api/routes.hpp"
+#include "base/encoding.hpp"
 #include "cli/command_socket.hpp"
 #include "cli/commands.hpp"
+#include "http/limits.hpp"
 #include "store/sqlite/integrity_check.hpp"
 
 namespace granary {
@@ -21,6 +23,8 @@ namespace {
 
 // SIGTERM leaves 10 s; what has not ended by then is cut off while there is time left to end in order.
 constexpr std::chrono::milliseconds kPatience{9500};
+// Whoever reads the metrics needs one. No address has a limit of its own: who has waited longest makes room.
+constexpr std::size_t kMetricsConnectionsMax = 16;
 
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
@@ -48,6 +52,12 @@ Task<http::Response> answer_metrics(Product& product, http::Request& request) {
   co_return http::Response{.content_type = "text/plain; version=0.0.4", .body = product.metrics.text()};
 }
 
+http::TrustedProxies trusted_proxies(const config::Config& config) {
+  http::TrustedProxies proxies{.ranges = {}, .header = to_lower(config.forwarded_header)};
+  for (const auto& text : config.trusted_proxies) proxies.ranges.push_back(*AddressRange::parse(text));  // as the options say
+  return proxies;
+}
+
 // As many clients as leave the providers, the store and the log the files that they need: a thousand, or half of what is
 // left. The process's limit is raised first as far as the system lets it.
 std::size_t connections_max(std::size_t configured, Log& log) {
@@ -73,22 +83,27 @@ class Server {
  public:
   Server(Product& product, const config::Config& config, const Serving& serving)
       : product_(product),
-        logins_(config.logins_per_minute),
         limits_(connections_max(static_cast<std::size_t>(config.connections), product.log),
-                static_cast<std::size_t>(config.connections_per_address)) {
+                static_cast<std::size_t>(config.connections_per_address)),
+        body_memory_(static_cast<std::size_t>(config.bodies_mib) * 1024 * 1024),
+        metrics_limits_(kMetricsConnectionsMax, kMetricsConnectionsMax + 1) {
     http::Endpoint endpoint = serving.endpoint;
     for (auto& worker : product.workers) {
-      auto handler = api::make_handler(worker->parts, product.catalog, logins_, product.log, product.metrics);
-      listeners_.push_back(std::make_unique<http::Listener>(
-          worker->context, endpoint, std::move(handler),
-          http::Listener::Options{.tls = serving.tls, .limits = &limits_, .too_many = api::too_many_connections}));
+      auto handler = api::make_handler(worker->parts, product.catalog, product.log, product.metrics);
+      listeners_.push_back(std::make_unique<http::Listener>(worker->context, endpoint, std::move(handler),
+                                                            http::Listener::Options{.tls = serving.tls,
+                                                                                    .limits = &limits_,
+                                                                                    .body_memory = &body_memory_,
+                                                                                    .proxies = trusted_proxies(config),
+                                                                                    .too_many = api::too_many_connections}));
       endpoint = listeners_.front()->endpoint();  // port 0: the others take the one that was found
     }
     Worker& first = *product.workers.front();
     if (serving.metrics_endpoint)
       metrics_ = std::make_unique<http::Listener>(
           first.context, *serving.metrics_endpoint,
-          [&product](http::Request& request) { return answer_metrics(product, request); }, http::Listener::Options{});
+          [&product](http::Request& request, http::BodyReader&) { return answer_metrics(product, request); },
+          http::Listener::Options{.limits = &metrics_limits_, .too_many = api::too_many_connections});
     socket_ = std::make_unique<cli::CommandSocket>(first.context, product.folder.path(), [&first](Json request) {
       return cli::run_command(first.parts, std::move(request));
     });
@@ -167,8 +182,9 @@ class Server {
   }
 
   Product& product_;
-  api::LoginLimit logins_;
   http::ConnectionLimits limits_;
+  http::BodyMemory body_memory_;
+  http::ConnectionLimits metrics_limits_;
   std::vector<std::unique_ptr<http::Listener>> listeners_;
   std::unique_ptr<http::Listener> metrics_;
   std::unique_ptr<cli::CommandSocket> socket_;

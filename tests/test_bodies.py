@@ -7,6 +7,7 @@ import pytest
 from harness import USERS
 from problems import assert_problem
 
+LOGIN_MAX = 4096
 UNKNOWN = "7c5f1b0e-3c5e-4a52-9f0a-2f7d4f0b9a11"
 ROUTES = [
     ("POST", "/api/authenticate"),
@@ -124,7 +125,17 @@ def send(granary, method, path, body, media="application/json"):
 @pytest.mark.parametrize("name", INVALID)
 def test_an_invalid_body(granary, name):
     for method, path in ROUTES:
-        assert_problem(send(granary, method, path, INVALID[name]), 400, "invalidBody")
+        answer = send(granary, method, path, INVALID[name])
+        if path == "/api/authenticate" and len(INVALID[name]) > LOGIN_MAX:
+            assert_problem(answer, 413, "bodyTooLarge")
+        else:
+            assert_problem(answer, 400, "invalidBody")
+
+
+@pytest.mark.parametrize(("size", "status"), [(LOGIN_MAX, 401), (LOGIN_MAX + 1, 413), (1 << 20, 413)])
+def test_a_login_is_short(granary, size, status):
+    body = b'{"username": "nobody", "password": "nothing"}'
+    assert send(granary, "POST", "/api/authenticate", body.ljust(size)).status_code == status
 
 
 @pytest.mark.parametrize("name", VALID)

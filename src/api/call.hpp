@@ -18,11 +18,8 @@ struct Parts;
 
 namespace granary::api {
 
-class LoginLimit;
-
 struct Call {
   Parts& parts;
-  LoginLimit& logins;
   http::Request& request;
   OwnerId owner;                       // of the token, where the route needs one
   std::optional<LeafUserId> user;      // {leafUserId}; nullopt for text that is no UUID
@@ -30,12 +27,19 @@ struct Call {
 };
 
 using Handle = Task<Result<http::Response>> (*)(Call& call);
-enum class Access { open, owner };
+enum class Access {
+  open,
+  login,  // open, but not to a network that has failed too often
+  owner,
+};
+// The longest body that a route reads; of `none`, none is.
+enum class BodyMax : std::size_t { none = 0, login = 4 * 1024, json = http::kBodyBytesMax };
 
 struct Route {
   std::string_view method;
   std::string_view pattern;
   Access access;
+  BodyMax body;
   Handle handle;
 };
 

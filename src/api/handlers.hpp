@@ -1,10 +1,6 @@
 // The handlers, one file for each resource.
 #pragma once
 
-#include <chrono>
-#include <mutex>
-#include <unordered_map>
-
 #include "api/call.hpp"
 
 namespace granary::api {
@@ -35,23 +31,5 @@ Task<Result<http::Response>> check_credentials(Call& call);
 Task<Result<http::Response>> list_credentials(Call& call);
 Task<Result<http::Response>> get_live(Call& call);
 Task<Result<http::Response>> get_ready(Call& call);
-
-// Logins tried from one address within a minute; over all threads.
-class LoginLimit {
- public:
-  explicit LoginLimit(int per_minute) : per_minute_(per_minute) {}
-  // How long to wait; zero when this one may be tried.
-  std::chrono::seconds try_one(const std::string& address, std::chrono::steady_clock::time_point now);
-
- private:
-  static constexpr std::size_t kAddressesMax = 100'000;
-  struct Window {
-    std::chrono::steady_clock::time_point begin;
-    int count = 0;
-  };
-  int per_minute_;
-  std::mutex mutex_;
-  std::unordered_map<std::string, Window> by_address_;
-};
 
 }  // namespace granary::api

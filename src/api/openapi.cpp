@@ -78,17 +78,18 @@ struct Problem {
   const char* name;
   const char* description;
 };
-constexpr std::array<Problem, 11> kProblems = {
+constexpr std::array<Problem, 12> kProblems = {
     {{"400", "BadRequest", "The body or a field cannot be accepted"},
      {"401", "Unauthorized", "No valid login token"},
      {"404", "NotFound", "No such route, user or credential; also another owner's"},
      {"409", "Conflict", "The user has credentials of this provider"},
-     {"413", "ContentTooLarge", "The body has more than 1 MiB"},
+     {"413", "ContentTooLarge", "The body has more than 1 MiB, that of a login more than 4 KiB"},
      {"415", "UnsupportedMediaType", "The body is not JSON"},
      {"422", "Unprocessable", "The provider refuses the credentials; nothing has changed"},
      {"429", "TooManyRequests", "Over a limit; try again after Retry-After"},
+     {"431", "HeadTooLarge", "Request line and headers have more than 16 KiB"},
      {"500", "InternalError", "Something went wrong here, or the credential's seal is broken"},
-     {"503", "Unavailable", "The store or the provider cannot be used now"},
+     {"503", "Unavailable", "The store or the provider cannot be used now, or too much is being sent at once (Retry-After)"},
      {"405", "MethodNotAllowed", "This method is not allowed here"}}};
 
 // The operation's own responses, then the errors it can meet.
@@ -97,7 +98,7 @@ Json responses(Members own, std::initializer_list<std::string_view> errors) {
   for (const auto& [status, name, description] : kProblems)
     for (const std::string_view wanted : errors)
       if (wanted == status) out.set(status, reference(std::string("responses/") + name));
-  for (const char* always : {"429", "500", "503"})
+  for (const char* always : {"429", "431", "500", "503"})
     for (const auto& [status, name, description] : kProblems)
       if (std::string_view(always) == status) out.set(status, reference(std::string("responses/") + name));
   return out;

@@ -7,6 +7,7 @@
 #include "api/problem.hpp"
 #include "base/encoding.hpp"
 #include "base/log.hpp"
+#include "http/client_address.hpp"
 #include "operation/owners.hpp"
 
 namespace granary::api {
@@ -14,23 +15,25 @@ namespace granary::api {
 namespace {
 
 constexpr std::array kRoutes = {
-    Route{"POST", "/api/authenticate", Access::open, authenticate_owner},
-    Route{"GET", "/services/usermanagement/api/users", Access::owner, list_users},
-    Route{"POST", "/services/usermanagement/api/users", Access::owner, create_user},
-    Route{"PUT", "/services/usermanagement/api/users", Access::owner, replace_user},
-    Route{"GET", "/services/usermanagement/api/users/{leafUserId}", Access::owner, get_user},
-    Route{"PATCH", "/services/usermanagement/api/users/{leafUserId}", Access::owner, patch_user},
-    Route{"DELETE", "/services/usermanagement/api/users/{leafUserId}", Access::owner, delete_user},
-    Route{"GET", "/services/usermanagement/api/users/{leafUserId}/{provider}", Access::owner, get_credentials},
-    Route{"POST", "/services/usermanagement/api/users/{leafUserId}/{provider}", Access::owner, create_credentials},
-    Route{"PUT", "/services/usermanagement/api/users/{leafUserId}/{provider}", Access::owner, replace_credentials},
-    Route{"DELETE", "/services/usermanagement/api/users/{leafUserId}/{provider}", Access::owner, delete_credentials},
-    Route{"GET", "/services/usermanagement/api/users/{leafUserId}/{provider}/events", Access::owner, get_events},
-    Route{"GET", "/services/usermanagement/api/users/{leafUserId}/{provider}/status", Access::owner, get_status},
-    Route{"POST", "/services/usermanagement/api/users/{leafUserId}/{provider}/check", Access::owner, check_credentials},
-    Route{"GET", "/services/usermanagement/api/credentials", Access::owner, list_credentials},
-    Route{"GET", "/health/live", Access::open, get_live},
-    Route{"GET", "/health/ready", Access::open, get_ready},
+    Route{"POST", "/api/authenticate", Access::login, BodyMax::login, authenticate_owner},
+    Route{"GET", "/services/usermanagement/api/users", Access::owner, BodyMax::none, list_users},
+    Route{"POST", "/services/usermanagement/api/users", Access::owner, BodyMax::json, create_user},
+    Route{"PUT", "/services/usermanagement/api/users", Access::owner, BodyMax::json, replace_user},
+    Route{"GET", "/services/usermanagement/api/users/{leafUserId}", Access::owner, BodyMax::none, get_user},
+    Route{"PATCH", "/services/usermanagement/api/users/{leafUserId}", Access::owner, BodyMax::json, patch_user},
+    Route{"DELETE", "/services/usermanagement/api/users/{leafUserId}", Access::owner, BodyMax::none, delete_user},
+    Route{"GET", "/services/usermanagement/api/users/{leafUserId}/{provider}", Access::owner, BodyMax::none, get_credentials},
+    Route{"POST", "/services/usermanagement/api/users/{leafUserId}/{provider}", Access::owner, BodyMax::json, create_credentials},
+    Route{"PUT", "/services/usermanagement/api/users/{leafUserId}/{provider}", Access::owner, BodyMax::json, replace_credentials},
+    Route{"DELETE", "/services/usermanagement/api/users/{leafUserId}/{provider}", Access::owner, BodyMax::none,
+          delete_credentials},
+    Route{"GET", "/services/usermanagement/api/users/{leafUserId}/{provider}/events", Access::owner, BodyMax::none, get_events},
+    Route{"GET", "/services/usermanagement/api/users/{leafUserId}/{provider}/status", Access::owner, BodyMax::none, get_status},
+    Route{"POST", "/services/usermanagement/api/users/{leafUserId}/{provider}/check", Access::owner, BodyMax::json,
+          check_credentials},
+    Route{"GET", "/services/usermanagement/api/credentials", Access::owner, BodyMax::none, list_credentials},
+    Route{"GET", "/health/live", Access::open, BodyMax::none, get_live},
+    Route{"GET", "/health/ready", Access::open, BodyMax::none, get_ready},
 };
 
 // Sent with every response: the API is for browsers of any origin (no cookies are used), and nothing of it may be kept.
@@ -107,37 +110,58 @@ std::string_view bearer_token(std::string_view authorization) {
   return trim(authorization.substr(kScheme.size()));
 }
 
-// What a request comes to: the first error that applies, in the order of behaviour.md, or the handler's answer.
-Task<Result<http::Response>> answer(Call& call, const Catalog& catalog, std::string_view& route_name) {
+// What keeps a route from being used, by the head of the request alone.
+Task<Result<void>> admit(Call& call, const Route& route) {
+  if (route.access == Access::owner) {
+    auto owner = co_await authenticate(call.parts, bearer_token(call.request.authorization));
+    if (!owner) co_return std::unexpected(owner.error());
+    call.owner = *owner;
+  }
+  if (route.access == Access::login) co_return may_log_in(call.parts, http::network_of(call.request.peer));
+  co_return Result<void>();
+}
+
+Task<Result<void>> read_body(Call& call, const Route& route, http::BodyReader& body) {
+  if (route.body == BodyMax::none || !body.has_body()) co_return Result<void>();
+  std::string payer = route.access == Access::owner ? call.owner.text() : http::network_of(call.request.peer);
+  switch (co_await body.read(static_cast<std::size_t>(route.body), std::move(payer))) {
+    case http::BodyEnd::whole: co_return Result<void>();
+    case http::BodyEnd::too_large: co_return fail(ErrorCode::body_too_large);
+    case http::BodyEnd::no_room: co_return fail(ErrorCode::busy);
+    case http::BodyEnd::malformed:
+    case http::BodyEnd::abandoned: break;  // nobody reads the answer to what was abandoned
+  }
+  co_return fail(ErrorCode::malformed_request);
+}
+
+// What a request comes to: the first error that applies, in the order of docs/conformance.md, or the handler's answer.
+Task<Result<http::Response>> answer(Call& call, http::BodyReader& body, const Catalog& catalog, std::string_view& route_name) {
   const http::Request& request = call.request;
   if (request.defect == http::Defect::malformed) co_return fail(ErrorCode::malformed_request);
+  if (request.defect == http::Defect::head_too_large) co_return fail(ErrorCode::head_too_large);
   const Match match = find_route(request.method, request.path, catalog, call);
   if (!match.path_known) co_return fail(ErrorCode::not_found);
   if (request.method == "OPTIONS") co_return preflight(allowed_methods(request.path, catalog, call));
   if (!match.route) co_return fail(ErrorCode::method_not_allowed);
   route_name = match.route->pattern;
-  if (match.route->access == Access::owner) {
-    auto owner = co_await authenticate(call.parts, bearer_token(request.authorization));
-    if (!owner) co_return std::unexpected(owner.error());
-    call.owner = *owner;
-  }
-  if (request.defect == http::Defect::body_too_large) co_return fail(ErrorCode::body_too_large);
+  if (auto admitted = co_await admit(call, *match.route); !admitted) co_return std::unexpected(admitted.error());
+  if (auto read = co_await read_body(call, *match.route, body); !read) co_return std::unexpected(read.error());
   co_return co_await match.route->handle(call);
 }
 
 class Handler {
  public:
-  Handler(Parts& parts, const Catalog& catalog, LoginLimit& logins, Log& log, Metrics& metrics)
-      : parts_(parts), catalog_(catalog), logins_(logins), log_(log), counter_(metrics) {}
+  Handler(Parts& parts, const Catalog& catalog, Log& log, Metrics& metrics)
+      : parts_(parts), catalog_(catalog), log_(log), counter_(metrics) {}
 
   // The request boundary: the one place where what broke becomes an answer.
-  Task<http::Response> operator()(http::Request& request) {
-    Call call{.parts = parts_, .logins = logins_, .request = request, .owner = {}};
+  Task<http::Response> operator()(http::Request& request, http::BodyReader& body) {
+    Call call{.parts = parts_, .request = request, .owner = {}};
     std::string_view route = "none";
     Error error{.code = ErrorCode::internal};
     std::optional<http::Response> response;
     try {
-      auto result = co_await answer(call, catalog_, route);
+      auto result = co_await answer(call, body, catalog_, route);
       if (result) response = std::move(*result);
       else error = std::move(result.error());
     } catch (const StoreUnavailable& failure) {
@@ -159,7 +183,6 @@ class Handler {
  private:
   Parts& parts_;
   const Catalog& catalog_;
-  LoginLimit& logins_;
   Log& log_;
   RequestCounter counter_;
 };
@@ -168,9 +191,9 @@ class Handler {
 
 std::span<const Route> routes() { return kRoutes; }
 
-http::Handler make_handler(Parts& parts, const Catalog& catalog, LoginLimit& logins, Log& log, Metrics& metrics) {
-  const auto handler = std::make_shared<Handler>(parts, catalog, logins, log, metrics);
-  return [handler](http::Request& request) { return (*handler)(request); };
+http::Handler make_handler(Parts& parts, const Catalog& catalog, Log& log, Metrics& metrics) {
+  const auto handler = std::make_shared<Handler>(parts, catalog, log, metrics);
+  return [handler](http::Request& request, http::BodyReader& body) { return (*handler)(request, body); };
 }
 
 http::Response too_many_connections() {

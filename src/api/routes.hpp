@@ -17,7 +17,7 @@ namespace granary::api {
 std::span<const Route> routes();
 
 // Answers the requests of one thread. The references outlive it.
-http::Handler make_handler(Parts& parts, const Catalog& catalog, LoginLimit& logins, Log& log, Metrics& metrics);
+http::Handler make_handler(Parts& parts, const Catalog& catalog, Log& log, Metrics& metrics);
 
 // The response to a connection over the limits.
 http::Response too_many_connections();

@@ -12,6 +12,7 @@ namespace granary {
 
 enum class ErrorCode {
   malformed_request,
+  head_too_large,
   invalid_body,
   invalid_field,
   not_linkable,
@@ -25,6 +26,7 @@ enum class ErrorCode {
   too_many_requests,
   provider_unavailable,
   store_unavailable,
+  busy,
   seal_broken,
   internal,
 };

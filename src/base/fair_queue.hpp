@@ -49,21 +49,42 @@ class FairQueue {
     return next;
   }
 
+  // How many values wait of the key that has most.
+  std::size_t longest() const { return waiting_.empty() ? 0 : most()->second.size(); }
+  // What is given up where the queue is full: the newest value of the key that has most.
+  std::optional<std::pair<Key, Value>> pop_newest_of_longest() {
+    if (waiting_.empty()) return std::nullopt;
+    const auto entry = most();
+    std::pair<Key, Value> given_up(entry->first, std::move(entry->second.back()));
+    entry->second.pop_back();
+    --size_;
+    if (entry->second.empty()) remove(entry);
+    return given_up;
+  }
+
   // Removes the values for which `is_over(value)` is true.
   template <class IsOver>
   void erase_if(IsOver is_over) {
     for (auto entry = waiting_.begin(); entry != waiting_.end();) {
       size_ -= std::erase_if(entry->second, is_over);
-      if (!entry->second.empty()) {
-        ++entry;
-        continue;
-      }
-      turns_.erase(std::ranges::find(turns_, entry->first));
-      entry = waiting_.erase(entry);
+      entry = entry->second.empty() ? remove(entry) : std::next(entry);
     }
   }
 
  private:
+  using Entry = std::map<Key, std::deque<Value>>::iterator;
+
+  auto most() {
+    return std::ranges::max_element(waiting_, {}, [](const auto& entry) { return entry.second.size(); });
+  }
+  auto most() const {
+    return std::ranges::max_element(waiting_, {}, [](const auto& entry) { return entry.second.size(); });
+  }
+  Entry remove(Entry entry) {
+    turns_.erase(std::ranges::find(turns_, entry->first));
+    return waiting_.erase(entry);
+  }
+
   std::map<Key, std::deque<Value>> waiting_;  // none of the deques is empty
   std::deque<Key> turns_;                     // each key of waiting_ once, whose turn comes first in front
   std::size_t size_ = 0;

@@ -41,7 +41,8 @@ TEST_P(FairQueueOrder, KeysTakeTurns) {
 
 INSTANTIATE_TEST_SUITE_P(
     Orders, FairQueueOrder,
-    testing::Values(OrderCase{"nothing", {}, {}}, OrderCase{"one_key_is_a_plain_queue", {{"a", 1}, {"a", 2}, {"a", 3}}, {1, 2, 3}},
+    testing::Values(OrderCase{"nothing", {}, {}},
+                    OrderCase{"one_key_is_a_plain_queue", {{"a", 1}, {"a", 2}, {"a", 3}}, {1, 2, 3}},
                     OrderCase{"a_late_key_is_next_but_one", {{"a", 1}, {"a", 2}, {"a", 3}, {"b", 4}}, {1, 4, 2, 3}},
                     OrderCase{"three_keys", {{"a", 1}, {"a", 2}, {"b", 3}, {"c", 4}, {"b", 5}}, {1, 3, 4, 2, 5}}),
     [](const auto& info) { return info.param.name; });
@@ -61,6 +62,16 @@ TEST(FairQueue, AKeyThatIsPassedOverKeepsItsTurn) {
   EXPECT_EQ(queue.count("b"), 1);
   EXPECT_FALSE(queue.pop_if([](const std::string&) { return false; }));
   EXPECT_EQ(queue.size(), 1);
+}
+
+TEST(FairQueue, WhoHasMostGivesUpTheNewest) {
+  Queue queue = filled({{"a", 1}, {"b", 2}, {"b", 3}, {"c", 4}});
+  EXPECT_EQ(queue.longest(), 2);
+  EXPECT_EQ(queue.pop_newest_of_longest(), (std::pair<std::string, int>("b", 3)));
+  EXPECT_EQ(queue.pop_newest_of_longest()->second, 1);
+  EXPECT_EQ(drain(queue), (std::vector{2, 4}));
+  EXPECT_EQ(queue.longest(), 0);
+  EXPECT_FALSE(queue.pop_newest_of_longest());
 }
 
 TEST(FairQueue, ErasedValuesLeaveNoEmptyTurn) {

@@ -42,7 +42,9 @@ struct Config {
   std::vector<std::string> egress_allow;
   std::string ca_file, proxy;
   BindOrigins bind_origins = BindOrigins::public_only;
-  int connections = 0, connections_per_address = 0, logins_per_minute = 0;
+  int connections = 0, connections_per_address = 0, logins_per_minute = 0, bodies_mib = 0;
+  std::vector<std::string> trusted_proxies;
+  std::string forwarded_header;
   std::map<std::string, ProviderSettings> providers;  // by short name
 };
 

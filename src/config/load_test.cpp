@@ -94,11 +94,16 @@ constexpr OptionRow kOptionRows[] = {
     {"egress.proxy", "--egress-proxy", "GRANARY_EGRESS_PROXY", "http://a", "http://b", "http://c", OptionRow::text, ""},
     {"egress.bind_origins", "--egress-bind-origins", "GRANARY_EGRESS_BIND_ORIGINS", "always", "public", "always", OptionRow::text,
      "public"},
+    {"http.trusted_proxies", "--http-trusted-proxies", "GRANARY_HTTP_TRUSTED_PROXIES", "127.0.0.1", "10.0.0.0/8", "fd00::/8",
+     OptionRow::list, ""},
+    {"http.forwarded_header", "--http-forwarded-header", "GRANARY_HTTP_FORWARDED_HEADER", "Forwarded", "X-Real-IP",
+     "CF-Connecting-IP", OptionRow::text, "X-Forwarded-For"},
     {"limits.connections", "--limits-connections", "GRANARY_LIMITS_CONNECTIONS", "1", "2", "3", OptionRow::number, "10000"},
     {"limits.connections_per_address", "--limits-connections-per-address", "GRANARY_LIMITS_CONNECTIONS_PER_ADDRESS", "1", "2",
      "3", OptionRow::number, "1000"},
     {"limits.logins_per_minute", "--limits-logins-per-minute", "GRANARY_LIMITS_LOGINS_PER_MINUTE", "1", "2", "3",
      OptionRow::number, "120"},
+    {"limits.bodies_mib", "--limits-bodies-mib", "GRANARY_LIMITS_BODIES_MIB", "4", "5", "65536", OptionRow::number, "64"},
 };
 
 std::string as_toml(const OptionRow& row, std::string value) {
@@ -178,7 +183,10 @@ std::vector<WrongRow> wrong_rows() {
                           "egress.ca_file", "egress.proxy"})
     rows.push_back({key, {}, kNotText});
   rows.push_back({"accept_new_origin", {}, kNotList});
-  rows.push_back({"egress.allow", {"localhost", "127.0.0.1/33", "127.0.0.1,x", "*"}, kNotList});
+  for (const char* key : {"egress.allow", "http.trusted_proxies"})
+    rows.push_back({key, {"localhost", "127.0.0.1/33", "127.0.0.1,x", "*"}, kNotList});
+  rows.push_back({"http.forwarded_header", {"X-Forwarded-For:", "two words", "a,b", "\xc3\xa9"}, {"1", "true", "[\"a\"]"}});
+  rows.push_back({"limits.bodies_mib", {"0", "3", "65537", "-1", "64MiB"}, kNotNumber});
   return rows;
 }
 

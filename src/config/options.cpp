@@ -1,4 +1,5 @@
 // The table of options. A new one is a row here and a member of Config.
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -55,10 +56,24 @@ std::string take_list(Config& config, const Given& given) {
   return {};
 }
 
-std::string take_allow(Config& config, const Given& given) {
-  if (std::string wrong = take_list<&Config::egress_allow>(config, given); !wrong.empty()) return wrong;
-  for (const auto& text : config.egress_allow)
+template <std::vector<std::string> Config::* member>
+std::string take_ranges(Config& config, const Given& given) {
+  if (std::string wrong = take_list<member>(config, given); !wrong.empty()) return wrong;
+  for (const auto& text : config.*member)
     if (!AddressRange::parse(text)) return "must list addresses or ranges, such as 127.0.0.1/32";
+  return {};
+}
+
+// The name of a header (RFC 9110, section 5.6.2), shorter than a line.
+std::string take_header(Config& config, const Given& given) {
+  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+  const auto is_token_character = [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || kMarks.contains(c);
+  };
+  if (!is_one_text(given) || given.texts[0].empty() || given.texts[0].size() > 100 ||
+      !std::ranges::all_of(given.texts[0], is_token_character))
+    return "must be the name of a header, such as X-Forwarded-For or Forwarded";
+  config.forwarded_header = given.texts[0];
   return {};
 }
 
@@ -181,20 +196,35 @@ constexpr std::array kOptions = {
     Option{"egress.allow", "list of addresses", "",
            "Addresses or ranges, such as 127.0.0.1/32, that providers may have although they are not public; plain http goes "
            "only there.",
-           false, take_allow, show_list<&Config::egress_allow>},
+           false, take_ranges<&Config::egress_allow>, show_list<&Config::egress_allow>},
     Option{"egress.ca_file", "file", "", "PEM certificates to trust in place of the system's.", false,
            take_text<&Config::ca_file>, show_text<&Config::ca_file>},
     Option{"egress.proxy", "URL", "", "HTTP proxy for every exchange with a provider.", true, take_text<&Config::proxy>,
            show_text<&Config::proxy>},
     Option{"egress.bind_origins", "public or always", "public",
            "Whether credentials are bound to origins within egress.allow too.", false, take_bind_origins, show_bind_origins},
+    Option{
+        "http.trusted_proxies", "list of addresses", "",
+        "Addresses or ranges of proxies in front of this server: they are believed to name their clients, and have no limit of "
+        "connections of their own.",
+        false, take_ranges<&Config::trusted_proxies>, show_list<&Config::trusted_proxies>},
+    Option{"http.forwarded_header", "header", "X-Forwarded-For",
+           "The one header in which they do: Forwarded, or one with a list of addresses. All others are ignored.", false,
+           take_header, show_text<&Config::forwarded_header>},
     Option{"limits.connections", "number", "10000",
-           "Connections at once, or as many as the open files of the process allow; more are answered with 429.", false,
-           take_integer<&Config::connections, 1, 1'000'000>, show_integer<&Config::connections>},
-    Option{"limits.connections_per_address", "number", "1000", "Connections at once from one address.", false,
+           "Connections at once, or as many as the open files of the process allow; one more takes the place of the one that has "
+           "waited longest for a request.",
+           false, take_integer<&Config::connections, 1, 1'000'000>, show_integer<&Config::connections>},
+    Option{"limits.connections_per_address", "number", "1000",
+           "Connections at once from one address, or one /64 of IPv6; more are answered with 429.", false,
            take_integer<&Config::connections_per_address, 1, 1'000'000>, show_integer<&Config::connections_per_address>},
-    Option{"limits.logins_per_minute", "number", "120", "Logins tried from one address within a minute.", false,
+    Option{"limits.logins_per_minute", "number", "120",
+           "Failed logins within a minute from one address (or one /64 of IPv6), and for one user name from many.", false,
            take_integer<&Config::logins_per_minute, 1, 1'000'000>, show_integer<&Config::logins_per_minute>},
+    Option{"limits.bodies_mib", "number", "64",
+           "Memory in MiB for the bodies of all requests at once, of which one owner has at most a quarter; more are answered "
+           "with 503.",
+           false, take_integer<&Config::bodies_mib, 4, 65536>, show_integer<&Config::bodies_mib>},
 };
 
 std::string dashed(std::string_view key, char separator) {

@@ -1,32 +1,48 @@
-// Argon2id off the event loops: two threads, and a bounded queue, since each hash takes 19 MiB and tens of milliseconds.
+// Argon2id off the event loops: two threads, and a bounded queue, since each hash takes 19 MiB and tens of milliseconds. Whoever
+// asks does so for a party (a client's network); parties take turns, so that one that asks without end delays another's first
+// hash by one.
 #pragma once
 
-#include <atomic>
 #include <boost/asio/thread_pool.hpp>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
 
+#include "base/fair_queue.hpp"
 #include "base/task.hpp"
 #include "crypto/primitives.hpp"
 
 namespace granary::crypto {
 
 inline constexpr int kPasswordThreads = 2;
-inline constexpr int kPasswordQueueMax = 64;
+inline constexpr std::size_t kPasswordQueueMax = 256;
+inline constexpr std::size_t kPasswordQueueOfOneMax = 64;
 
 class PasswordPool {
  public:
   PasswordPool() : pool_(kPasswordThreads) {}
   ~PasswordPool() { pool_.join(); }
 
-  // nullopt when too many wait already.
-  Task<std::optional<bool>> verify(std::string hash, Plaintext password);
-  Task<std::optional<std::string>> hash(Plaintext password, Random& random);
+  // nullopt when too many wait already: of this party, or of all. Where the queue is full, the party with most waiting gives way
+  // to one with fewer.
+  Task<std::optional<bool>> verify(std::string party, std::string hash, Plaintext password);
+  Task<std::optional<std::string>> hash(std::string party, Plaintext password, Random& random);
 
  private:
-  template <class Work>
-  auto run(Work work) -> Task<std::optional<std::invoke_result_t<Work>>>;
+  enum class Turn { work, turned_away };
+  using Job = std::move_only_function<void(Turn)>;
 
+  template <class Work>
+  auto run(std::string party, Work work) -> Task<std::optional<std::invoke_result_t<Work>>>;
+  // Both from any thread.
+  void push(const std::string& party, Job job);
+  void work_next();
+
+  std::mutex mutex_;
+  FairQueue<std::string, Job> waiting_;
   asio::thread_pool pool_;
-  std::atomic<int> waiting_ = 0;
 };
 
 }  // namespace granary::crypto

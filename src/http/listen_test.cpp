@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/temporary_folder_fixture.hpp"
+#include "http/limits.hpp"
 #include "http/raw_socket_fixture.hpp"
 #include "http/server.hpp"
 
@@ -73,7 +74,7 @@ TEST(ProvePortIsFree, FindsWhoeverHasThePort) {
 
 TEST(ProvePortIsFree, FindsAnotherListenerOfOurs) {
   asio::io_context context;
-  const Handler handler = [](Request&) -> Task<Response> { co_return Response(); };
+  const Handler handler = [](Request&, BodyReader&) -> Task<Response> { co_return Response(); };
   const Listener first(context, Endpoint(asio::ip::address_v4::loopback(), 0), handler, {});
   const Endpoint endpoint = first.endpoint();
   EXPECT_NE(endpoint.port(), 0);
@@ -83,18 +84,44 @@ TEST(ProvePortIsFree, FindsAnotherListenerOfOurs) {
   EXPECT_THROW(Listener(context, Endpoint(asio::ip::address_v4::loopback(), foreign.port()), handler, {}), StartRefused);
 }
 
-TEST(ConnectionLimits, CountsAllAndByAddress) {
+using Entry = ConnectionLimits::Entry;
+
+TEST(ConnectionLimits, CountAllTogetherAndEachNetworkByItself) {
   ConnectionLimits limits(3, 2);
-  EXPECT_TRUE(limits.enter("a"));
-  EXPECT_TRUE(limits.enter("a"));
-  EXPECT_FALSE(limits.enter("a")) << "the third of one address";
+  EXPECT_EQ(limits.enter("a"), Entry::entered);
+  EXPECT_EQ(limits.enter("a"), Entry::entered);
+  EXPECT_EQ(limits.enter("a"), Entry::too_many);
+  EXPECT_EQ(limits.enter("b"), Entry::entered) << "who was refused took no place";
+  EXPECT_EQ(limits.enter("c"), Entry::full);
+  EXPECT_EQ(limits.enter_proxy(), Entry::full);
   limits.leave("a");
-  EXPECT_TRUE(limits.enter("b")) << "a refused one that left no longer counts";
-  EXPECT_FALSE(limits.enter("c")) << "the fourth of all";
-  limits.leave("c");
-  limits.leave("a");
-  EXPECT_TRUE(limits.enter("c"));
-  EXPECT_FALSE(limits.enter("a"));
+  EXPECT_EQ(limits.enter_proxy(), Entry::entered);
+  EXPECT_EQ(limits.enter("a"), Entry::full);
+  limits.leave_proxy();
+  EXPECT_EQ(limits.enter("a"), Entry::entered);
+}
+
+TEST(ConnectionLimits, WhatIsForwardedCountsForItsClientAlone) {
+  ConnectionLimits limits(1, 2);
+  EXPECT_EQ(limits.enter_proxy(), Entry::entered);
+  EXPECT_TRUE(limits.enter_forwarded("a"));
+  EXPECT_TRUE(limits.enter_forwarded("a"));
+  EXPECT_FALSE(limits.enter_forwarded("a"));
+  EXPECT_TRUE(limits.enter_forwarded("b"));
+  limits.leave_forwarded("a");
+  EXPECT_TRUE(limits.enter_forwarded("a"));
+}
+
+TEST(BodyMemory, OnePayerHasAQuarter) {
+  BodyMemory memory(400);
+  EXPECT_TRUE(memory.take("a", 60));
+  EXPECT_FALSE(memory.take("a", 41));
+  EXPECT_TRUE(memory.take("a", 40));
+  for (const char* payer : {"b", "c", "d"}) EXPECT_TRUE(memory.take(payer, 100));
+  EXPECT_FALSE(memory.take("e", 1)) << "all is taken";
+  memory.give_back("a", 100);
+  EXPECT_TRUE(memory.take("e", 100));
+  EXPECT_FALSE(memory.take("a", 1));
 }
 
 TEST(LoadTls, NamesTheFileAtFault) {

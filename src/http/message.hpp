@@ -7,13 +7,15 @@
 #include <utility>
 #include <vector>
 
+#include "base/task.hpp"
+
 namespace granary::http {
 
 inline constexpr std::size_t kBodyBytesMax = 1024 * 1024;
 inline constexpr std::size_t kHeadBytesMax = 16 * 1024;
 
-// What kept the server from reading the request as a whole. The handler still answers; the connection then closes.
-enum class Defect { none, malformed, body_too_large };
+// What is wrong with a request's head. The handler still answers; the connection then closes.
+enum class Defect { none, malformed, head_too_large };
 
 struct Request {
   Defect defect = Defect::none;
@@ -24,7 +26,28 @@ struct Request {
   std::string content_type;
   std::string body;
   std::vector<std::pair<std::string, std::string>> other_headers;  // those whose name is in no standard
-  std::string peer;                                                // the client's address, without its port
+  std::string forwarded;  // all values of the header that names clients behind proxies, with commas between them
+  std::string peer;       // the client's address, without its port
+};
+
+// How the reading of a body ended.
+enum class BodyEnd {
+  whole,
+  malformed,
+  too_large,
+  no_room,    // in the memory that all bodies share, or in the payer's part of it
+  abandoned,  // the connection ended: nobody reads the response, and the request counts as never made
+};
+
+// The body of a request, which comes after the head and is read only when its handler asks for it. What a handler leaves
+// unread is dropped, and the connection closes.
+class BodyReader {
+ public:
+  virtual ~BodyReader() = default;
+  // Whether the head announces one.
+  virtual bool has_body() const = 0;
+  // Reads it whole, into Request::body. `payer` is whose share of the memory for bodies it takes. Once for each request.
+  virtual Task<BodyEnd> read(std::size_t bytes_max, std::string payer) = 0;
 };
 
 // How a response reaches the client. Everything but `whole` is a fault that the sandbox plays on purpose.

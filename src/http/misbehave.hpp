@@ -38,11 +38,11 @@ Task<> drip(Stream& stream, std::string_view head, std::string_view body) {
 
 // `message` is head and body as they would be sent whole; it must live until the end.
 template <class Stream>
-Task<> misbehave(Stream& stream, Delivery delivery, std::string_view message, Connection& connection) {
+Task<> misbehave(Stream& stream, Delivery delivery, std::string_view message, SessionContext& context) {
   const std::string_view head = message.substr(0, message.find("\r\n\r\n") + 4);
   const std::string_view body = message.substr(head.size());
-  connection.deadline = std::chrono::steady_clock::now() + kMisbehaveMax;
-  connection.is_reading = true;  // a stopping listener need not wait for it
+  context.set_deadline(kMisbehaveMax);
+  context.enter(Connection::Phase::waiting);  // a stopping listener need not wait for it
   boost::system::error_code ignored;
   switch (delivery) {
     case Delivery::whole: break;

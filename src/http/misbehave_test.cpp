@@ -36,7 +36,7 @@ Task<Received> ask(asio::io_context& context, Endpoint endpoint, std::chrono::mi
 
 Received deliver(Delivery delivery, std::chrono::milliseconds wait = std::chrono::milliseconds(500)) {
   asio::io_context context;
-  const Handler handler = [&](Request& request) -> Task<Response> {
+  const Handler handler = [&](Request& request, BodyReader&) -> Task<Response> {
     EXPECT_EQ(request.other_headers, (std::vector<std::pair<std::string, std::string>>{{"X-Own", "y"}}));
     Response response;
     response.body = "0123456789";

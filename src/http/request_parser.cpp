@@ -23,9 +23,9 @@ void split_target(std::string_view target, Request& request) {
 
 }  // namespace
 
-RequestParser::RequestParser(Request& request) : request_(request) {
+RequestParser::RequestParser(Request& request, std::string_view forwarded) : request_(request), forwarded_(forwarded) {
   header_limit(kHeadBytesMax);
-  body_limit(kBodyBytesMax);
+  body_limit(boost::none);  // the session counts
 }
 
 bool RequestParser::is_ambiguous() const {
@@ -41,6 +41,10 @@ void RequestParser::on_request_impl(Verb, Text method, Text target, int version,
 
 void RequestParser::on_field_impl(Field name, Text name_text, Text value, ErrorCode&) {
   if (is_header_done()) return;  // the trailer of a chunked body
+  if (!forwarded_.empty() && equal_ignoring_case(view(name_text), forwarded_)) {
+    if (!request_.forwarded.empty()) request_.forwarded += ',';
+    request_.forwarded += view(value);
+  }
   switch (name) {
     case Field::host: ++hosts_; break;
     case Field::content_length: ++lengths_; break;
@@ -58,12 +62,6 @@ void RequestParser::on_field_impl(Field name, Text name_text, Text value, ErrorC
     case Field::unknown: request_.other_headers.emplace_back(view(name_text), view(value)); break;
     default: break;
   }
-}
-
-void RequestParser::on_body_init_impl(const boost::optional<std::uint64_t>& content_length, ErrorCode&) {
-  // What is announced need not come: no more than a part is set aside before it does.
-  constexpr std::uint64_t kSetAside = 64 * 1024;
-  if (content_length) request_.body.reserve(std::min(*content_length, kSetAside));
 }
 
 std::size_t RequestParser::on_body_impl(Text body, ErrorCode&) {

@@ -9,11 +9,13 @@ namespace granary::http {
 
 class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
-  // Fills `request`, which must be empty.
-  explicit RequestParser(Request& request);
+  // Fills `request`, which must be empty. The values of the header `forwarded` (in lower case; empty: none) are kept.
+  RequestParser(Request& request, std::string_view forwarded);
 
   // Forms of RFC 9112 that the grammar lets through and that two readers could understand in two ways. Once the head is done.
   bool is_ambiguous() const;
+  // What follows on such a connection is not read: its sender may count bytes otherwise (RFC 9112, section 6.1).
+  bool is_chunked_in_http_1_0() const { return version_ < 11 && codings_ > 0; }
   // A client of HTTP/1.0 knows no interim answer (RFC 9110, section 10.1.1).
   bool asks_to_continue() const { return is_header_done() && version_ >= 11 && expects_continue_; }
 
@@ -27,13 +29,14 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   void on_response_impl(int, Text, int, ErrorCode&) override {}
   void on_field_impl(Field name, Text name_text, Text value, ErrorCode&) override;
   void on_header_impl(ErrorCode&) override {}
-  void on_body_init_impl(const boost::optional<std::uint64_t>& content_length, ErrorCode&) override;
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode&) override {}
   std::size_t on_body_impl(Text body, ErrorCode&) override;
   void on_chunk_header_impl(std::uint64_t, Text, ErrorCode&) override {}
   std::size_t on_chunk_body_impl(std::uint64_t, Text body, ErrorCode& error) override { return on_body_impl(body, error); }
   void on_finish_impl(ErrorCode&) override {}
 
   Request& request_;
+  std::string_view forwarded_;
   int version_ = 0;
   int hosts_ = 0, lengths_ = 0, codings_ = 0, authorizations_ = 0;
   bool odd_coding_ = false;

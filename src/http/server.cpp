@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/error.hpp"
+#include "http/limits.hpp"
 #include "http/session.hpp"
 
 namespace granary::http {
@@ -18,6 +19,8 @@ using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>
 using boost::system::error_code;
 
 constexpr auto kQuiet = asio::as_tuple(use_task);
+// Beyond so many at once on a thread, a connection without a place is closed without a word.
+constexpr int kRefusalsMax = 100;
 
 std::string port_taken(const Endpoint& endpoint, const std::string& why) {
   return "cannot listen on " + format_endpoint(endpoint) + " (" + why + "): choose another --listen address or stop what uses it";
@@ -87,26 +90,20 @@ std::unique_ptr<asio::ssl::context> load_tls(const std::string& certificate_file
   return context;
 }
 
-bool ConnectionLimits::enter(const std::string& address) {
-  const std::lock_guard lock(mutex_);
-  std::size_t& here = by_address_[address];
-  ++here;
-  return ++total_ <= total_max_ && here <= per_address_max_;
-}
-
-void ConnectionLimits::leave(const std::string& address) {
-  const std::lock_guard lock(mutex_);
-  --total_;
-  if (--by_address_[address] == 0) by_address_.erase(address);
-}
-
 struct Listener::State : std::enable_shared_from_this<State> {
   State(asio::io_context& io, Handler request_handler, Options listener_options)
       : context(io),
         acceptor(io.get_executor()),
         ticker(io.get_executor()),
         handler(std::move(request_handler)),
-        options(std::move(listener_options)) {}
+        options(std::move(listener_options)),
+        connections([this](std::function<void()> closing) {
+          asio::post(context, [weak = weak_from_this(), closing = std::move(closing)] {
+            if (const auto self = weak.lock()) closing();
+          });
+        }) {
+    if (options.limits) options.limits->add(connections);
+  }
 
   asio::io_context& context;
   Acceptor acceptor;
@@ -114,7 +111,8 @@ struct Listener::State : std::enable_shared_from_this<State> {
   Handler handler;
   Options options;
   bool stopping = false;
-  std::list<Connection> connections;
+  Connections connections;
+  int refusals = 0;  // connections that are being told that there is no place
 
   void spawn(Task<> task) {
     asio::co_spawn(context, std::move(task), [self = shared_from_this()](std::exception_ptr) {});
@@ -135,28 +133,51 @@ struct Listener::State : std::enable_shared_from_this<State> {
     }
   }
 
+  // Takes a place; where there is none left, that of the connection that has waited longest for a request.
+  bool take_place(const std::string& network, bool is_proxy) {
+    ConnectionLimits& limits = *options.limits;
+    const auto enter = [&] { return is_proxy ? limits.enter_proxy() : limits.enter(network); };
+    ConnectionLimits::Entry entry = enter();
+    if (entry == ConnectionLimits::Entry::full && limits.make_room()) entry = enter();
+    return entry == ConnectionLimits::Entry::entered;
+  }
+
+  // What gives the connection's place back; nullopt when it has none.
+  std::optional<std::function<void()>> find_place(const std::string& address) {
+    if (!options.limits) return std::function<void()>();
+    const bool is_proxy = options.proxies.contains(address);
+    const std::string network = network_of(address);
+    if (!take_place(network, is_proxy)) return std::nullopt;
+    return [limits = options.limits, network, is_proxy] { is_proxy ? limits->leave_proxy() : limits->leave(network); };
+  }
+
   Task<> run_session(Socket socket) {
     error_code error;
     const auto peer = socket.remote_endpoint(error);
     if (error) co_return;
     const std::string address = peer.address().to_string();
     socket.set_option(asio::ip::tcp::no_delay(true), error);
-    const auto place = connections.insert(connections.end(), Connection());
-    place->close = [&socket] {
+    auto give_place_back = find_place(address);
+    const bool is_refused = !give_place_back;
+    if (is_refused && refusals == kRefusalsMax) co_return;
+    refusals += is_refused;
+    const auto close = [&socket] {
       error_code ignored;
       socket.close(ignored);
     };
-    const bool over_limit = options.limits && !options.limits->enter(address);
-    const SessionContext session{.handler = handler, .options = options, .stopping = stopping, .connection = *place};
+    const auto place = connections.add(close, std::move(give_place_back).value_or(nullptr));
+    const SessionContext session{
+        .handler = handler, .options = options, .stopping = stopping, .connections = connections, .connection = place};
     // Out of memory is the one exception that comes through; the connection is given back all the same.
     std::exception_ptr failed;
     try {
-      co_await serve_connection(socket, address, over_limit, session);
+      if (is_refused) co_await refuse_connection(socket, session);
+      else co_await serve_connection(socket, address, session);
     } catch (...) {
       failed = std::current_exception();
     }
-    if (options.limits) options.limits->leave(address);
-    connections.erase(place);
+    refusals -= is_refused;
+    connections.remove(place);
     if (stopping && connections.empty()) ticker.cancel();
     if (failed) std::rethrow_exception(failed);
   }
@@ -166,9 +187,7 @@ struct Listener::State : std::enable_shared_from_this<State> {
     while (!stopping || !connections.empty()) {
       ticker.expires_after(std::chrono::seconds(1));
       co_await ticker.async_wait(kQuiet);
-      const auto now = std::chrono::steady_clock::now();
-      for (auto& connection : connections)
-        if (connection.deadline < now) connection.close();
+      connections.close_overdue(std::chrono::steady_clock::now());
     }
   }
 };
@@ -194,16 +213,13 @@ void Listener::start() {
   state_->spawn(state_->tick_loop());
 }
 
-void Listener::cut_off() {
-  for (auto& connection : state_->connections) connection.close();
-}
+void Listener::cut_off() { state_->connections.close_all(); }
 
 void Listener::stop() {
   state_->stopping = true;
   error_code ignored;
   state_->acceptor.close(ignored);
-  for (auto& connection : state_->connections)
-    if (connection.is_reading) connection.close();
+  state_->connections.close_unanswered();
   if (state_->connections.empty()) state_->ticker.cancel();
 }
 

@@ -5,19 +5,22 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "base/task.hpp"
 #include "base/time.hpp"
+#include "http/client_address.hpp"
 #include "http/message.hpp"
 
 namespace granary::http {
 
+class BodyMemory;
+class ConnectionLimits;
+
 using Endpoint = asio::ip::tcp::endpoint;
-using Handler = std::function<Task<Response>(Request&)>;
+// Called when the head of a request is whole. It decides by the head alone whether it wants the body.
+using Handler = std::function<Task<Response>(Request& head, BodyReader& body)>;
 
 // `127.0.0.1:8080` or `[::1]:8080`; nullopt for anything else, names included.
 std::optional<Endpoint> parse_endpoint(std::string_view text);
@@ -29,27 +32,16 @@ void prove_port_is_free(const Endpoint& endpoint);
 // Throws StartRefused with the file at fault.
 std::unique_ptr<asio::ssl::context> load_tls(const std::string& certificate_file, const std::string& key_file);
 
-// Counts connections over all listeners; usable from every thread.
-class ConnectionLimits {
- public:
-  ConnectionLimits(std::size_t total, std::size_t per_address) : total_max_(total), per_address_max_(per_address) {}
-  bool enter(const std::string& address);
-  void leave(const std::string& address);
-
- private:
-  std::mutex mutex_;
-  std::size_t total_max_, per_address_max_, total_ = 0;
-  std::map<std::string, std::size_t> by_address_;
-};
-
 // Accepts on one thread. Everything but the constructor runs on that thread's context.
 class Listener {
  public:
-  // `too_many` is the response to a connection over the limits. TLS when `tls` is given; it must outlive the listener.
+  // What is pointed to outlives the listener; without it there is no TLS, and no limit.
   struct Options {
     asio::ssl::context* tls = nullptr;
     ConnectionLimits* limits = nullptr;
-    std::function<Response()> too_many;
+    BodyMemory* body_memory = nullptr;
+    TrustedProxies proxies;
+    std::function<Response()> too_many;  // the response to a connection over the limits
   };
 
   // Throws StartRefused when the port cannot be had. Port 0 takes a free one.

@@ -7,6 +7,8 @@
 #include <charconv>
 
 #include "base/plaintext.hpp"
+#include "http/client_address.hpp"
+#include "http/limits.hpp"
 #include "http/misbehave.hpp"
 #include "http/request_parser.hpp"
 
@@ -72,30 +74,79 @@ void write_head_and_body(std::string& out, const Response& response, std::string
   if (has_body && method != "HEAD") out += response.body;
 }
 
-// A connection keeps its buffers for the next request, but not what one large body or page needed.
+// A connection keeps its buffers for the next request, but not what one large head, body or page needed.
 void keep_small(std::string& buffer) {
-  constexpr std::size_t kKept = 16 * 1024;
+  constexpr std::size_t kKept = 8 * 1024;
   if (buffer.capacity() > kKept) buffer = std::string();
 }
 
 void clear(Request& request) {
   request.defect = Defect::none;
-  for (std::string* text :
-       {&request.method, &request.path, &request.query, &request.authorization, &request.content_type, &request.body}) {
+  for (std::string* text : {&request.method, &request.path, &request.query, &request.authorization, &request.content_type,
+                            &request.body, &request.forwarded}) {
     text->clear();
     keep_small(*text);
   }
   request.other_headers.clear();
 }
 
-template <class Stream>
-class Session {
+// A part of the memory for bodies, given back when it ends.
+class MemoryShare {
  public:
-  Session(Stream& stream, std::string peer, SessionContext context) : stream_(stream), context_(context) {
-    request_.peer = std::move(peer);
+  explicit MemoryShare(BodyMemory* memory) : memory_(memory) {}
+  ~MemoryShare() { give_back(); }
+  MemoryShare(const MemoryShare&) = delete;
+  MemoryShare& operator=(const MemoryShare&) = delete;
+
+  void begin(std::string payer) { payer_ = std::move(payer); }
+  // False when there is no room for so many in all.
+  bool grow_to(std::size_t bytes) {
+    if (memory_ && !memory_->take(payer_, bytes - bytes_)) return false;
+    bytes_ = bytes;
+    return true;
   }
+  void give_back() {
+    if (memory_) memory_->give_back(payer_, bytes_);
+    bytes_ = 0;
+  }
+
+ private:
+  BodyMemory* memory_;
+  std::string payer_;
+  std::size_t bytes_ = 0;
+};
+
+// The place among its client's connections of a request that a trusted proxy forwards.
+class ForwardedPlace {
+ public:
+  ForwardedPlace(ConnectionLimits* limits, const std::string& client)
+      : limits_(limits),
+        network_(limits ? network_of(client) : std::string()),
+        is_held_(!limits || limits->enter_forwarded(network_)) {}
+  ~ForwardedPlace() {
+    if (limits_ && is_held_) limits_->leave_forwarded(network_);
+  }
+  ForwardedPlace(const ForwardedPlace&) = delete;
+  ForwardedPlace& operator=(const ForwardedPlace&) = delete;
+  bool is_held() const { return is_held_; }
+
+ private:
+  ConnectionLimits* limits_;
+  std::string network_;
+  bool is_held_;
+};
+
+template <class Stream>
+class Session final : public BodyReader {
+ public:
+  Session(Stream& stream, std::string peer, SessionContext context)
+      : stream_(stream),
+        peer_(std::move(peer)),
+        context_(context),
+        is_proxy_(context.options.proxies.contains(peer_)),
+        body_share_(context.options.body_memory) {}
   // A request that did not come to its end may have held a login.
-  ~Session() {
+  ~Session() override {
     wipe(request_.body);
     wipe(request_.authorization);
     wipe(buffer_);
@@ -105,7 +156,11 @@ class Session {
 
   Task<> run() {
     bool going = true;
-    while (going && !context_.stopping) going = co_await serve_one();
+    while (going && !context_.stopping) {
+      going = co_await serve_one();
+      // The next request is here already: the others of this thread come first.
+      if (going && begin_ < end_) co_await asio::post(kQuiet);
+    }
   }
 
   Task<> refuse(const Response& response) {
@@ -113,8 +168,24 @@ class Session {
     co_await write();
   }
 
+  bool has_body() const override { return !parser_->is_done(); }
+
+  Task<BodyEnd> read(std::size_t bytes_max, std::string payer) override {
+    context_.enter(Connection::Phase::reading_body);
+    context_.set_deadline(kBodyTimeout);
+    body_share_.begin(std::move(payer));
+    const BodyEnd end = co_await read_body(bytes_max);
+    is_abandoned_ = end == BodyEnd::abandoned;
+    is_whole_ = end == BodyEnd::whole;
+    enter_answering();
+    co_return end;
+  }
+
  private:
-  void set_deadline(std::chrono::seconds wait) { context_.connection.deadline = std::chrono::steady_clock::now() + wait; }
+  void enter_answering() {
+    context_.enter(Connection::Phase::answering);
+    context_.connection->deadline = std::chrono::steady_clock::time_point::max();  // the handler keeps its own time
+  }
 
   // Where the next bytes go.
   asio::mutable_buffer room() {
@@ -127,6 +198,13 @@ class Session {
     return {buffer_.data() + end_, buffer_.size() - end_};
   }
 
+  // False when the connection has ended.
+  Task<bool> receive() {
+    const auto [error, size] = co_await stream_.async_read_some(room(), kQuiet);
+    end_ += size;
+    co_return !error && size > 0;
+  }
+
   // Sends `out_`. Nearly always the socket takes all of it at once, and there is nothing to wait for.
   // False when the connection has failed.
   Task<bool> write() {
@@ -137,73 +215,115 @@ class Session {
       if (error && error != asio::error::would_block) co_return false;
     }
     if (sent == out_.size()) co_return true;
-    set_deadline(kWriteTimeout);
+    context_.set_deadline(kWriteTimeout);
     const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(out_) + sent, kQuiet);
     co_return !error;
   }
 
-  // Reads one request. False when the connection ended before it was whole.
-  Task<bool> read(Request& request, bool& keep_alive) {
-    RequestParser parser(request);
-    std::size_t head_bytes = 0;
-    bool continued = false, begun = begin_ < end_;
-    set_deadline(begun ? kHeadTimeout : kIdleTimeout);
-    while (!parser.is_done()) {
-      while (begin_ < end_ && !parser.is_done()) {
-        // The head alone first: what a chunked body's trailer says is not part of it.
-        const bool was_head = !parser.is_header_done();
-        parser.eager(!was_head);
-        error_code error;
-        const std::size_t taken = parser.put(asio::buffer(buffer_.data() + begin_, end_ - begin_), error);
-        begin_ += taken;
-        if (was_head) head_bytes += taken;
-        if (was_head && (parser.is_header_done() || error == beast_http::error::body_limit)) {
-          set_deadline(kBodyTimeout);
-          if (parser.is_ambiguous()) request.defect = Defect::malformed;
-        }
-        if (error == beast_http::error::need_more || (!error && taken == 0)) break;
-        if (error && request.defect == Defect::none)
-          request.defect = error == beast_http::error::body_limit ? Defect::body_too_large : Defect::malformed;
-        if (head_bytes > kHeadBytesMax) request.defect = Defect::malformed;
-        if (request.defect != Defect::none) co_return true;
-      }
-      if (parser.is_done()) break;
-      if (!parser.is_header_done() && head_bytes + (end_ - begin_) > kHeadBytesMax) {
-        request.defect = Defect::malformed;
-        co_return true;
-      }
-      if (parser.asks_to_continue() && !std::exchange(continued, true)) {
-        out_ = "HTTP/1.1 100 Continue\r\n\r\n";
-        if (!co_await write()) co_return false;
-        set_deadline(kBodyTimeout);
-      }
-      const auto [error, size] = co_await stream_.async_read_some(room(), kQuiet);
-      if (error || size == 0) co_return false;
-      end_ += size;
-      if (!std::exchange(begun, true)) set_deadline(kHeadTimeout);
+  // Gives the parser what has come: the head alone, and later what belongs to the body. What is wrong with it.
+  Defect parse() {
+    const bool is_head = !parser_->is_header_done();
+    parser_->eager(!is_head);
+    while (begin_ < end_ && !parser_->is_done()) {
+      error_code error;
+      const std::size_t taken = parser_->put(asio::buffer(buffer_.data() + begin_, end_ - begin_), error);
+      begin_ += taken;
+      taken_ += taken;
+      if (error == beast_http::error::need_more || (!error && taken == 0)) break;
+      if (error == beast_http::error::header_limit) return Defect::head_too_large;
+      if (error) return Defect::malformed;
+      if (is_head && parser_->is_header_done()) break;
     }
-    keep_alive = parser.keep_alive();
+    // Everything but the body itself: the head, sizes and extensions of chunks, trailers. What the parser has not taken yet is
+    // the beginning of a line that is not whole.
+    const bool is_in_line = !parser_->is_done() && (is_head == !parser_->is_header_done());
+    const std::size_t framing = taken_ - request_.body.size() + (is_in_line ? end_ - begin_ : 0);
+    if (framing <= kHeadBytesMax) return Defect::none;
+    return is_head ? Defect::head_too_large : Defect::malformed;
+  }
+
+  // Reads until the head is whole, or known to be wrong. False when the connection ended before.
+  Task<bool> read_head() {
+    clear(request_);
+    request_.peer = peer_;
+    parser_.emplace(request_, context_.options.proxies.header);
+    taken_ = 0;
+    is_abandoned_ = is_whole_ = false;
+    bool has_begun = begin_ < end_;
+    context_.set_deadline(has_begun ? kHeadTimeout : kIdleTimeout);
+    while (true) {
+      request_.defect = parse();
+      if (request_.defect != Defect::none) co_return true;
+      if (parser_->is_header_done()) break;
+      if (!co_await receive()) co_return false;
+      if (!std::exchange(has_begun, true)) context_.set_deadline(kHeadTimeout);
+    }
+    if (parser_->is_ambiguous()) request_.defect = Defect::malformed;
+    is_whole_ = request_.defect == Defect::none && parser_->is_done();
+    if (is_proxy_) request_.peer = client_address(context_.options.proxies, peer_, request_.forwarded);
     co_return true;
+  }
+
+  // Room for what has come, in steps, so that what is announced takes no memory before it comes. `most` is the longest that the
+  // body can be.
+  bool make_room(std::size_t most) {
+    const std::size_t needed = request_.body.size() + (end_ - begin_);
+    if (needed <= body_reserved_) return true;
+    constexpr std::size_t kFirst = 4096;
+    const std::size_t ahead = std::min(std::max(2 * body_reserved_, kFirst), most);
+    for (const std::size_t reserved : {std::max(ahead, needed), needed}) {
+      if (!body_share_.grow_to(reserved)) continue;
+      request_.body.reserve(reserved);
+      body_reserved_ = reserved;
+      return true;
+    }
+    return false;
+  }
+
+  Task<BodyEnd> read_body(std::size_t bytes_max) {
+    const auto announced = parser_->content_length();
+    if (announced && *announced > bytes_max) co_return BodyEnd::too_large;
+    const std::size_t most = announced ? static_cast<std::size_t>(*announced) : bytes_max;
+    bool may_continue = parser_->asks_to_continue();
+    body_reserved_ = 0;
+    while (true) {
+      if (!make_room(most)) co_return BodyEnd::no_room;
+      if (parse() != Defect::none) co_return BodyEnd::malformed;
+      if (request_.body.size() > bytes_max) co_return BodyEnd::too_large;
+      if (parser_->is_done()) co_return BodyEnd::whole;
+      if (std::exchange(may_continue, false)) {
+        out_ = "HTTP/1.1 100 Continue\r\n\r\n";
+        if (!co_await write()) co_return BodyEnd::abandoned;
+        context_.set_deadline(kBodyTimeout);
+      }
+      if (!co_await receive()) co_return BodyEnd::abandoned;
+    }
+  }
+
+  Task<Response> answer() {
+    if (!is_proxy_) co_return co_await context_.handler(request_, *this);
+    const ForwardedPlace place(context_.options.limits, request_.peer);
+    if (!place.is_held()) co_return context_.options.too_many();
+    co_return co_await context_.handler(request_, *this);
   }
 
   // False when the connection is to be closed.
   Task<bool> serve_one() {
-    Request& request = request_;
-    clear(request);
-    bool keep_alive = false;
-    context_.connection.is_reading = true;
-    if (!co_await read(request, keep_alive)) co_return false;
-    context_.connection.is_reading = false;
-    context_.connection.deadline = std::chrono::steady_clock::time_point::max();  // the handler keeps its own time
-    Response response = co_await context_.handler(request);
-    keep_alive = keep_alive && request.defect == Defect::none && !context_.stopping;
-    write_head_and_body(out_, response, request.method, keep_alive);
+    context_.enter(Connection::Phase::waiting);
+    if (!co_await read_head()) co_return false;
+    enter_answering();
+    Response response = co_await answer();
+    const bool had_body = !request_.body.empty();
+    wipe(request_.body);
+    wipe(request_.authorization);
+    keep_small(request_.body);
+    body_share_.give_back();
+    if (is_abandoned_) co_return false;
+    const bool keep_alive = is_whole_ && parser_->keep_alive() && !parser_->is_chunked_in_http_1_0() && !context_.stopping;
+    write_head_and_body(out_, response, request_.method, keep_alive);
     if (response.is_secret) wipe(response.body);
-    const bool had_body = !request.body.empty();
-    wipe(request.body);
-    wipe(request.authorization);
     if (response.delivery != Delivery::whole) {
-      co_await misbehave(stream_, response.delivery, out_, context_.connection);
+      co_await misbehave(stream_, response.delivery, out_, context_);
       co_return false;
     }
     const bool written = co_await write();
@@ -211,19 +331,20 @@ class Session {
     keep_small(out_);
     if (had_body) wipe(buffer_.data(), begin_);  // it may have held a login
     if (begin_ == end_) begin_ = end_ = 0;
-    if (written && request.defect != Defect::none) co_await linger();
+    if (written && !is_whole_) co_await linger();
     if (end_ == 0) keep_small(buffer_);
     co_return (written && keep_alive);
   }
 
-  // Closing while the client still sends would destroy the response on its way: take in the rest for a moment.
+  // Closing while the client still sends would destroy the response on its way: take in some of the rest, for a moment.
   Task<> linger() {
-    set_deadline(kLingerTimeout);
+    context_.set_deadline(kLingerTimeout);
     error_code ignored;
     stream_.lowest_layer().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-    std::size_t taken = 0;
-    while (taken < 8 * kBodyBytesMax) {
-      const auto [error, size] = co_await stream_.async_read_some(asio::buffer(buffer_.data(), buffer_.size()), kQuiet);
+    std::size_t taken = end_ - begin_;
+    buffer_.resize(std::max(buffer_.size(), kReadBytes));
+    while (taken < kDroppedBytesMax) {
+      const auto [error, size] = co_await stream_.async_read_some(asio::buffer(buffer_.data(), kReadBytes), kQuiet);
       if (error || size == 0) break;
       taken += size;
     }
@@ -232,37 +353,51 @@ class Session {
   static constexpr std::size_t kReadBytes = 4096;
 
   Stream& stream_;
+  const std::string peer_;
   SessionContext context_;
+  const bool is_proxy_;
   Request request_;  // kept from one to the next, for its strings' memory
+  std::optional<RequestParser> parser_;
+  std::size_t taken_ = 0;  // bytes of the request that the parser has taken
+  MemoryShare body_share_;
+  std::size_t body_reserved_ = 0;
+  bool is_whole_ = false;      // the request was read to its end
+  bool is_abandoned_ = false;  // the connection ended within it
   std::string buffer_;
   std::size_t begin_ = 0, end_ = 0;  // unread bytes of buffer_
   std::string out_;
 };
 
-template <class Stream>
-Task<> serve_stream(Stream& stream, std::string peer, bool over_limit, SessionContext context) {
-  Session<Stream> session(stream, std::move(peer), context);
-  if (over_limit) co_await session.refuse(context.options.too_many());
-  else co_await session.run();
-}
-
 }  // namespace
 
-Task<> serve_connection(Socket& socket, std::string peer, bool over_limit, SessionContext context) {
-  // One over the limit gets its refusal, but not the time to sit on a place that there is not.
-  context.connection.deadline = std::chrono::steady_clock::now() + (over_limit ? kLingerTimeout : kHeadTimeout);
+Task<> serve_connection(Socket& socket, std::string peer, SessionContext context) {
+  context.set_deadline(kHeadTimeout);
   error_code ignored;
   socket.non_blocking(true, ignored);
   if (!context.options.tls) {
-    co_await serve_stream(socket, std::move(peer), over_limit, context);
+    co_await Session<Socket>(socket, std::move(peer), context).run();
     co_return;
   }
   asio::ssl::stream<Socket&> stream(socket, *context.options.tls);
   const auto [failed] = co_await stream.async_handshake(asio::ssl::stream_base::server, kQuiet);
   if (failed) co_return;
-  co_await serve_stream(stream, std::move(peer), over_limit, context);
-  context.connection.deadline = std::chrono::steady_clock::now() + kLingerTimeout;
+  co_await Session<asio::ssl::stream<Socket&>>(stream, std::move(peer), context).run();
+  context.set_deadline(kLingerTimeout);
   co_await stream.async_shutdown(kQuiet);
+}
+
+Task<> refuse_connection(Socket& socket, SessionContext context) {
+  context.set_deadline(kLingerTimeout);
+  context.enter(Connection::Phase::answering);
+  error_code ignored;
+  socket.non_blocking(true, ignored);
+  if (!context.options.tls) {
+    co_await Session<Socket>(socket, {}, context).refuse(context.options.too_many());
+    co_return;
+  }
+  asio::ssl::stream<Socket&> stream(socket, *context.options.tls);
+  const auto [failed] = co_await stream.async_handshake(asio::ssl::stream_base::server, kQuiet);
+  if (!failed) co_await Session<asio::ssl::stream<Socket&>>(stream, {}, context).refuse(context.options.too_many());
 }
 
 }  // namespace granary::http

@@ -13,6 +13,27 @@ constexpr const char* kNobody =
 
 constexpr std::size_t kEmailBytesMax = 254;
 
+// Beside the networks of clients, which wait for their hashes in turn.
+constexpr std::string_view kCommandLine = "command line";
+
+Result<void> allowed_after(seconds wait) {
+  if (wait <= seconds(0)) return {};
+  auto error = fail(ErrorCode::too_many_requests);
+  error.error().retry_after = wait;
+  return error;
+}
+
+// Once a day is often enough. A store that cannot write now keeps nobody from logging in.
+Task<> remember_network(Parts& parts, OwnerId owner, const std::string& network, WallTime now) {
+  const auto last = co_await parts.store.find_last_login(owner, network);
+  if (last && *last <= now && now - *last < std::chrono::days(1)) co_return;
+  try {
+    co_await parts.store.save_login(owner, network, now);
+  } catch (const StoreUnavailable& failure) {
+    parts.log.warning("a login's network could not be stored", {{"error", failure.what()}});
+  }
+}
+
 Result<void> check_email(std::string_view email) {
   const auto at = email.find('@');
   const bool is_plain = email.find_first_of(" \t\r\n\"<>,;") == std::string_view::npos;
@@ -31,23 +52,38 @@ Result<void> check_password(const Plaintext& password) {
 
 Task<Result<std::string>> hash_checked(Parts& parts, Plaintext password) {
   if (auto checked = check_password(password); !checked) co_return std::unexpected(checked.error());
-  auto hash = co_await parts.passwords.hash(std::move(password), parts.random);
+  auto hash = co_await parts.passwords.hash(std::string(kCommandLine), std::move(password), parts.random);
   if (!hash) co_return fail(ErrorCode::too_many_requests);
   co_return std::move(*hash);
 }
 
 }  // namespace
 
-Task<Result<std::string>> log_in(Parts& parts, std::string username, Plaintext password, Remember remember) {
-  const auto owner = co_await parts.store.find_owner(username);
-  const auto verified = co_await parts.passwords.verify(owner ? owner->password_hash : kNobody, std::move(password));
+Result<void> may_log_in(Parts& parts, const std::string& network) {
+  return allowed_after(parts.logins.wait_of_network(network, parts.clock.elapsed()));
+}
+
+Task<Result<std::string>> log_in(Parts& parts, const LoginTry& attempt, Plaintext password, Remember remember) {
+  if (auto allowed = may_log_in(parts, attempt.network); !allowed) co_return std::unexpected(allowed.error());
+  const auto owner = co_await parts.store.find_owner(attempt.username);
+  auto allowed = allowed_after(parts.logins.wait_of_username(attempt.username, parts.clock.elapsed()));
+  if (!allowed && !(owner && co_await parts.store.find_last_login(owner->id, attempt.network)))
+    co_return std::unexpected(allowed.error());
+
+  const auto counted = parts.logins.begin(attempt, parts.clock.elapsed());
+  const auto verified =
+      co_await parts.passwords.verify(attempt.network, owner ? owner->password_hash : kNobody, std::move(password));
   if (!verified) {
-    auto busy = fail(ErrorCode::too_many_requests);
-    busy.error().retry_after = seconds(1);
-    co_return busy;
+    parts.logins.take_back(attempt, counted);
+    co_return std::unexpected(allowed_after(seconds(1)).error());
   }
-  if (!owner || !*verified) co_return fail(ErrorCode::unauthorized);
+  if (!owner || !*verified) {
+    parts.log.warning("login failed", {{"address", attempt.address}});
+    co_return fail(ErrorCode::unauthorized);
+  }
+  parts.logins.take_back(attempt, counted);
   const WallTime now = parts.clock.now();
+  co_await remember_network(parts, owner->id, attempt.network, now);
   const auto lifetime = remember == Remember::month ? std::chrono::days(30) : std::chrono::days(1);
   co_return sign_token(parts.tokens.key(),
                        {.owner = owner->id, .password_epoch = owner->password_epoch, .issued = now, .expires = now + lifetime},

@@ -8,6 +8,7 @@
 #include "base/ids.hpp"
 #include "base/plaintext.hpp"
 #include "base/task.hpp"
+#include "operation/login_limits.hpp"
 
 namespace granary {
 
@@ -18,8 +19,11 @@ inline constexpr std::size_t kPasswordCodePointsMax = 128;
 
 enum class Remember { day, month };
 
-// A login token. unauthorized (after the same work for an unknown owner), too_many_requests.
-Task<Result<std::string>> log_in(Parts& parts, std::string username, Plaintext password, Remember remember);
+// Whether a network may try now. too_many_requests, with the time to wait.
+Result<void> may_log_in(Parts& parts, const std::string& network);
+// A login token. unauthorized (after the same work for an unknown owner), too_many_requests: where the network failed too often,
+// or many networks did under this name and the password was never right from this one.
+Task<Result<std::string>> log_in(Parts& parts, const LoginTry& attempt, Plaintext password, Remember remember);
 // Whose token it is. unauthorized.
 Task<Result<OwnerId>> authenticate(Parts& parts, std::string_view token);
 

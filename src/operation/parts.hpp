@@ -10,6 +10,7 @@
 #include "crypto/password_pool.hpp"
 #include "domain/descriptor.hpp"
 #include "operation/checker.hpp"
+#include "operation/login_limits.hpp"
 #include "operation/tokens.hpp"
 #include "sealing/sealer.hpp"
 #include "store/store.hpp"
@@ -25,6 +26,7 @@ struct Parts {
   const Catalog& catalog;
   Log& log;
   crypto::PasswordPool& passwords;
+  LoginLimits& logins;
   Checker& checker;
   TokenVerifier& tokens;
   const std::atomic<bool>& store_is_damaged;

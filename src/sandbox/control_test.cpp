@@ -154,13 +154,29 @@ TEST_F(SandboxControl, KeepsItsLimits) {
       faults.add({.kind = find_fault_kind("500"), .provider = "", .account = "", .path = "", .retry_after = "", .count = {}}));
 }
 
+struct UnreadableBody final : http::BodyReader {
+  explicit UnreadableBody(http::BodyEnd how) : end(how) {}
+  bool has_body() const override { return true; }
+  Task<http::BodyEnd> read(std::size_t, std::string) override { co_return end; }
+  http::BodyEnd end;
+};
+
 TEST_F(SandboxControl, AnswersWhatTheServerCouldNotRead) {
-  http::Request request;
-  for (const auto& [defect, status] : {std::pair(http::Defect::malformed, 400), std::pair(http::Defect::body_too_large, 413)}) {
-    request.defect = defect;
+  const struct {
+    http::Defect defect;
+    http::BodyEnd end;
+    int status;
+  } rows[] = {{http::Defect::malformed, http::BodyEnd::whole, 400},
+              {http::Defect::head_too_large, http::BodyEnd::whole, 400},
+              {http::Defect::none, http::BodyEnd::malformed, 400},
+              {http::Defect::none, http::BodyEnd::too_large, 413}};
+  for (const auto& row : rows) {
+    http::Request request;
+    request.defect = row.defect;
+    UnreadableBody body(row.end);
     asio::io_context context;
-    asio::co_spawn(context, sandbox_.handle(request),
-                   [&](std::exception_ptr, const http::Response& response) { EXPECT_EQ(response.status, status); });
+    asio::co_spawn(context, sandbox_.handle(request, body),
+                   [&](std::exception_ptr, const http::Response& response) { EXPECT_EQ(response.status, row.status); });
     context.run();
   }
 }

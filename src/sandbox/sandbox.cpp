@@ -51,10 +51,16 @@ std::string Sandbox::base_url(std::string_view origin, const Provider& provider)
   return std::string(origin) + "/" + std::string(provider.short_name());
 }
 
-Task<http::Response> Sandbox::handle(http::Request& request) {
-  if (request.defect == http::Defect::body_too_large) co_return answer_misfit({413, "the body is larger than 1 MiB"});
-  if (request.defect != http::Defect::none) co_return answer_misfit({400, "the request is malformed"});
-  co_return is_control(request.path) ? control(*scene_, request) : answer_provider(request);
+Task<http::Response> Sandbox::handle(http::Request& request, http::BodyReader& body) {
+  const bool is_readable = request.defect == http::Defect::none;
+  const auto end = is_readable && body.has_body() ? co_await body.read(http::kBodyBytesMax, request.peer) : http::BodyEnd::whole;
+  if (end == http::BodyEnd::too_large) co_return answer_misfit({413, "the body is larger than 1 MiB"});
+  if (!is_readable || end != http::BodyEnd::whole) co_return answer_misfit({400, "the request is malformed"});
+  co_return answer(request);
+}
+
+http::Response Sandbox::answer(const http::Request& request) {
+  return is_control(request.path) ? control(*scene_, request) : answer_provider(request);
 }
 
 http::Response Sandbox::answer_provider(const http::Request& request) {

@@ -33,7 +33,9 @@ class Sandbox {
   Sandbox& operator=(const Sandbox&) = delete;
 
   // The handler of a Listener. /{short name}/... is a provider, /sandbox the control interface.
-  Task<http::Response> handle(http::Request& request);
+  Task<http::Response> handle(http::Request& request, http::BodyReader& body);
+  // The same for a request whose body is there.
+  http::Response answer(const http::Request& request);
   // The base URL to configure for a provider, in each of its environments, when the sandbox listens at `origin`.
   static std::string base_url(std::string_view origin, const Provider& provider);
 

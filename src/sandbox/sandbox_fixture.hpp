@@ -87,14 +87,7 @@ class SandboxTest : public testing::Test {
     request.content_type = test.content_type;
     request.body = test.body;
     request.other_headers = test.headers;
-    http::Response response;
-    asio::io_context context;
-    asio::co_spawn(context, sandbox_.handle(request), [&](std::exception_ptr error, http::Response result) {
-      EXPECT_FALSE(error);
-      response = std::move(result);
-    });
-    context.run();
-    return response;
+    return sandbox_.answer(request);
   }
 
   Json body_of(const TestRequest& test) { return Json::parse(call(test).body).value_or(Json()); }

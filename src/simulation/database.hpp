@@ -50,6 +50,7 @@ struct Database {
   std::map<std::string, std::string, std::less<>> settings;
   std::map<std::int32_t, Sealed> day_keys;
   std::vector<Owner> owners;
+  std::map<OwnerId, std::map<std::string, WallTime>> networks;  // of logins
   std::map<LeafUserId, LeafUser> users;
   std::map<CredentialId, CredentialEntry> credentials;
   std::map<Lane, BreakerState> breakers;

@@ -60,6 +60,7 @@ struct Shared {
   Log silent{clock, LogLevel::none};
   Metrics metrics;
   crypto::PasswordPool passwords;
+  LoginLimits logins{1};
 
   Shared() {
     for (const auto& [file, text] : embedded::kProviders) {
@@ -112,6 +113,7 @@ class History {
                .log = shared().silent,
                .metrics = shared().metrics,
                .passwords = shared().passwords,
+               .logins = shared().logins,
                .settings = {.interval = kInterval, .confirm_after = kConfirmAfter, .outage_after = std::chrono::seconds(60)},
                .trace = {}} {
     if (with_trace)

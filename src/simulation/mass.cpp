@@ -31,6 +31,7 @@ class Mass {
                .log = log_,
                .metrics = metrics_,
                .passwords = passwords_,
+               .logins = logins_,
                .settings = {.interval = interval, .confirm_after = kConfirmAfter},
                .trace = {}} {
     for (const auto& [file, text] : embedded::kProviders) {
@@ -140,6 +141,7 @@ class Mass {
   Log log_{clock_, LogLevel::none};
   Metrics metrics_;
   crypto::PasswordPool passwords_;
+  LoginLimits logins_{1};
   Catalog catalog_;
   World world_;
   std::vector<CredentialId> ids_;

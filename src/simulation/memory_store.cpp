@@ -119,6 +119,21 @@ Task<std::optional<Owner>> MemoryStore::find_owner(OwnerId id) {
   co_return found == db_.owners.end() ? std::nullopt : std::optional(*found);
 }
 
+Task<std::optional<WallTime>> MemoryStore::find_last_login(OwnerId owner, std::string_view network) {
+  const auto& networks = db_.networks[owner];
+  const auto found = networks.find(std::string(network));
+  co_return found == networks.end() ? std::nullopt : std::optional(found->second);
+}
+
+Task<> MemoryStore::save_login(OwnerId owner, std::string_view network, WallTime now) {
+  co_await write([&] {
+    auto& networks = db_.networks[owner];
+    networks[std::string(network)] = now;
+    while (std::ssize(networks) > kNetworksMax)
+      networks.erase(std::ranges::min_element(networks, {}, &std::pair<const std::string, WallTime>::second));
+  });
+}
+
 Task<Result<void>> MemoryStore::set_password(std::string_view email, std::string_view password_hash) {
   co_return co_await write([&]() -> Result<void> {
     const auto found = std::ranges::find(db_.owners, email, &Owner::email);

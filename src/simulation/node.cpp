@@ -168,6 +168,7 @@ Node::Node(World& world, ProcessId process)
              .catalog = world.catalog,
              .log = world.log,
              .passwords = world.passwords,
+             .logins = world.logins,
              .checker = checker_,
              .tokens = tokens_,
              .store_is_damaged = store_is_damaged_} {

@@ -33,6 +33,7 @@ struct World {
   Log& log;
   Metrics& metrics;
   crypto::PasswordPool& passwords;
+  LoginLimits& logins;
   CheckSettings settings;
   std::function<void(const std::string&)> trace;  // null: nobody reads along
 

@@ -28,6 +28,8 @@ struct ContentWrite {
   Sealed data;
 };
 
+inline constexpr std::int64_t kNetworksMax = 32;
+
 // Events of one check, sealed: segments replaced or added, contents added, contents used once more.
 struct EventsWrite {
   std::int32_t day = 0;
@@ -136,6 +138,9 @@ class Store {
   virtual Task<std::optional<Owner>> find_owner(std::string_view email) = 0;
   virtual Task<std::optional<Owner>> find_owner(OwnerId id) = 0;
   // Moves the epoch, which ends the owner's tokens. not_found.
+  // When the owner last logged in from there; kept of the last kNetworksMax networks.
+  virtual Task<std::optional<WallTime>> find_last_login(OwnerId owner, std::string_view network) = 0;
+  virtual Task<> save_login(OwnerId owner, std::string_view network, WallTime now) = 0;
   virtual Task<Result<void>> set_password(std::string_view email, std::string_view password_hash) = 0;
 
   // Leaf users. not_found; not_linkable when a link names what cannot be linked; invalid_field when a change would leave

@@ -61,6 +61,23 @@ TEST_P(StoreContract, ANewPasswordMovesTheEpoch) {
   EXPECT_EQ(missing.error().code, ErrorCode::not_found);
 }
 
+TEST_P(StoreContract, TheLastNetworksOfAnOwnersLoginsAreKept) {
+  const OwnerId other = OwnerId::random(random_);
+  const auto at = [](std::int64_t second) { return from_micros(second * 1'000'000); };
+  EXPECT_FALSE(run(store_.find_last_login(owner_, "1.1.1.1")));
+  run(store_.save_login(owner_, "1.1.1.1", at(1)));
+  EXPECT_EQ(run(store_.find_last_login(owner_, "1.1.1.1")), at(1));
+  EXPECT_FALSE(run(store_.find_last_login(owner_, "1.1.1.2")));
+  EXPECT_FALSE(run(store_.find_last_login(other, "1.1.1.1")));
+  run(store_.save_login(other, "1.1.1.1", at(2)));
+  run(store_.save_login(owner_, "2.2.2.2", at(2)));
+  run(store_.save_login(owner_, "1.1.1.1", at(3)));
+  for (std::int64_t i = 0; i < kNetworksMax - 1; ++i) run(store_.save_login(owner_, "2001:db8:" + std::to_string(i), at(4 + i)));
+  EXPECT_EQ(run(store_.find_last_login(owner_, "1.1.1.1")), at(3)) << "used again since";
+  EXPECT_FALSE(run(store_.find_last_login(owner_, "2.2.2.2"))) << "the one used longest ago gives way";
+  EXPECT_EQ(run(store_.find_last_login(other, "1.1.1.1")), at(2));
+}
+
 TEST_P(StoreContract, UsersAreTheirOwnersAlone) {
   LeafUser user = make_user(owner_, "Ada");
   user.email = "ada@example.com";

@@ -62,6 +62,24 @@ Task<std::optional<Owner>> SqliteStore::find_owner(OwnerId id) {
   co_return read_owner(row.bind(id));
 }
 
+Task<std::optional<WallTime>> SqliteStore::find_last_login(OwnerId owner, std::string_view network) {
+  auto row = reader_.fresh().prepare("SELECT last_login FROM owner_network WHERE owner_id = ? AND network = ?");
+  co_return row.bind(owner, network).step() ? std::optional(row.time(0)) : std::nullopt;
+}
+
+Task<> SqliteStore::save_login(OwnerId owner, std::string_view network, WallTime now) {
+  co_await writer_.run([owner, network = std::string(network), now](Connection& db) {
+    db.prepare("INSERT OR REPLACE INTO owner_network (owner_id, network, last_login) VALUES (?, ?, ?)")
+        .bind(owner, network, now)
+        .run();
+    db.prepare(
+          "DELETE FROM owner_network WHERE owner_id = ? AND network IN (SELECT network FROM owner_network WHERE owner_id = ?"
+          " ORDER BY last_login DESC, network LIMIT -1 OFFSET ?)")
+        .bind(owner, owner, kNetworksMax)
+        .run();
+  });
+}
+
 Task<Result<void>> SqliteStore::set_password(std::string_view email, std::string_view password_hash) {
   co_return co_await writer_.run([&](Connection& db) -> Result<void> {
     db.prepare("UPDATE owner SET password_hash = ?, password_epoch = password_epoch + 1 WHERE email = ?")

@@ -20,6 +20,8 @@ class SqliteStore final : public Store {
   Task<Result<void>> add_owner(const Owner& owner) override;
   Task<std::optional<Owner>> find_owner(std::string_view email) override;
   Task<std::optional<Owner>> find_owner(OwnerId id) override;
+  Task<std::optional<WallTime>> find_last_login(OwnerId owner, std::string_view network) override;
+  Task<> save_login(OwnerId owner, std::string_view network, WallTime now) override;
   Task<Result<void>> set_password(std::string_view email, std::string_view password_hash) override;
 
   Task<Result<void>> add_user(const LeafUser& user, const LinkChange& links) override;

@@ -1,0 +1,66 @@
+#include "http/connections.hpp"
+
+namespace granary::http {
+
+Connections::Place Connections::add(std::function<void()> close, std::function<void()> give_place_back) {
+  const std::lock_guard lock(mutex_);
+  waiting_.push_back(
+      {.since = std::chrono::steady_clock::now(), .close = std::move(close), .give_place_back = std::move(give_place_back)});
+  return std::prev(waiting_.end());
+}
+
+void Connections::remove(Place place) {
+  const std::lock_guard lock(mutex_);
+  if (place->give_place_back) place->give_place_back();
+  list_of(*place).erase(place);
+}
+
+void Connections::enter(Place place, Connection::Phase phase) {
+  const std::lock_guard lock(mutex_);
+  if (place->phase == Connection::Phase::evicted) return;
+  auto& from = list_of(*place);
+  place->phase = phase;
+  place->since = std::chrono::steady_clock::now();
+  auto& to = list_of(*place);
+  to.splice(to.end(), from, place);
+}
+
+// A closed socket ends its session later, from the event loop: no list changes here.
+void Connections::close_if(const std::function<bool(const Connection&)>& is_to_close) {
+  const std::lock_guard lock(mutex_);
+  for (auto* list : {&waiting_, &busy_})
+    for (Connection& connection : *list)
+      if (is_to_close(connection)) connection.close();
+}
+
+void Connections::close_overdue(TimePoint now) {
+  close_if([&](const Connection& connection) { return connection.deadline < now; });
+}
+
+void Connections::close_unanswered() {
+  close_if([](const Connection& connection) { return connection.phase != Connection::Phase::answering; });
+}
+
+void Connections::close_all() {
+  close_if([](const Connection&) { return true; });
+}
+
+std::optional<Connections::TimePoint> Connections::longest_wait_since() {
+  const std::lock_guard lock(mutex_);
+  return waiting_.empty() ? std::nullopt : std::optional(waiting_.front().since);
+}
+
+bool Connections::close_longest_waiting() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.empty()) return false;
+    const Place longest = waiting_.begin();
+    longest->phase = Connection::Phase::evicted;
+    busy_.splice(busy_.end(), waiting_, longest);
+    if (longest->give_place_back) std::exchange(longest->give_place_back, nullptr)();
+  }
+  closer_([this] { close_if([](const Connection& connection) { return connection.phase == Connection::Phase::evicted; }); });
+  return true;
+}
+
+}  // namespace granary::http

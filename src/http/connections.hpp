@@ -1,0 +1,68 @@
+// The open connections of one listener: what each is at, and which of them closes when its time is over, when the listener
+// stops, or when another connection needs its place. Made for one thread; only close_longest_waiting and longest_wait_since are
+// called from others.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <list>
+#include <mutex>
+#include <optional>
+
+#include "base/task.hpp"
+
+namespace granary::http {
+
+struct Connection {
+  enum class Phase {
+    waiting,       // for a request: its head is not whole yet
+    reading_body,  // the rest of a request
+    answering,     // a request, until its response is written
+    evicted,       // another connection has its place; it closes soon
+  };
+  Phase phase = Phase::waiting;
+  std::chrono::steady_clock::time_point since;     // of the phase
+  std::chrono::steady_clock::time_point deadline;  // closes the connection, which ends its session
+  std::function<void()> close;                     // on the listener's thread
+  std::function<void()> give_place_back;           // to the limits, once; usable from every thread
+};
+
+class Connections {
+ public:
+  using Place = std::list<Connection>::iterator;
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  // `closer` runs a closing on the listener's thread, as long as the listener lives.
+  explicit Connections(std::function<void(std::function<void()>)> closer) : closer_(std::move(closer)) {}
+
+  // The connection waits for its first request.
+  Place add(std::function<void()> close, std::function<void()> give_place_back);
+  // Gives its place back if that has not happened yet.
+  void remove(Place place);
+  // Does nothing to one that is evicted.
+  void enter(Place place, Connection::Phase phase);
+
+  bool empty() const { return waiting_.empty() && busy_.empty(); }
+  void close_overdue(TimePoint now);
+  // Those without a whole request.
+  void close_unanswered();
+  void close_all();
+
+  // Since when the one that has waited longest waits; nullopt when none waits.
+  std::optional<TimePoint> longest_wait_since();
+  // It gives its place back at once, and closes soon. False when none waits.
+  bool close_longest_waiting();
+
+ private:
+  void close_if(const std::function<bool(const Connection&)>& is_to_close);
+  std::list<Connection>& list_of(const Connection& connection) {
+    return connection.phase == Connection::Phase::waiting ? waiting_ : busy_;
+  }
+
+  std::function<void(std::function<void()>)> closer_;
+  std::mutex mutex_;               // of the lists, and of phase and give_place_back of each connection
+  std::list<Connection> waiting_;  // who has waited longest comes first
+  std::list<Connection> busy_;     // all others
+};
+
+}  // namespace granary::http
