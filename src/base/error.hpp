@@ -60,6 +60,12 @@ class StoreUnavailable : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// An owner asks for more at once than may wait. Thrown in store/; caught at the request boundary (429).
+class StoreBusy : public StoreUnavailable {
+ public:
+  using StoreUnavailable::StoreUnavailable;
+};
+
 // Start cannot go on: one sentence that says what to do. Caught in main, exit code 1.
 class StartRefused : public std::runtime_error {
  public:

@@ -7,6 +7,9 @@
 
 namespace granary::sqlite {
 
+// A connection for reads, on whatever thread.
+std::unique_ptr<Connection> open_for_reading(const std::string& path);
+
 class Reader {
  public:
   // `writer` outlives the reader.
@@ -22,7 +25,7 @@ class Reader {
   void end_snapshot();
 
   const Writer& writer_;
-  Connection connection_;
+  std::unique_ptr<Connection> connection_;
   std::uint64_t commits_seen_ = 0;  // when the snapshot was begun
   bool end_is_posted_ = false;
 };
