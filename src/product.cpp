@@ -83,7 +83,7 @@ void prove_root_key(const std::string& store_file, const Plaintext& root_key) {
 }
 
 Worker::Worker(Product& product, const std::string& store_file)
-    : store(store_file, *product.writer),
+    : store(store_file, *product.writer, *product.read_pool),
       tokens(product.token_key, product.token_generation),
       parts{.store = store,
             .sealer = *product.sealer,
@@ -95,6 +95,7 @@ Worker::Worker(Product& product, const std::string& store_file)
             .logins = product.logins,
             .checker = product.checker,
             .tokens = tokens,
+            .turns = turns,
             .store_is_damaged = product.store_is_damaged} {}
 
 Product::Product(const config::Config& config, Catalog the_catalog, const Plaintext& root_key, DataFolder data_folder,
@@ -112,8 +113,9 @@ Product::Product(const config::Config& config, Catalog the_catalog, const Plaint
                                                               "until the disk is mended, and nothing is lost",
                                                               {{"error", why}});
                                                         }})),
+      read_pool(std::make_unique<sqlite::ReadPool>(folder.store_file())),
       logins(config.logins_per_minute),
-      checks_store(folder.store_file(), *writer),
+      checks_store(folder.store_file(), *writer, *read_pool),
       guard(allowed_ranges(config)),
       transport(checks_context, guard, {.ca_file = config.ca_file, .proxy = config.proxy}),
       checker(checks_context.get_executor(), checks_store, *sealer, clock, random, catalog, transport, log, metrics,

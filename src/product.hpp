@@ -23,6 +23,7 @@ struct Worker {
   asio::io_context context{1};
   sqlite::SqliteStore store;
   TokenVerifier tokens;
+  LoopTurns turns{context.get_executor()};
   Parts parts;
 };
 
@@ -49,6 +50,7 @@ struct Product {
   DataFolder folder;
   std::unique_ptr<Sealer> sealer;
   std::unique_ptr<sqlite::Writer> writer;
+  std::unique_ptr<sqlite::ReadPool> read_pool;
   std::atomic<bool> store_is_damaged = false;
   crypto::PasswordPool passwords;
   LoginLimits logins;

@@ -146,6 +146,7 @@ class Server {
 
   // Ends the exchanges that still run: nothing is recorded of them, and everything comes to its end.
   void cut_off() {
+    product_.read_pool->stop();
     for (std::size_t i = 0; i < listeners_.size(); ++i)
       asio::post(product_.workers[i]->context, [this, i] { listeners_[i]->cut_off(); });
     asio::post(product_.checks_context, [this] { product_.transport.stop(); });

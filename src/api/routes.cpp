@@ -164,6 +164,9 @@ class Handler {
       auto result = co_await answer(call, body, catalog_, route);
       if (result) response = std::move(*result);
       else error = std::move(result.error());
+    } catch (const StoreBusy&) {
+      error.code = ErrorCode::too_many_requests;
+      error.retry_after = seconds(1);
     } catch (const StoreUnavailable& failure) {
       log_.error("the store cannot be used", {{"error", failure.what()}});
       error.code = ErrorCode::store_unavailable;

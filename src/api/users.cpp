@@ -67,7 +67,8 @@ bool has_name(const LeafUserChange& change) {
 Task<Result<http::Response>> respond(Call& call, int status, const LeafUser& user) {
   http::Response response{.status = status, .is_secret = true};
   JsonWriter json(response.body);
-  write_user(json, user, co_await reveal_all(call.parts, call.owner, user.id));
+  co_await reveal_all(call.parts, call.owner, std::span(&user, 1),
+                      [&](const LeafUser& one, const auto& credentials) { write_user(json, one, credentials); });
   co_return response;
 }
 
@@ -97,7 +98,8 @@ Task<Result<http::Response>> list_users(Call& call) {
   http::Response response{.is_secret = true};
   JsonWriter json(response.body);
   json.begin_array();
-  for (const LeafUser& user : page.items) write_user(json, user, co_await reveal_all(call.parts, call.owner, user.id));
+  co_await reveal_all(call.parts, call.owner, page.items,
+                      [&](const LeafUser& user, const auto& credentials) { write_user(json, user, credentials); });
   json.end_array();
   query.add_headers(response, "api/users", page.total);
   co_return response;

@@ -101,6 +101,7 @@ struct StoredCredential {
 // What a GET needs and nothing more.
 struct RevealedRow {
   CredentialId id;
+  LeafUserId leaf_user;
   std::string provider;
   Status status = Status::ok;
   WallTime created;

@@ -2,7 +2,9 @@
 // one takes the owner first: another owner's user is not_found.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/error.hpp"
@@ -33,8 +35,10 @@ Task<Result<Revealed>> reconnect(Parts& parts, OwnerId owner, LeafUserId user, c
 // Never waits for a provider. not_found, seal_broken.
 Task<Result<Revealed>> reveal(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider);
 
-// Every credential of a user, in the order of the keys on the user object; those that do not open have no fields.
-Task<std::vector<Revealed>> reveal_all(Parts& parts, OwnerId owner, LeafUserId user);
+// Shows each user with every credential it has, in the order of the keys on the user object; those that do not open have no
+// fields. Between the users of a long list the thread's other requests are served.
+using ShowUser = std::function<void(const LeafUser& user, const std::vector<Revealed>& credentials)>;
+Task<> reveal_all(Parts& parts, OwnerId owner, std::span<const LeafUser> users, const ShowUser& show);
 
 // not_found.
 Task<Result<void>> disconnect(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider);

@@ -9,14 +9,21 @@ namespace granary {
 
 namespace {
 
+// Deriving a segment's key and taking its records apart costs as much as so many bytes of it.
+constexpr std::size_t kBytesOfASegment = 2048;
+
 // Opens one credential's segments and contents, each day's key and each content once.
 class EventReader {
  public:
   EventReader(Parts& parts, const StoredCredential& credential, Plaintext event_key)
-      : parts_(parts), id_(credential.id), sealer_(scope_of(credential), std::move(event_key)) {}
+      : parts_(parts),
+        id_(credential.id),
+        sealer_(scope_of(credential), std::move(event_key)),
+        slices_(parts.turns, credential.owner) {}
 
   // Empty when the day has been shredded or the segment does not open.
   Task<std::vector<EventRecord>> open(const SegmentRow& row) {
+    co_await slices_.done(kBytesOfASegment + row.data.bytes.size());
     if (!day_keys_.contains(row.day)) {
       const auto wrapped = co_await parts_.store.find_day_key(row.day);
       day_keys_.emplace(row.day, wrapped ? parts_.sealer.open_day_key(row.day, *wrapped) : std::nullopt);
@@ -34,6 +41,8 @@ class EventReader {
       contents_.emplace(record.content, packed ? EventContent::unpack(packed->reveal()) : std::nullopt);
     }
     const auto& content = contents_.at(record.content);
+    // It is written for each event, though it is opened once.
+    co_await slices_.done(content ? content->headers.size() + content->body.size() : 0);
     const std::int64_t position = std::int64_t{row.number} * kEventsPerSegment + static_cast<std::int64_t>(index);
     co_return ListedEvent{.id = sealer_.event_id(row.day, position), .event = join(record, content.value_or(EventContent{}))};
   }
@@ -42,15 +51,16 @@ class EventReader {
   Parts& parts_;
   CredentialId id_;
   EventSealer sealer_;
+  Slices slices_;
   std::map<std::int32_t, std::optional<Plaintext>> day_keys_;
   std::map<std::int32_t, std::optional<EventContent>> contents_;
 };
 
 // How many events of the oldest day that still counts are older than 30 days to the second.
-Task<std::int64_t> count_expired(Parts& parts, EventReader& reader, CredentialId id, std::int32_t day, std::int64_t on_day,
-                                 WallTime oldest) {
+Task<std::int64_t> count_expired(Parts& parts, EventReader& reader, OwnerId owner, CredentialId id, std::int32_t day,
+                                 std::int64_t on_day, WallTime oldest) {
   std::int64_t skipped = 0, expired = 0;
-  const auto rows = co_await parts.store.list_segments(id, day, Direction::ascending, {.page = 0, .size = on_day}, skipped);
+  const auto rows = co_await parts.store.list_segments(owner, id, day, Direction::ascending, 0, on_day, skipped);
   for (const SegmentRow& row : rows)
     for (const EventRecord& record : co_await reader.open(row)) expired += record.created < oldest ? 1 : 0;
   co_return expired;
@@ -72,9 +82,10 @@ Task<Result<Page<ListedEvent>>> list_events(Parts& parts, OwnerId owner, LeafUse
 
   const WallTime oldest = parts.clock.now() - std::chrono::days(kEventDays);
   const std::int32_t first_day = day_of(oldest);
-  const EventCounts counts = co_await parts.store.count_events(summary->id, first_day);
-  const std::int64_t expired =
-      counts.on_first_day == 0 ? 0 : co_await count_expired(parts, reader, summary->id, first_day, counts.on_first_day, oldest);
+  const EventCounts counts = co_await parts.store.count_events(owner, summary->id, first_day);
+  std::int64_t expired = 0;
+  if (counts.on_first_day > 0)
+    expired = co_await count_expired(parts, reader, owner, summary->id, first_day, counts.on_first_day, oldest);
   out.total = counts.total - expired;
 
   // The expired ones are the oldest: the last of a descending list, the first of an ascending one.
@@ -82,13 +93,8 @@ Task<Result<Page<ListedEvent>>> list_events(Parts& parts, OwnerId owner, LeafUse
   const std::int64_t end = std::min(first + page.size, direction == Direction::ascending ? counts.total : out.total);
   if (first >= end) co_return out;
   std::int64_t position = 0;
-  // One page of that size from the front covers [first, end); what stands before `first` is skipped here.
-  const auto rows = co_await parts.store.list_segments(summary->id, first_day, direction, {.page = 0, .size = end}, position);
+  const auto rows = co_await parts.store.list_segments(owner, summary->id, first_day, direction, first, end, position);
   for (const SegmentRow& row : rows) {
-    if (position + row.count <= first) {
-      position += row.count;
-      continue;
-    }
     const auto records = co_await reader.open(row);
     for (std::size_t i = 0; i < static_cast<std::size_t>(row.count) && position < end; ++i, ++position) {
       const std::size_t index = direction == Direction::ascending ? i : static_cast<std::size_t>(row.count) - 1 - i;

@@ -6,6 +6,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/loop_turns.hpp"
 #include "base/metrics.hpp"
 #include "crypto/password_pool.hpp"
 #include "domain/descriptor.hpp"
@@ -29,6 +30,7 @@ struct Parts {
   LoginLimits& logins;
   Checker& checker;
   TokenVerifier& tokens;
+  LoopTurns& turns;
   const std::atomic<bool>& store_is_damaged;
 };
 

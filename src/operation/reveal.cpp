@@ -7,6 +7,9 @@ namespace granary {
 
 namespace {
 
+// Opening two seals costs as much as a kilobyte of what is in them.
+constexpr std::size_t kBytesOfASeal = 1024;
+
 Revealed open_row(const Parts& parts, OwnerId owner, const RevealedRow& row, const Provider& provider) {
   Revealed revealed{.id = row.id, .provider = &provider, .status = row.status, .created = row.created};
   const auto packed = parts.sealer.open_fields({owner, row.provider, row.id}, row.fields_key, row.fields_version, row.fields);
@@ -26,13 +29,25 @@ Task<Result<Revealed>> reveal(Parts& parts, OwnerId owner, LeafUserId user, cons
   co_return fail(ErrorCode::seal_broken);
 }
 
-Task<std::vector<Revealed>> reveal_all(Parts& parts, OwnerId owner, LeafUserId user) {
-  std::vector<Revealed> out;
-  for (const RevealedRow& row : co_await parts.store.list_revealed(owner, user))
-    if (const Provider* provider = parts.catalog.find_short_name(row.provider))
-      out.push_back(open_row(parts, owner, row, *provider));
-  std::ranges::sort(out, {}, [](const Revealed& revealed) { return revealed.provider->user_position; });
-  co_return out;
+Task<> reveal_all(Parts& parts, OwnerId owner, std::span<const LeafUser> users, const ShowUser& show) {
+  if (users.empty()) co_return;
+  std::vector<LeafUserId> ids;
+  for (const LeafUser& user : users) ids.push_back(user.id);
+  const auto rows = co_await parts.store.list_revealed(owner, ids);
+  Slices slices(parts.turns, owner);
+  auto row = rows.begin();
+  for (const LeafUser& user : users) {
+    std::vector<Revealed> credentials;
+    std::size_t bytes = 0;
+    for (; row != rows.end() && row->leaf_user == user.id; ++row) {
+      if (const Provider* provider = parts.catalog.find_short_name(row->provider))
+        credentials.push_back(open_row(parts, owner, *row, *provider));
+      bytes += kBytesOfASeal + row->fields.bytes.size();
+    }
+    std::ranges::sort(credentials, {}, [](const Revealed& revealed) { return revealed.provider->user_position; });
+    show(user, credentials);
+    co_await slices.done(bytes);
+  }
 }
 
 Task<Result<void>> disconnect(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider) {

@@ -26,9 +26,9 @@ Task<std::int32_t> MemoryStore::next_content_number(CredentialId id) {
   co_return entry && !entry->contents.empty() ? entry->contents.rbegin()->first + 1 : 1;
 }
 
-Task<EventCounts> MemoryStore::count_events(CredentialId id, std::int32_t first_day) {
+Task<EventCounts> MemoryStore::count_events(OwnerId owner, CredentialId id, std::int32_t first_day) {
   EventCounts counts;
-  if (const CredentialEntry* entry = db_.find(id))
+  if (const CredentialEntry* entry = db_.find(id); entry && entry->row.owner == owner)
     for (const auto& [key, segment] : entry->segments) {
       if (key.first >= first_day) counts.total += segment.count;
       if (key.first == first_day) counts.on_first_day += segment.count;
@@ -36,19 +36,20 @@ Task<EventCounts> MemoryStore::count_events(CredentialId id, std::int32_t first_
   co_return counts;
 }
 
-Task<std::vector<SegmentRow>> MemoryStore::list_segments(CredentialId id, std::int32_t first_day, Direction direction,
-                                                         PageRequest page, std::int64_t& skipped) {
+Task<std::vector<SegmentRow>> MemoryStore::list_segments(OwnerId owner, CredentialId id, std::int32_t first_day,
+                                                         Direction direction, std::int64_t first, std::int64_t end,
+                                                         std::int64_t& skipped) {
   std::vector<SegmentRow> all, out;
-  if (const CredentialEntry* entry = db_.find(id))
+  if (const CredentialEntry* entry = db_.find(id); entry && entry->row.owner == owner)
     for (const auto& [key, segment] : entry->segments)
       if (key.first >= first_day) all.push_back(segment);
   if (direction == Direction::descending) std::ranges::reverse(all);
   std::int64_t passed = 0;
   skipped = 0;
   for (const SegmentRow& segment : all) {
-    if (passed >= page.offset() + page.size) break;
+    if (passed >= end) break;
     passed += segment.count;
-    if (passed <= page.offset()) skipped = passed;
+    if (passed <= first) skipped = passed;
     else out.push_back(segment);
   }
   co_return out;

@@ -10,6 +10,7 @@ namespace {
 
 RevealedRow revealed(const StoredCredential& row) {
   return {.id = row.id,
+          .leaf_user = *row.leaf_user,
           .provider = row.provider,
           .status = row.state.status,
           .created = row.created,
@@ -269,10 +270,11 @@ Task<std::optional<RevealedRow>> MemoryStore::find_revealed(OwnerId owner, LeafU
   co_return entry && entry->row.owner == owner ? std::optional(revealed(entry->row)) : std::nullopt;
 }
 
-Task<std::vector<RevealedRow>> MemoryStore::list_revealed(OwnerId owner, LeafUserId user) {
+Task<std::vector<RevealedRow>> MemoryStore::list_revealed(OwnerId owner, std::span<const LeafUserId> users) {
   std::vector<RevealedRow> out;
-  for (const auto& [id, entry] : db_.credentials)
-    if (entry.row.leaf_user == user && entry.row.owner == owner) out.push_back(revealed(entry.row));
+  for (const LeafUserId user : users)
+    for (const auto& [id, entry] : db_.credentials)
+      if (entry.row.leaf_user == user && entry.row.owner == owner) out.push_back(revealed(entry.row));
   co_return out;
 }
 

@@ -44,7 +44,7 @@ class MemoryStore final : public Store {
 
   Task<Result<void>> add_credential(const StoredCredential& credential) override;
   Task<std::optional<RevealedRow>> find_revealed(OwnerId owner, LeafUserId user, std::string_view provider) override;
-  Task<std::vector<RevealedRow>> list_revealed(OwnerId owner, LeafUserId user) override;
+  Task<std::vector<RevealedRow>> list_revealed(OwnerId owner, std::span<const LeafUserId> users) override;
   Task<std::optional<CredentialSummary>> find_summary(OwnerId owner, LeafUserId user, std::string_view provider) override;
   Task<Page<CredentialSummary>> list_summaries(std::optional<OwnerId> owner, const CredentialFilter& filter,
                                                PageRequest page) override;
@@ -77,9 +77,9 @@ class MemoryStore final : public Store {
   Task<std::optional<SegmentRow>> find_last_segment(CredentialId id, std::int32_t day) override;
   Task<std::optional<std::int32_t>> find_content(CredentialId id, std::string_view digest) override;
   Task<std::int32_t> next_content_number(CredentialId id) override;
-  Task<EventCounts> count_events(CredentialId id, std::int32_t first_day) override;
-  Task<std::vector<SegmentRow>> list_segments(CredentialId id, std::int32_t first_day, Direction direction, PageRequest page,
-                                              std::int64_t& skipped) override;
+  Task<EventCounts> count_events(OwnerId owner, CredentialId id, std::int32_t first_day) override;
+  Task<std::vector<SegmentRow>> list_segments(OwnerId owner, CredentialId id, std::int32_t first_day, Direction direction,
+                                              std::int64_t first, std::int64_t end, std::int64_t& skipped) override;
   Task<std::optional<ContentRow>> read_content(CredentialId id, std::int32_t number) override;
 
   Task<std::int64_t> expire_events(std::int32_t before_day, std::int64_t limit) override;

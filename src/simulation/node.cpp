@@ -171,6 +171,7 @@ Node::Node(World& world, ProcessId process)
              .logins = world.logins,
              .checker = checker_,
              .tokens = tokens_,
+             .turns = turns_,
              .store_is_damaged = store_is_damaged_} {
   checker_.process = process;
   check(prepare_lanes(checker_, world.database.breakers).has_value(), "the descriptors are in order");

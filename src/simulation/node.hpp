@@ -87,6 +87,7 @@ class Node {
   Plaintext token_key_{std::string(32, 'k')};
   std::atomic<std::uint64_t> token_generation_ = 1;
   TokenVerifier tokens_{token_key_, token_generation_};
+  LoopTurns turns_{context_->get_executor()};
   const std::atomic<bool> store_is_damaged_ = false;
   Parts parts_;
 };

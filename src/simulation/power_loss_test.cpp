@@ -42,7 +42,8 @@ class Work {
   void run(int count) {
     sqlite::prepare(file_, [this] { return sqlite::RingRow{.version = ring_.version, .wrapped = ring_.wrapped}; }, now_);
     sqlite::Writer writer(file_, {});
-    sqlite::SqliteStore store(file_, writer);
+    sqlite::ReadPool pool(file_);
+    sqlite::SqliteStore store(file_, writer, pool);
     asio::io_context context{1};
     const auto await = [&](Task<> task) {
       asio::co_spawn(context, std::move(task), [](std::exception_ptr error) { EXPECT_FALSE(error); });

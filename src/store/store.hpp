@@ -1,10 +1,12 @@
 // What the product needs kept. SQLite implements it (store/sqlite), and each implementation passes the same contract
 // suite. It sees sealed bytes only. Methods run on the caller's executor and throw StoreUnavailable when the store
 // cannot read or write; whatever a method changes is durable when it returns, and one commit unless it says otherwise.
+// Those that list or count may throw StoreBusy: an owner has too many of them waiting.
 #pragma once
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -156,7 +158,8 @@ class Store {
   // Credentials, by owner.
   virtual Task<Result<void>> add_credential(const StoredCredential& credential) = 0;  // not_found, already_exists
   virtual Task<std::optional<RevealedRow>> find_revealed(OwnerId owner, LeafUserId user, std::string_view provider) = 0;
-  virtual Task<std::vector<RevealedRow>> list_revealed(OwnerId owner, LeafUserId user) = 0;
+  // Those of several users, in the order in which the users are given.
+  virtual Task<std::vector<RevealedRow>> list_revealed(OwnerId owner, std::span<const LeafUserId> users) = 0;
   virtual Task<std::optional<CredentialSummary>> find_summary(OwnerId owner, LeafUserId user, std::string_view provider) = 0;
   virtual Task<Page<CredentialSummary>> list_summaries(std::optional<OwnerId> owner, const CredentialFilter& filter,
                                                        PageRequest page) = 0;
@@ -220,11 +223,11 @@ class Store {
   virtual Task<std::optional<SegmentRow>> find_last_segment(CredentialId id, std::int32_t day) = 0;
   virtual Task<std::optional<std::int32_t>> find_content(CredentialId id, std::string_view digest) = 0;
   virtual Task<std::int32_t> next_content_number(CredentialId id) = 0;
-  virtual Task<EventCounts> count_events(CredentialId id, std::int32_t first_day) = 0;
-  // Segments in the given direction that hold the events at [offset, offset + size); `skipped` is how many events stand
-  // before the first one returned.
-  virtual Task<std::vector<SegmentRow>> list_segments(CredentialId id, std::int32_t first_day, Direction direction,
-                                                      PageRequest page, std::int64_t& skipped) = 0;
+  virtual Task<EventCounts> count_events(OwnerId owner, CredentialId id, std::int32_t first_day) = 0;
+  // Segments in the given direction that hold the events at [first, end); `skipped` is how many events stand before the first
+  // one returned.
+  virtual Task<std::vector<SegmentRow>> list_segments(OwnerId owner, CredentialId id, std::int32_t first_day, Direction direction,
+                                                      std::int64_t first, std::int64_t end, std::int64_t& skipped) = 0;
   virtual Task<std::optional<ContentRow>> read_content(CredentialId id, std::int32_t number) = 0;
 
   // Expiry; each returns how many rows went, at most `limit`.

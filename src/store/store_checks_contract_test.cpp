@@ -87,7 +87,7 @@ TEST_P(StoreChecksContract, FieldsReplacedMeanwhileAreALostRace) {
   EXPECT_FALSE(recorded.fields_kept || recorded.state_kept);
   EXPECT_EQ(load(id).fields.bytes, "first");
   EXPECT_NE(load(id).state.status, Status::unauthenticated);
-  EXPECT_EQ(run(store_.count_events(id, 0)).total, 0);
+  EXPECT_EQ(run(store_.count_events(owner_, id, 0)).total, 0);
 }
 
 TEST_P(StoreChecksContract, HealthThatMovedMeanwhileRefusesNoToken) {
@@ -109,7 +109,7 @@ TEST_P(StoreChecksContract, UnlinkedMeanwhileTheTokenIsKeptAndNothingElse) {
   add_events(id, 20'000, {5});
   CheckRecord late = record_for(load(id));
   ASSERT_TRUE(change(user, unlink()));
-  EXPECT_EQ(run(store_.count_events(id, 0)).total, 0) << "gone at once";
+  EXPECT_EQ(run(store_.count_events(owner_, id, 0)).total, 0) << "gone at once";
   EXPECT_TRUE(load(id).events_key.empty()) << "and their key with them";
   late.fields = Sealed{"rotated"};
   late.state = state_of(Status::ok, 4, 50);
@@ -120,7 +120,7 @@ TEST_P(StoreChecksContract, UnlinkedMeanwhileTheTokenIsKeptAndNothingElse) {
   EXPECT_EQ(load(id).leaf_user, std::nullopt);
   EXPECT_EQ(load(id).fields.bytes, "rotated") << "linked again, it must still work";
   EXPECT_EQ(load(id).state.next_check, std::nullopt);
-  EXPECT_EQ(run(store_.count_events(id, 0)).total, 0) << "an answer never brings anything back";
+  EXPECT_EQ(run(store_.count_events(owner_, id, 0)).total, 0) << "an answer never brings anything back";
   // Linked again in between, it is another link.
   ASSERT_TRUE(change(user, link(id)));
   late.fields_version = load(id).fields_version;
@@ -149,7 +149,7 @@ TEST_P(StoreChecksContract, TheHealthOfAnotherLoginComesWithItsFields) {
   EXPECT_EQ(load(id).state.status, Status::temporarily_unavailable) << "what moved was the other login's";
   EXPECT_TRUE(load(id).state.outcome_unknown);
   EXPECT_EQ(load(id).state.next_check, at(60));
-  EXPECT_EQ(run(store_.count_events(id, 0)).total, 0);
+  EXPECT_EQ(run(store_.count_events(owner_, id, 0)).total, 0);
 
   ASSERT_TRUE(run(store_.save_candidate(id, {"candidate"})));
   put = record_for(load(id));
@@ -164,7 +164,7 @@ TEST_P(StoreChecksContract, TheHealthOfAnotherLoginComesWithItsFields) {
   EXPECT_EQ(after.status, Status::ok);
   EXPECT_FALSE(after.outcome_unknown);
   EXPECT_EQ(after.next_check, std::nullopt) << "unlinked";
-  EXPECT_EQ(run(store_.count_events(id, 0)).total, 0);
+  EXPECT_EQ(run(store_.count_events(owner_, id, 0)).total, 0);
 }
 
 // A PUT of the stored grant: its answer is decided anew on what stands there by now, as a check's.

@@ -180,6 +180,9 @@ TEST_P(StoreContract, SortsBySeveralKeysWithTheAgeLast) {
   EXPECT_EQ(order({{created_time, descending}}), (Names{"a20", "b10", "b5", "a1"}));
   EXPECT_EQ(order({{external_id, ascending}}), (Names{"a1", "b10", "a20", "b5"}));
   EXPECT_EQ(order({{email, ascending}}), (Names{"a1", "b5", "b10", "a20"})) << "all without: the age decides";
+  EXPECT_EQ(order({{name, ascending}, {name, descending}}), (Names{"a1", "a20", "b5", "b10"})) << "the first time counts";
+  EXPECT_EQ(order({{created_time, descending}, {created_time, ascending}, {name, ascending}}), (Names{"a20", "b10", "b5", "a1"}));
+  EXPECT_EQ(order({{id, descending}, {name, ascending}}), order({{id, descending}}));
   auto by_id = order({{id, ascending}}), turned = order({{id, descending}});
   std::ranges::reverse(turned);
   EXPECT_EQ(by_id, turned);
@@ -254,13 +257,31 @@ TEST_P(StoreContract, CredentialsAreRevealedToTheirOwnerAlone) {
   EXPECT_FALSE(run(store_.find_revealed(owner_, LeafUserId::random(random_), "valley")));
   EXPECT_TRUE(run(store_.find_summary(owner_, user, "valley")));
   EXPECT_FALSE(run(store_.find_summary(other, user, "valley")));
-  EXPECT_EQ(run(store_.list_revealed(owner_, user)).size(), 1U);
-  EXPECT_TRUE(run(store_.list_revealed(other, user)).empty());
+  EXPECT_EQ(run(store_.list_revealed(owner_, std::array{user})).size(), 1U);
+  EXPECT_TRUE(run(store_.list_revealed(other, std::array{user})).empty());
   EXPECT_FALSE(run(store_.delete_credential(other, user, "valley")));
   EXPECT_FALSE(run(store_.delete_credential(owner_, user, "sentera")));
   EXPECT_TRUE(run(store_.delete_credential(owner_, user, "valley")));
   EXPECT_FALSE(run(store_.delete_credential(owner_, user, "valley")));
   EXPECT_FALSE(exists(id));
+}
+
+TEST_P(StoreContract, CredentialsOfSeveralUsersComeInTheOrderOfTheUsers) {
+  const OwnerId other = add_owner("other@example.com");
+  std::vector<LeafUserId> users;
+  for (int i = 0; i < 3; ++i) users.push_back(add_user(owner_));
+  const LeafUserId without = add_user(owner_), others = add_user(other);
+  for (const LeafUserId user : users)
+    for (const char* provider : {"valley", "sentera"}) add_credential(owner_, user, provider);
+  add_credential(other, others);
+  ASSERT_TRUE(change(users[1], unlink("sentera")));
+  std::vector<LeafUserId> seen;
+  for (const auto& row : run(store_.list_revealed(owner_, std::array{users[2], without, others, users[0], users[1]}))) {
+    EXPECT_EQ(row.fields.bytes, "sealed fields");
+    seen.push_back(row.leaf_user);
+  }
+  EXPECT_EQ(seen, (std::vector<LeafUserId>{users[2], users[2], users[0], users[0], users[1]}));
+  EXPECT_TRUE(run(store_.list_revealed(owner_, {})).empty());
 }
 
 TEST_P(StoreContract, LinkingRefusesWhatIsNobodysToGive) {
@@ -332,7 +353,7 @@ TEST_P(StoreContract, TheIdAlreadyLinkedChangesNothing) {
     const StoredCredential after = load(id);
     EXPECT_EQ(after.link_version, before.link_version);
     EXPECT_EQ(after.state.next_check, at(500));
-    EXPECT_EQ(run(store_.count_events(id, 0)).total, 3);
+    EXPECT_EQ(run(store_.count_events(owner_, id, 0)).total, 3);
   }
 }
 
@@ -365,7 +386,7 @@ TEST_P(StoreContract, DeletingAUserDestroysWhatItHasAndLastHad) {
   EXPECT_FALSE(exists(unlinked));
   EXPECT_TRUE(exists(moved)) << "it has another user by now";
   EXPECT_TRUE(exists(others));
-  EXPECT_EQ(run(store_.count_events(linked, 0)).total, 0);
+  EXPECT_EQ(run(store_.count_events(owner_, linked, 0)).total, 0);
   EXPECT_FALSE(run(store_.delete_user(owner_, user)));
   // An unlinked one that was last another's stays until that user goes.
   ASSERT_TRUE(change(second, unlink("agvance")));

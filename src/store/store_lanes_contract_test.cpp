@@ -29,7 +29,9 @@ class StoreLanesContract : public StoreContract {
   std::vector<std::string> segments(CredentialId id, std::int32_t first_day, Direction direction, PageRequest page,
                                     std::int64_t& skipped) {
     std::vector<std::string> out;
-    for (const auto& row : run(store_.list_segments(id, first_day, direction, page, skipped))) out.push_back(row.data.bytes);
+    const auto end = page.offset() + page.size;
+    for (const auto& row : run(store_.list_segments(owner_, id, first_day, direction, page.offset(), end, skipped)))
+      out.push_back(row.data.bytes);
     return out;
   }
 };
@@ -318,10 +320,14 @@ TEST_P(StoreLanesContract, SegmentsArePagedInBothDirections) {
         << row.page.page << "/" << row.page.size;
     EXPECT_EQ(skipped, row.skipped) << row.page.page << "/" << row.page.size;
   }
-  EXPECT_EQ(run(store_.count_events(id, 10)).total, 9);
-  EXPECT_EQ(run(store_.count_events(id, 10)).on_first_day, 5);
-  EXPECT_EQ(run(store_.count_events(id, 11)).total, 4);
-  EXPECT_EQ(run(store_.count_events(id, 9)).on_first_day, 0);
+  EXPECT_EQ(run(store_.count_events(owner_, id, 10)).total, 9);
+  EXPECT_EQ(run(store_.count_events(owner_, id, 10)).on_first_day, 5);
+  EXPECT_EQ(run(store_.count_events(owner_, id, 11)).total, 4);
+  EXPECT_EQ(run(store_.count_events(owner_, id, 9)).on_first_day, 0);
+  const OwnerId other = add_owner("other@example.com");
+  std::int64_t skipped = -1;
+  EXPECT_EQ(run(store_.count_events(other, id, 10)).total, 0) << "another owner has none of them";
+  EXPECT_TRUE(run(store_.list_segments(other, id, 0, descending, 0, 100, skipped)).empty());
   EXPECT_EQ(run(store_.find_last_segment(id, 10))->number, 1);
   EXPECT_EQ(run(store_.find_last_segment(id, 10))->count, 2);
   EXPECT_FALSE(run(store_.find_last_segment(id, 9)));
@@ -364,7 +370,7 @@ TEST_P(StoreLanesContract, OldDaysExpireWithTheirKeysALimitAtATime) {
   EXPECT_TRUE(run(store_.find_day_key(12)));
   EXPECT_EQ(run(store_.expire_events(12, 4)), 2);
   EXPECT_EQ(run(store_.expire_events(12, 4)), 0);
-  EXPECT_EQ(run(store_.count_events(id, 0)).total, 3);
+  EXPECT_EQ(run(store_.count_events(owner_, id, 0)).total, 3);
 }
 
 TEST_P(StoreLanesContract, UnlinkedCredentialsExpireALimitAtATime) {

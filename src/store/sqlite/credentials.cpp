@@ -6,8 +6,15 @@ namespace granary::sqlite {
 
 namespace {
 
+std::optional<std::int64_t> integer_of(std::optional<Reason> reason) {
+  return reason ? std::optional(static_cast<std::int64_t>(*reason)) : std::nullopt;
+}
+
+}  // namespace
+
 RevealedRow read_revealed(const Statement& row) {
   return {.id = row.id<CredentialId>(0),
+          .leaf_user = row.id<LeafUserId>(7),
           .provider = row.text(1),
           .status = static_cast<Status>(row.integer(2)),
           .created = row.time(3),
@@ -30,12 +37,6 @@ CredentialSummary read_summary(const Statement& row) {
   summary.state.next_check = row.optional_time(9);
   return summary;
 }
-
-std::optional<std::int64_t> integer_of(std::optional<Reason> reason) {
-  return reason ? std::optional(static_cast<std::int64_t>(*reason)) : std::nullopt;
-}
-
-}  // namespace
 
 void delete_events(Connection& db, std::int64_t row) {
   db.prepare("DELETE FROM event_segment WHERE credential = ?").bind(row).run();
@@ -78,19 +79,9 @@ Task<Result<void>> SqliteStore::add_credential(const StoredCredential& credentia
 Task<std::optional<RevealedRow>> SqliteStore::find_revealed(OwnerId owner, LeafUserId user, std::string_view provider) {
   reader_.share_snapshot(co_await asio::this_coro::executor);
   auto row = reader_.fresh().prepare(
-      "SELECT id, provider, status, created, fields_version, fields, fields_key FROM credential"
+      "SELECT id, provider, status, created, fields_version, fields, fields_key, leaf_user_id FROM credential"
       " WHERE leaf_user_id = ? AND provider = ? AND owner_id = ?");
   co_return row.bind(user, provider, owner).step() ? std::optional(read_revealed(row)) : std::nullopt;
-}
-
-Task<std::vector<RevealedRow>> SqliteStore::list_revealed(OwnerId owner, LeafUserId user) {
-  auto rows = reader_.fresh().prepare(
-      "SELECT id, provider, status, created, fields_version, fields, fields_key FROM credential"
-      " WHERE leaf_user_id = ? AND owner_id = ?");
-  rows.bind(user, owner);
-  std::vector<RevealedRow> out;
-  while (rows.step()) out.push_back(read_revealed(rows));
-  co_return out;
 }
 
 Task<std::optional<CredentialSummary>> SqliteStore::find_summary(OwnerId owner, LeafUserId user, std::string_view provider) {
@@ -98,36 +89,6 @@ Task<std::optional<CredentialSummary>> SqliteStore::find_summary(OwnerId owner, 
       "SELECT id, owner_id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check FROM credential"
       " WHERE leaf_user_id = ? AND provider = ? AND owner_id = ?");
   co_return row.bind(user, provider, owner).step() ? std::optional(read_summary(row)) : std::nullopt;
-}
-
-Task<Page<CredentialSummary>> SqliteStore::list_summaries(std::optional<OwnerId> owner, const CredentialFilter& filter,
-                                                          PageRequest page) {
-  // Put together of constants only; values are bound.
-  std::string where = " FROM credential WHERE leaf_user_id IS NOT NULL";
-  if (owner) where += " AND owner_id = ?";
-  if (filter.status) where += " AND status = ?";
-  if (filter.provider) where += " AND provider = ?";
-  if (filter.changed_since) where += " AND since >= ?";
-  const auto bind_filter = [&](Statement& statement) {
-    if (owner) statement.bind(*owner);
-    if (filter.status) statement.bind(static_cast<std::int64_t>(*filter.status));
-    if (filter.provider) statement.bind(*filter.provider);
-    if (filter.changed_since) statement.bind(*filter.changed_since);
-  };
-  Page<CredentialSummary> result;
-  {
-    auto count = reader_.fresh().prepare_text("SELECT count(*)" + where);
-    bind_filter(count);
-    count.step();
-    result.total = count.integer(0);
-  }
-  auto rows = reader_.fresh().prepare_text(
-      "SELECT id, owner_id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check" + where +
-      " ORDER BY since DESC, id LIMIT ? OFFSET ?");
-  bind_filter(rows);
-  rows.bind(page.size, page.offset());
-  while (rows.step()) result.items.push_back(read_summary(rows));
-  co_return result;
 }
 
 Task<bool> SqliteStore::delete_credential(OwnerId owner, LeafUserId user, std::string_view provider) {

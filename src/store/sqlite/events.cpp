@@ -39,34 +39,38 @@ Task<std::int32_t> SqliteStore::next_content_number(CredentialId id) {
   co_return static_cast<std::int32_t>(row.integer(0));
 }
 
-Task<EventCounts> SqliteStore::count_events(CredentialId id, std::int32_t first_day) {
-  auto row = reader_.fresh().prepare(
-      "SELECT coalesce(sum(count), 0), coalesce(sum(CASE WHEN day = ?2 THEN count END), 0) FROM event_segment"
-      " WHERE credential = (SELECT row FROM credential WHERE id = ?1) AND day >= ?2");
-  row.bind(id, first_day).step();
-  co_return EventCounts{.total = row.integer(0), .on_first_day = row.integer(1)};
+Task<EventCounts> SqliteStore::count_events(OwnerId owner, CredentialId id, std::int32_t first_day) {
+  co_return co_await pool_.run(owner, [&](Connection& db) {
+    auto row = db.prepare(
+        "SELECT coalesce(sum(count), 0), coalesce(sum(CASE WHEN day = ?3 THEN count END), 0) FROM event_segment"
+        " WHERE credential = (SELECT row FROM credential WHERE id = ?1 AND owner_id = ?2) AND day >= ?3");
+    row.bind(id, owner, first_day).step();
+    return EventCounts{.total = row.integer(0), .on_first_day = row.integer(1)};
+  });
 }
 
-Task<std::vector<SegmentRow>> SqliteStore::list_segments(CredentialId id, std::int32_t first_day, Direction direction,
-                                                         PageRequest page, std::int64_t& skipped) {
-  const char* sql = direction == Direction::descending ? "SELECT day, number, count, data FROM event_segment WHERE credential = "
-                                                         "(SELECT row FROM credential WHERE id = ?) AND day >= ?"
-                                                         " ORDER BY day DESC, number DESC"
-                                                       : "SELECT day, number, count, data FROM event_segment WHERE credential = "
-                                                         "(SELECT row FROM credential WHERE id = ?) AND day >= ?"
-                                                         " ORDER BY day, number";
-  auto rows = reader_.fresh().prepare(sql);
-  rows.bind(id, first_day);
-  std::vector<SegmentRow> segments;
-  std::int64_t passed = 0;
-  skipped = 0;
-  while (passed < page.offset() + page.size && rows.step()) {
-    const std::int64_t count = rows.integer(2);
-    passed += count;
-    if (passed <= page.offset()) skipped = passed;
-    else segments.push_back(read_segment(rows));
-  }
-  co_return segments;
+Task<std::vector<SegmentRow>> SqliteStore::list_segments(OwnerId owner, CredentialId id, std::int32_t first_day,
+                                                         Direction direction, std::int64_t first, std::int64_t end,
+                                                         std::int64_t& skipped) {
+  const char* sql =
+      direction == Direction::descending
+          ? "SELECT day, number, count, data FROM event_segment WHERE credential ="
+            " (SELECT row FROM credential WHERE id = ? AND owner_id = ?) AND day >= ? ORDER BY day DESC, number DESC"
+          : "SELECT day, number, count, data FROM event_segment WHERE credential ="
+            " (SELECT row FROM credential WHERE id = ? AND owner_id = ?) AND day >= ? ORDER BY day, number";
+  co_return co_await pool_.run(owner, [&](Connection& db) {
+    auto rows = db.prepare(sql);
+    rows.bind(id, owner, first_day);
+    std::vector<SegmentRow> segments;
+    std::int64_t passed = 0;
+    skipped = 0;
+    while (passed < end && rows.step()) {
+      passed += rows.integer(2);
+      if (passed <= first) skipped = passed;
+      else segments.push_back(read_segment(rows));
+    }
+    return segments;
+  });
 }
 
 Task<std::optional<ContentRow>> SqliteStore::read_content(CredentialId id, std::int32_t number) {

@@ -178,15 +178,17 @@ Task<std::vector<Lane>> SqliteStore::list_lanes() {
 }
 
 Task<std::vector<StatusCount>> SqliteStore::count_by_status() {
-  std::vector<StatusCount> counts;
-  auto rows = reader_.fresh().prepare(
-      "SELECT provider, environment, status, count(*) FROM credential WHERE leaf_user_id IS NOT NULL"
-      " GROUP BY provider, environment, status");
-  while (rows.step())
-    counts.push_back({.lane = {.provider = rows.text(0), .environment = rows.text(1)},
-                      .status = static_cast<Status>(rows.integer(2)),
-                      .count = rows.integer(3)});
-  co_return counts;
+  co_return co_await pool_.run(kNobody, [](Connection& db) {
+    std::vector<StatusCount> counts;
+    auto rows = db.prepare(
+        "SELECT provider, environment, status, count(*) FROM credential WHERE leaf_user_id IS NOT NULL"
+        " GROUP BY provider, environment, status");
+    while (rows.step())
+      counts.push_back({.lane = {.provider = rows.text(0), .environment = rows.text(1)},
+                        .status = static_cast<Status>(rows.integer(2)),
+                        .count = rows.integer(3)});
+    return counts;
+  });
 }
 
 }  // namespace granary::sqlite

@@ -30,7 +30,8 @@ class LanesTest : public testing::Test {
         .bind(credentials)
         .run();
     Writer writer(file, {});
-    SqliteStore store(file, writer);
+    ReadPool pool(file);
+    SqliteStore store(file, writer, pool);
     const std::clock_t begin = std::clock();
     run(store.resume_configured(kLane, WallTime(), seconds(1)));
     run(store.respread(kLane, WallTime(), WallTime(seconds(5)), seconds(1)));

@@ -102,6 +102,35 @@ TEST_F(OpenTest, PreparingAgainChangesNothing) {
   EXPECT_EQ(inspect(file_).size(), 1U);
 }
 
+TEST_F(OpenTest, AStoreOfEachOlderSchemaIsBroughtUpToDateWithItsRows) {
+  for (std::size_t old = 1; old < embedded::kSchema.size(); ++old) {
+    const std::string file = folder_ / ("old" + std::to_string(old) + ".db");
+    {
+      const auto db = open_for_writing(file);
+      for (std::size_t i = 0; i < old; ++i) db->execute(embedded::kSchema[i].text);
+      db->execute(
+          "INSERT INTO ring_key VALUES (1, 'wrapped', 0);"
+          "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+          " INSERT INTO leaf_user SELECT randomblob(16), x'07', 'name ' || i, NULL, NULL, NULL, i % 7, i FROM n;"
+          "PRAGMA application_id=1198678382; PRAGMA user_version=" +
+          std::to_string(old));
+    }
+    prepare(file, first_key, WallTime());
+    const auto db = open_for_writing(file);
+    const auto integer = [&](const char* sql) {
+      auto row = db->prepare(sql);
+      return row.step() ? row.integer(0) : -1;
+    };
+    EXPECT_EQ(integer("PRAGMA user_version"), static_cast<std::int64_t>(embedded::kSchema.size())) << old;
+    EXPECT_EQ(integer("SELECT count(*) FROM leaf_user INDEXED BY leaf_user_by_name WHERE owner_id = x'07'"), 20'000) << old;
+    EXPECT_EQ(integer("SELECT count(*) FROM leaf_user INDEXED BY leaf_user_by_external_id WHERE owner_id = x'07'"
+                      " AND external_id = '3'"),
+              2'857)
+        << old;
+    EXPECT_EQ(integer("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"), 0) << old;
+  }
+}
+
 TEST_F(OpenTest, ANewerSchemaIsRefusedUntouched) {
   make();
   execute("PRAGMA user_version=" + std::to_string(embedded::kSchema.size() + 1));

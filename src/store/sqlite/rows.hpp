@@ -6,8 +6,15 @@
 
 namespace granary::sqlite {
 
-inline constexpr const char* kUserColumns = "id, owner_id, name, email, phone, address, external_id, created";
+// id, owner_id, name, email, phone, address, external_id, created.
 LeafUser read_user(const Statement& row);
+// id, provider, status, created, fields_version, fields, fields_key, leaf_user_id.
+RevealedRow read_revealed(const Statement& row);
+// id, owner_id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check.
+CredentialSummary read_summary(const Statement& row);
+
+// Whose reads those are that are made for the operator: they take turns with the owners'.
+inline constexpr OwnerId kNobody{};
 
 // Health, from column `first` on.
 inline constexpr const char* kStateColumns =

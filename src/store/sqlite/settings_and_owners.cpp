@@ -12,7 +12,8 @@ std::optional<Owner> read_owner(Statement& row) {
 
 }  // namespace
 
-SqliteStore::SqliteStore(const std::string& path, Writer& writer) : reader_(path, writer), writer_(writer) {}
+SqliteStore::SqliteStore(const std::string& path, Writer& writer, ReadPool& pool)
+    : reader_(path, writer), writer_(writer), pool_(pool) {}
 
 Task<std::optional<std::string>> SqliteStore::find_setting(std::string_view name) {
   auto row = reader_.fresh().prepare("SELECT value FROM setting WHERE name = ?");

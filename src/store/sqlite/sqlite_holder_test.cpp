@@ -21,7 +21,8 @@ class SqliteHolder final : public StoreHolder {
   TemporaryFolder folder_;
   std::string file_ = prepared(folder_ / "granary.db");
   sqlite::Writer writer_{file_, {}};
-  sqlite::SqliteStore store_{file_, writer_};
+  sqlite::ReadPool pool_{file_};
+  sqlite::SqliteStore store_{file_, writer_, pool_};
 };
 
 }  // namespace

@@ -1,7 +1,9 @@
-// The embedded store: reads on the calling thread's own connection, writes through the one writer. One object for each
-// thread. The methods stand in several files, by noun: settings_and_owners, users, credentials, checks, lanes, events.
+// The embedded store: reads of a few rows on the calling thread's own connection, those of many rows on the threads of the
+// pool, writes through the one writer. One object for each thread. The methods stand in several files, by noun:
+// settings_and_owners, users, credentials, checks, lanes, events; the lists of users and credentials in lists.
 #pragma once
 
+#include "store/sqlite/read_pool.hpp"
 #include "store/sqlite/reader.hpp"
 #include "store/store.hpp"
 
@@ -9,8 +11,8 @@ namespace granary::sqlite {
 
 class SqliteStore final : public Store {
  public:
-  // `writer` outlives every store.
-  SqliteStore(const std::string& path, Writer& writer);
+  // `writer` and `pool` outlive every store.
+  SqliteStore(const std::string& path, Writer& writer, ReadPool& pool);
 
   Task<std::optional<std::string>> find_setting(std::string_view name) override;
   Task<> save_setting(std::string_view name, std::string_view value) override;
@@ -34,7 +36,7 @@ class SqliteStore final : public Store {
 
   Task<Result<void>> add_credential(const StoredCredential& credential) override;
   Task<std::optional<RevealedRow>> find_revealed(OwnerId owner, LeafUserId user, std::string_view provider) override;
-  Task<std::vector<RevealedRow>> list_revealed(OwnerId owner, LeafUserId user) override;
+  Task<std::vector<RevealedRow>> list_revealed(OwnerId owner, std::span<const LeafUserId> users) override;
   Task<std::optional<CredentialSummary>> find_summary(OwnerId owner, LeafUserId user, std::string_view provider) override;
   Task<Page<CredentialSummary>> list_summaries(std::optional<OwnerId> owner, const CredentialFilter& filter,
                                                PageRequest page) override;
@@ -67,9 +69,9 @@ class SqliteStore final : public Store {
   Task<std::optional<SegmentRow>> find_last_segment(CredentialId id, std::int32_t day) override;
   Task<std::optional<std::int32_t>> find_content(CredentialId id, std::string_view digest) override;
   Task<std::int32_t> next_content_number(CredentialId id) override;
-  Task<EventCounts> count_events(CredentialId id, std::int32_t first_day) override;
-  Task<std::vector<SegmentRow>> list_segments(CredentialId id, std::int32_t first_day, Direction direction, PageRequest page,
-                                              std::int64_t& skipped) override;
+  Task<EventCounts> count_events(OwnerId owner, CredentialId id, std::int32_t first_day) override;
+  Task<std::vector<SegmentRow>> list_segments(OwnerId owner, CredentialId id, std::int32_t first_day, Direction direction,
+                                              std::int64_t first, std::int64_t end, std::int64_t& skipped) override;
   Task<std::optional<ContentRow>> read_content(CredentialId id, std::int32_t number) override;
 
   Task<std::int64_t> expire_events(std::int32_t before_day, std::int64_t limit) override;
@@ -78,6 +80,7 @@ class SqliteStore final : public Store {
  private:
   Reader reader_;
   Writer& writer_;
+  ReadPool& pool_;
 };
 
 }  // namespace granary::sqlite

@@ -77,18 +77,6 @@ struct Abandoned {
   Error error;
 };
 
-constexpr std::array<std::pair<UserSortKey, const char*>, 5> kSortColumns = {{{UserSortKey::id, "id"},
-                                                                              {UserSortKey::name, "name"},
-                                                                              {UserSortKey::email, "email"},
-                                                                              {UserSortKey::external_id, "external_id"},
-                                                                              {UserSortKey::created_time, "created"}}};
-
-const char* column_of(UserSortKey key) {
-  for (const auto& [known, column] : kSortColumns)
-    if (known == key) return column;
-  return "id";
-}
-
 }  // namespace
 
 LeafUser read_user(const Statement& row) {
@@ -166,40 +154,6 @@ Task<bool> SqliteStore::delete_user(OwnerId owner, LeafUserId id) {
 
 Task<std::optional<LeafUser>> SqliteStore::find_user(OwnerId owner, LeafUserId id) {
   co_return load_user(reader_.fresh(), owner, id);
-}
-
-Task<Page<LeafUser>> SqliteStore::list_users(OwnerId owner, const UserFilter& filter, const std::vector<UserSort>& sort,
-                                             PageRequest page) {
-  // Put together of constants only; values are bound.
-  std::string where = " FROM leaf_user WHERE owner_id = ?";
-  if (filter.email) where += " AND email = ?";
-  if (filter.name) where += " AND name = ?";
-  if (filter.external_id) where += " AND external_id = ?";
-  std::string order = " ORDER BY ";
-  for (const auto& [key, direction] : sort) {
-    order += column_of(key);
-    order += direction == Direction::descending ? " DESC, " : " ASC, ";
-  }
-  order += "created, id";
-
-  const auto bind_filter = [&](Statement& statement) {
-    statement.bind(owner);
-    for (const auto* value : {&filter.email, &filter.name, &filter.external_id})
-      if (*value) statement.bind(**value);
-  };
-
-  Page<LeafUser> result;
-  {
-    auto count = reader_.fresh().prepare_text("SELECT count(*)" + where);
-    bind_filter(count);
-    count.step();
-    result.total = count.integer(0);
-  }
-  auto rows = reader_.fresh().prepare_text(std::string("SELECT ") + kUserColumns + where + order + " LIMIT ? OFFSET ?");
-  bind_filter(rows);
-  rows.bind(page.size, page.offset());
-  while (rows.step()) result.items.push_back(read_user(rows));
-  co_return result;
 }
 
 }  // namespace granary::sqlite

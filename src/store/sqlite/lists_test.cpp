@@ -1,0 +1,97 @@
+// Every list that the API offers is a walk along an index: SQLite is asked how it would go about each.
+#include "store/sqlite/lists.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/temporary_folder_fixture.hpp"
+#include "store/sqlite/open.hpp"
+#include "store/sqlite/reader.hpp"
+
+namespace granary::sqlite {
+
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class ListsTest : public testing::Test {
+ protected:
+  std::string plan_of(const std::string& sql) {
+    auto steps = db_->prepare_text("EXPLAIN QUERY PLAN " + sql);
+    std::string plan;
+    while (steps.step()) plan += steps.text(3) + "\n";
+    return plan;
+  }
+  static std::string prepared(const std::string& file) {
+    prepare(file, [] { return RingRow{.version = 1, .wrapped = {"ring key"}}; }, WallTime());
+    return file;
+  }
+
+  TemporaryFolder folder_;
+  std::unique_ptr<Connection> db_ = open_for_reading(prepared(folder_ / "granary.db"));
+};
+
+constexpr UserSortKey kKeys[] = {UserSortKey::id, UserSortKey::name, UserSortKey::email, UserSortKey::external_id,
+                                 UserSortKey::created_time};
+constexpr Direction kDirections[] = {Direction::ascending, Direction::descending};
+
+TEST_F(ListsTest, EachSortByOneKeyIsAWalkAndEachCountToo) {
+  std::vector<std::vector<UserSort>> sorts{{}};
+  for (const UserSortKey key : kKeys)
+    for (const Direction direction : kDirections) sorts.push_back({{key, direction}});
+  for (const auto& sort : sorts) {
+    const ListSql sql = sql_of_users({}, sort);
+    EXPECT_THAT(plan_of(sql.count), HasSubstr("USING COVERING INDEX")) << sql.count;
+    EXPECT_THAT(plan_of(sql.page), HasSubstr("USING COVERING INDEX")) << sql.page;
+    EXPECT_THAT(plan_of(sql.page), Not(HasSubstr("TEMP B-TREE"))) << sql.page;
+  }
+}
+
+TEST_F(ListsTest, AFilterIsFoundByItsIndexHoweverTheRestIsSorted) {
+  const UserFilter filters[] = {{.email = "a"}, {.name = "a"}, {.external_id = "a"}};
+  for (const UserFilter& filter : filters) {
+    const ListSql plain = sql_of_users(filter, {});
+    EXPECT_THAT(plan_of(plain.count), HasSubstr("USING COVERING INDEX")) << plain.count;
+    EXPECT_THAT(plan_of(plain.page), HasSubstr("USING COVERING INDEX")) << plain.page;
+    EXPECT_THAT(plan_of(plain.page), Not(HasSubstr("TEMP B-TREE"))) << plain.page;
+    for (const UserSortKey key : kKeys)
+      for (const Direction direction : kDirections)
+        EXPECT_THAT(plan_of(sql_of_users(filter, {{key, direction}}).page), HasSubstr("=? AND ")) << plain.page;
+  }
+  const ListSql all = sql_of_users({.email = "a", .name = "b", .external_id = "c"}, {{UserSortKey::name, Direction::descending}});
+  EXPECT_THAT(plan_of(all.count), HasSubstr("(owner_id=? AND external_id=?)"));
+  EXPECT_THAT(plan_of(all.page), HasSubstr("(owner_id=? AND external_id=?)"));
+}
+
+TEST_F(ListsTest, SortsBySeveralKeysStayWithinTheOwner) {
+  for (const UserSortKey first : kKeys)
+    for (const UserSortKey second : kKeys) {
+      const ListSql sql = sql_of_users({}, {{first, Direction::ascending}, {second, Direction::descending}});
+      EXPECT_THAT(plan_of(sql.page), HasSubstr("(owner_id=?)")) << sql.page;
+    }
+}
+
+TEST_F(ListsTest, CredentialsAreFoundByIndexNewestFirst) {
+  const OwnerId owner{};
+  for (const auto& status : {std::optional<Status>(), std::optional(Status::ok)})
+    for (const auto& provider : {std::optional<std::string>(), std::optional<std::string>("valley")})
+      for (const auto& since : {std::optional<WallTime>(), std::optional(WallTime())}) {
+        const ListSql sql = sql_of_credentials(owner, {.status = status, .provider = provider, .changed_since = since});
+        for (const std::string& text : {sql.count, sql.page}) {
+          EXPECT_THAT(plan_of(text), HasSubstr("SEARCH credential USING INDEX")) << text;
+          EXPECT_THAT(plan_of(text), HasSubstr("(owner_id=?")) << text;
+          EXPECT_THAT(plan_of(text), Not(HasSubstr("TEMP B-TREE"))) << text;
+          if (status) EXPECT_THAT(plan_of(text), Not(HasSubstr("by_change"))) << text;
+          if (provider) EXPECT_THAT(plan_of(text), HasSubstr("by_provider")) << text;
+        }
+      }
+}
+
+TEST_F(ListsTest, WhatOneUserHasIsFoundByTheUser) {
+  EXPECT_THAT(plan_of(kRevealedOfUser), HasSubstr("USING INDEX credential_of_user (leaf_user_id=?)"));
+}
+
+}  // namespace
+
+}  // namespace granary::sqlite
