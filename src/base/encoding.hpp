@@ -26,6 +26,8 @@ std::optional<std::string> percent_decode(std::string_view text);
 bool is_utf8(std::string_view text);
 // Number of code points of well-formed UTF-8.
 std::size_t count_code_points(std::string_view text);
+// As much of its beginning as fits into so many bytes, cut at a code point.
+std::string_view whole_characters(std::string_view text, std::size_t bytes_max);
 
 char to_lower(char c);
 std::string to_lower(std::string_view text);

@@ -30,29 +30,26 @@ std::string to_text(std::string_view bytes) {
   return std::string(bytes);
 }
 
-void cut_to(std::string& text, std::size_t size) {
-  if (text.size() <= size) return;
-  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
-  text.resize(size);
-}
-
 struct TimedExchange {
   WallTime at;
   http::Exchange exchange;
   bool is_cut = false;  // here, since an event has no room for more
 };
 
-Event make_event(const TimedExchange& timed, const Redactor& redactor) {
+Event make_event(const TimedExchange& timed, Redactor& redactor) {
   const auto& exchange = timed.exchange;
   Event event{.created = timed.at, .status_code = exchange.status, .headers = {}, .body = {}};
   if (exchange.status == 0) {
     event.body = name_of(reason_of(exchange.failure.value_or(http::ExchangeFailure::unreachable)));
     return event;
   }
-  event.headers = to_text(redactor.redact_headers(exchange.headers));
-  event.body = redactor.redact_body(to_text(exchange.body), exchange.failure.has_value() || timed.is_cut);
-  cut_to(event.headers, kEventBytesMax / 4);
-  cut_to(event.body, kEventBytesMax - event.headers.size());
+  event.headers = whole_characters(to_text(redactor.redact_headers(exchange.headers)), kEventBytesMax / 4);
+  // Bytes that are no text take three times their room. What is not kept is not searched.
+  const std::size_t room = kEventBytesMax - event.headers.size();
+  std::string text = to_text(exchange.body);
+  const bool is_cut = exchange.failure.has_value() || timed.is_cut || text.size() > room;
+  event.body = whole_characters(redactor.redact_body(whole_characters(text, room), is_cut), room);
+  wipe(text);
   return event;
 }
 
@@ -75,7 +72,7 @@ std::vector<Event> make_events(const Asking& asking, const Verdict& verdict, con
   for (const auto& update : verdict.updates)
     if (update.value && is_sensitive_name(update.name)) secrets.push_back(&*update.value);
   for (const auto& secret : verdict.derived_secrets) secrets.push_back(&secret);
-  const Redactor redactor(secrets);
+  Redactor redactor(secrets);
   std::vector<Event> events;
   events.reserve(exchanges.size());
   for (const auto& timed : exchanges) events.push_back(make_event(timed, redactor));
