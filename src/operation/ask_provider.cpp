@@ -61,9 +61,9 @@ void collect_secrets(const Provider& provider, const Fields& fields, std::vector
   }
 }
 
-// `replaced` are the fields that were shown before the provider gave others.
-std::vector<Event> make_events(const Asking& asking, const Verdict& verdict, const std::vector<TimedExchange>& exchanges,
-                               const std::optional<Fields>& replaced = std::nullopt) {
+// `replaced` are the fields that were shown before the provider gave others. Between two events, others get their turn.
+Task<std::vector<Event>> make_events(const Asking& asking, const Verdict& verdict, const std::vector<TimedExchange>& exchanges,
+                                     const std::optional<Fields>& replaced = std::nullopt) {
   std::vector<const Plaintext*> secrets;
   const Provider& provider = *asking.lane.provider;
   collect_secrets(provider, asking.fields, secrets);
@@ -75,8 +75,11 @@ std::vector<Event> make_events(const Asking& asking, const Verdict& verdict, con
   Redactor redactor(secrets);
   std::vector<Event> events;
   events.reserve(exchanges.size());
-  for (const auto& timed : exchanges) events.push_back(make_event(timed, redactor));
-  return events;
+  for (const auto& timed : exchanges) {
+    if (!events.empty()) co_await asio::post(co_await asio::this_coro::executor, use_task);
+    events.push_back(make_event(timed, redactor));
+  }
+  co_return events;
 }
 
 // Holds a slot of the lane for as long as it lives.
@@ -209,7 +212,7 @@ Task<Kept> keep_stored(Checker& checker, Asking& asking, const Verdict& so_far, 
                             return state;
                           },
                       .fields = stored_with(checker, asking, so_far.updates),
-                      .events = make_events(asking, so_far, exchanges.all()),
+                      .events = co_await make_events(asking, so_far, exchanges.all()),
                       .clears_spending = true,
                       .holds = Holds::nothing};
   if ((co_await record_answer(checker, std::move(recording))).kind != RecordedEnd::Kind::recorded) co_return Kept::gone;
@@ -236,7 +239,7 @@ Task<Kept> keep_candidate(Checker& checker, Asking& asking, const Verdict& so_fa
   if (!fields) co_return Kept::yes;
   auto kept = co_await keep_given_to_candidate(checker, asking.credential, *fields);
   if (!kept) co_return Kept::gone;
-  std::ranges::move(make_events(asking, so_far, exchanges.all()), std::back_inserter(asked.events));
+  std::ranges::move(co_await make_events(asking, so_far, exchanges.all()), std::back_inserter(asked.events));
   exchanges.clear();
   asking.credential.candidate = Candidate{.fields = std::move(*kept), .progress = Candidate::Progress::given};
   asking.fields = std::move(*fields);
@@ -290,7 +293,7 @@ class Conversation {
       step = flow->next(answer, now);
       exchanges_.add({.at = now, .exchange = std::move(answer)});
     }
-    co_return finish(std::get<Verdict>(std::move(step)));
+    co_return co_await finish(std::get<Verdict>(std::move(step)));
   }
 
  private:
@@ -367,13 +370,14 @@ class Conversation {
     co_return answer;
   }
 
-  Asked finish(Verdict verdict) {
+  Task<Asked> finish(Verdict verdict) {
     std::ranges::move(verdict.updates, std::back_inserter(unkept_));
     verdict.updates = std::move(unkept_);
     asked_.verdict = std::move(verdict);
     asked_.was_given = asked_.was_given || gives(asked_.verdict.updates, one_use_field(checker_, *asking_.lane.provider));
-    std::ranges::move(make_events(asking_, asked_.verdict, exchanges_.all(), replaced_), std::back_inserter(asked_.events));
-    return std::move(asked_);
+    std::ranges::move(co_await make_events(asking_, asked_.verdict, exchanges_.all(), replaced_),
+                      std::back_inserter(asked_.events));
+    co_return std::move(asked_);
   }
 
   static bool is_noted_late() { return is_planted(Fault::token_sent_before_it_is_noted); }
