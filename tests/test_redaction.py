@@ -3,9 +3,12 @@ a provider may echo a secret of the credential."""
 
 import json
 import secrets
+import time
 
 import logins
 import pytest
+from background import in_background
+from harness import eventually
 from secret_forms import canary, encodings, traces_in
 from standins import faults
 
@@ -219,3 +222,47 @@ def test_very_short_secrets_are_found_by_name_only(granary, providers, secret, k
     credential.post(login.body)
     body = json.loads(credential.events()[0]["body"])
     assert body == {"Password": MARK, "note": f"of {secret if kept else MARK} here"}
+
+
+ALMOST = "\\" * 20 + "x"
+
+
+def of_a_tenant(providers):
+    """A password that bodies of backslashes nearly hold, and a provider that answers with more of them."""
+    login = logins.agvance(providers, password=ALMOST)
+    login.fail(faults.answer(500, "\\" * 60_000))
+    return login
+
+
+def of_a_provider(providers):
+    """Such a token comes in the answer that is full of them."""
+    login = logins.ag_leader(providers)
+    login.fail(faults.edited(lambda answer: answer.update(access_token=ALMOST, note="\\" * 30_000)))
+    return login
+
+
+@pytest.mark.parametrize("attack", [of_a_tenant, of_a_provider])
+def test_a_hostile_body_keeps_nobody_waiting(start_granary, providers, attack):
+    """Where its secrets are searched for, no other check goes on. A check takes some hundredths of a second, 0.5 s where the
+    machine is busy; the search took half a minute."""
+    longest = 3 * 0.5
+    server = start_granary()
+    server.add_owner("neighbour@example.org", "the neighbour's many words")
+    token = server.log_in("neighbour@example.org", "the neighbour's many words")
+    others = logins.valley(providers)
+    neighbour = server.credential(others.slug, server.new_user(token), token)
+    assert neighbour.post(others.body).json()["status"] == "OK"
+    login = attack(providers)
+    credential = server.credential(login.slug)
+    for ask in (lambda: credential.post(login.body), credential.check):
+        before = len(login.calls())
+        hostile = in_background(ask)
+        eventually(lambda count=before: len(login.calls()) > count)
+        for _ in range(10):
+            started = time.monotonic()
+            assert neighbour.checked()["status"] == "OK"
+            assert time.monotonic() - started < longest
+        assert hostile().status_code in (200, 201)
+        assert "\\" * 1000 in credential.events(size=1)[0]["body"], "it is no secret"
+    code, seconds = server.stop()
+    assert code == 0 and seconds < longest
