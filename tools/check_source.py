@@ -30,7 +30,8 @@ LAYERS = {
 }
 
 # operation/ headers that name store, sealing and provider: for operation/*.cpp, main, the scheduler's loop and tests.
-INTERNAL_HEADERS = {"parts.hpp", "checker.hpp", "ask_provider.hpp", "recording.hpp", "held_answer.hpp", "candidate.hpp"}
+INTERNAL_HEADERS = {"parts.hpp", "checker.hpp", "ask_provider.hpp", "recording.hpp", "held_answer.hpp", "candidate.hpp",
+                    "request_place.hpp"}
 MAY_USE_INTERNAL = {"operation", "scheduler", "simulation", ""}
 
 # A simulation runs this code on its own clock, store and provider: nothing here may wait or look at time by itself.

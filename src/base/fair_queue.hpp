@@ -22,6 +22,17 @@ class FairQueue {
     return found == waiting_.end() ? 0 : found->second.size();
   }
 
+  // How many keys have something waiting.
+  std::size_t keys() const { return waiting_.size(); }
+  // How many values would be popped before one of this key that is pushed now, were nothing else pushed.
+  std::size_t ahead_of(const Key& key) const {
+    const std::size_t own = count(key);
+    std::size_t ahead = own;
+    for (const auto& [other, values] : waiting_)
+      if (other != key) ahead += std::min(values.size(), own + 1);
+    return ahead;
+  }
+
   void push(const Key& key, Value value) {
     auto& values = waiting_[key];
     if (values.empty()) turns_.push_back(key);

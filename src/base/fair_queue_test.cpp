@@ -74,6 +74,15 @@ TEST(FairQueue, WhoHasMostGivesUpTheNewest) {
   EXPECT_FALSE(queue.pop_newest_of_longest());
 }
 
+TEST(FairQueue, WhatStandsBeforeANewValue) {
+  Queue queue = filled({{"a", 1}, {"a", 2}, {"a", 3}, {"b", 4}});
+  EXPECT_EQ(queue.keys(), 2);
+  EXPECT_EQ(queue.ahead_of("c"), 2) << "one of each";
+  EXPECT_EQ(queue.ahead_of("b"), 3);
+  EXPECT_EQ(queue.ahead_of("a"), 4);
+  EXPECT_EQ(Queue().ahead_of("a"), 0);
+}
+
 TEST(FairQueue, ErasedValuesLeaveNoEmptyTurn) {
   Queue queue = filled({{"a", 1}, {"a", 2}, {"b", 3}, {"c", 4}});
   queue.erase_if([](int value) { return value % 2 == 1; });

@@ -87,6 +87,11 @@ bool BodyMemory::take(const std::string& payer, std::size_t bytes) {
   return true;
 }
 
+std::size_t BodyMemory::bytes() {
+  const std::lock_guard lock(mutex_);
+  return bytes_;
+}
+
 void BodyMemory::give_back(const std::string& payer, std::size_t bytes) {
   if (bytes == 0) return;
   const std::lock_guard lock(mutex_);

@@ -58,6 +58,8 @@ class BodyMemory {
   // False when there is no room for so many more bytes.
   bool take(const std::string& payer, std::size_t bytes);
   void give_back(const std::string& payer, std::size_t bytes);
+  // What is taken now.
+  std::size_t bytes();
 
  private:
   std::mutex mutex_;

@@ -85,14 +85,18 @@ Task<std::vector<Event>> make_events(const Asking& asking, const Verdict& verdic
 // Holds a slot of the lane for as long as it lives.
 class SlotHold {
  public:
-  SlotHold(LaneLimits& limits, Trigger trigger) : limits_(limits), trigger_(trigger) {}
-  ~SlotHold() { limits_.leave(trigger_); }
+  SlotHold(LaneLimits& limits, Clock& clock, OwnerId owner, Trigger trigger)
+      : limits_(limits), clock_(clock), owner_(owner), trigger_(trigger), since_(clock.elapsed()) {}
+  ~SlotHold() { limits_.leave(owner_, trigger_, clock_.elapsed() - since_); }
   SlotHold(const SlotHold&) = delete;
   SlotHold& operator=(const SlotHold&) = delete;
 
  private:
   LaneLimits& limits_;
+  Clock& clock_;
+  OwnerId owner_;
   Trigger trigger_;
+  SteadyTime since_;
 };
 
 // Longer than any call and the commit of its answer; after that a claim whose process died is free.
@@ -266,14 +270,16 @@ class Conversation {
         asking_(asking),
         limits_(asking.lane.limits),
         login_(asking.lane.provider->login_kind()),
+        owner_(asking.credential.owner),
         deadline_(checker.clock.elapsed() + checker.settings.timeout),
-        latest_start_(checker.clock.elapsed() + checker.settings.latest_start(login_)) {}
+        latest_start_(checker.clock.elapsed() + latest_start(checker.settings, limits_)),
+        latest_token_(checker.clock.elapsed() + checker.settings.latest_token()) {}
 
   Task<Asked> run() {
-    const auto entry = co_await limits_.enter(asking_.trigger, latest_start_);
+    const auto entry = co_await limits_.enter(owner_, asking_.trigger, latest_start_);
     if (entry == LaneLimits::Entry::stopping) co_return stop(AskOutcome::stopping);
     if (entry != LaneLimits::Entry::granted) co_return stop(AskOutcome::not_sent);
-    const SlotHold slot(limits_, asking_.trigger);
+    const SlotHold slot(limits_, checker_.clock, owner_, asking_.trigger);
     const FlowInput input{
         .base_url = *asking_.lane.base_url, .fields = asking_.fields, .outcome_unknown = was_lost(), .now = checker_.clock.now()};
     const auto flow = checker_.plans.find(asking_.lane.lane.provider)->second->start(input);
@@ -333,7 +339,7 @@ class Conversation {
   Task<Clearance> clear(const Send& send) { return is_first_ ? clear_first(send) : clear_later(send); }
 
   Task<Clearance> clear_first(const Send& send) {
-    if (!co_await limits_.take_exchange(latest_start_, ExchangePlace::first)) {
+    if (!co_await limits_.take_exchange(owner_, latest_start_, ExchangePlace::first)) {
       asked_.outcome = checker_.stopping ? AskOutcome::stopping : AskOutcome::not_sent;
       co_return Clearance::stop;
     }
@@ -344,9 +350,9 @@ class Conversation {
   }
 
   Task<Clearance> clear_later(const Send& send) {
-    const SteadyTime latest = send.one_use_token.empty() ? deadline_ : latest_start_;
+    const SteadyTime latest = send.one_use_token.empty() ? deadline_ : latest_token_;
     Begun begun = Begun::claimed;
-    if (may_go_on_ && checker_.clock.elapsed() < latest && co_await limits_.take_exchange(latest, ExchangePlace::later))
+    if (may_go_on_ && checker_.clock.elapsed() < latest && co_await limits_.take_exchange(owner_, latest, ExchangePlace::later))
       begun = is_noted_late() ? Begun::yes : co_await note_later(checker_, asking_, send, asked_);
     if (begun == Begun::yes) co_return Clearance::send;
     if (begun == Begun::gone) {
@@ -362,7 +368,7 @@ class Conversation {
     // A probe that comes first leaves time for the refresh that may follow it.
     const bool may_be_followed = is_first_ && login_ == LoginKind::refresh_token && send.one_use_token.empty();
     const SteadyTime sent_at = checker_.clock.elapsed();
-    send.request.deadline = may_be_followed ? std::max(latest_start_, sent_at + (deadline_ - sent_at) / 2) : deadline_;
+    send.request.deadline = may_be_followed ? std::max(latest_token_, sent_at + (deadline_ - sent_at) / 2) : deadline_;
     http::Exchange answer = co_await checker_.transport.exchange(std::move(send.request));
     if (is_noted_late()) co_await note_before_sending(checker_, asking_, send, is_first_);
     is_first_ = false;
@@ -386,7 +392,8 @@ class Conversation {
   Asking& asking_;
   LaneLimits& limits_;
   const LoginKind login_;
-  const SteadyTime deadline_, latest_start_;
+  const OwnerId owner_;
+  const SteadyTime deadline_, latest_start_, latest_token_;
 
   Asked asked_;
   Exchanges exchanges_;

@@ -2,6 +2,7 @@
 // by main before the threads start; afterwards used on that thread alone, so nothing here needs a lock.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <map>
@@ -28,9 +29,9 @@ struct CheckSettings {
   milliseconds confirm_after{std::chrono::seconds(60)};
   milliseconds outage_after{std::chrono::minutes(15)};
   milliseconds timeout{std::chrono::seconds(10)};
-  // How long after its beginning a check may still send what it shows. A one-use token is not sent with the last of the time: its
-  // answer would be lost by our own waiting.
-  milliseconds latest_start(LoginKind login) const { return login == LoginKind::refresh_token ? timeout - timeout / 4 : timeout; }
+  // How long after its beginning a check may still send a one-use token: with the last quarter of the time the answer would be
+  // lost by our own waiting.
+  milliseconds latest_token() const { return timeout - timeout / 4; }
   BreakerPolicy breaker;
   // Origins that a credential need not be bound to.
   std::function<bool(const Url&)> is_exempt_origin = [](const Url&) { return false; };
@@ -52,6 +53,13 @@ struct LaneState {
   bool is_tended = false;                // by tend_breaker, just now
   SteadyTime paused_until{};             // the store failed one of its checks
 };
+
+// How long after its beginning a check on this lane may send its first request: later there is not the time left that its checks
+// take. At least a quarter of the time is left, and no more than three.
+inline microseconds latest_start(const CheckSettings& settings, const LaneLimits& limits) {
+  const microseconds timeout = settings.timeout;
+  return timeout - std::clamp(limits.recent_duration(), timeout / 4, 3 * timeout / 4);
+}
 
 enum class CheckEnd;
 
@@ -128,6 +136,7 @@ struct Checker {
   std::map<std::string, std::unique_ptr<FlowPlan>, std::less<>> plans;  // by provider's short name
   std::map<Lane, LaneState> lanes;
   Turns turns;
+  std::map<OwnerId, int> requests;  // of each owner, that wait for providers (RequestPlace)
   std::map<std::int32_t, Plaintext> day_keys;
   bool stopping = false;
   SteadyTime ends_at{};  // when stopping: what cannot be stored until then is lost

@@ -3,6 +3,7 @@
 #include "operation/credentials.hpp"
 #include "operation/parts.hpp"
 #include "operation/recording.hpp"
+#include "operation/request_place.hpp"
 #include "provider/spent_tokens.hpp"
 
 namespace granary {
@@ -51,6 +52,8 @@ Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, S
 
 Task<Result<void>> connect_here(Checker& checker, OwnerId owner, LeafUserId user, const Provider& provider,
                                 const Fields& fields) {
+  const auto place = RequestPlace::take(checker, owner);
+  if (!place) co_return std::unexpected(place.error());
   LaneState* lane = lane_of(checker, provider, fields);
   const WallTime now = checker.clock.now();
   const bool can_ask = lane && lane->base_url;
@@ -128,6 +131,8 @@ Result<void> answer_to(CandidateEnd end) {
 
 Task<Result<void>> reconnect_here(Checker& checker, OwnerId owner, LeafUserId user, const Provider& provider,
                                   const Fields& given) {
+  const auto place = RequestPlace::take(checker, owner);
+  if (!place) co_return std::unexpected(place.error());
   const auto summary = co_await checker.store.find_summary(owner, user, provider.short_name());
   if (!summary) co_return fail(ErrorCode::not_found);
   co_await checker.turns.wait_free(summary->id);

@@ -4,6 +4,7 @@
 #include "operation/breakers.hpp"
 #include "operation/check.hpp"
 #include "operation/parts.hpp"
+#include "operation/request_place.hpp"
 
 namespace granary {
 
@@ -44,6 +45,12 @@ Task<std::vector<ProviderHealth>> lanes_here(Checker& checker) {
   co_return out;
 }
 
+Task<Result<CheckEnd>> check_here(Checker& checker, OwnerId owner, CredentialId id) {
+  const auto place = RequestPlace::take(checker, owner);
+  if (!place) co_return std::unexpected(place.error());
+  co_return co_await check_now(checker, id);
+}
+
 Task<Result<void>> close_here(Checker& checker, const std::string& provider) {
   if (!checker.catalog.find_short_name(provider)) co_return fail(ErrorCode::not_found);
   std::vector<LaneState*> closed;
@@ -69,8 +76,9 @@ Task<Result<HealthReport>> find_health(Parts& parts, OwnerId owner, LeafUserId u
 Task<Result<HealthReport>> check_health(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider) {
   const auto summary = co_await parts.store.find_summary(owner, user, provider.short_name());
   if (!summary) co_return fail(ErrorCode::not_found);
-  const CheckEnd end = co_await run_on(parts.checker.executor, [&] { return check_now(parts.checker, summary->id); });
-  if (end == CheckEnd::seal_broken) co_return fail(ErrorCode::seal_broken);
+  const auto end = co_await run_on(parts.checker.executor, [&] { return check_here(parts.checker, owner, summary->id); });
+  if (!end) co_return std::unexpected(end.error());
+  if (*end == CheckEnd::seal_broken) co_return fail(ErrorCode::seal_broken);
   // What was deleted meanwhile is gone, whatever was made in its place; what was unlinked may be linked again.
   auto report = co_await find_health(parts, owner, user, provider);
   if (report && report->id != summary->id) co_return fail(ErrorCode::not_found);

@@ -26,6 +26,7 @@ class FakeClock final : public Clock {
     co_return;
   }
   void advance(microseconds by) { now_ += by; }
+  void wake() { never_.fire(); }
   std::function<void()> when_asleep;
   bool stands_still = false;
 
@@ -43,22 +44,32 @@ class LaneLimitsTest : public testing::Test {
     context_.restart();
   }
   // Starts to enter; `entry` is set once it is decided.
-  void enter(LaneLimits& lane, Trigger trigger, std::optional<Entry>& entry, seconds wait = seconds(10)) {
-    asio::co_spawn(context_, lane.enter(trigger, clock_.elapsed() + wait), [&entry](std::exception_ptr error, Entry value) {
-      EXPECT_FALSE(error);
-      entry = value;
-    });
+  void enter(LaneLimits& lane, Trigger trigger, std::optional<Entry>& entry, seconds wait = seconds(10),
+             OwnerId owner = owner_number(1)) {
+    asio::co_spawn(context_, lane.enter(owner, trigger, clock_.elapsed() + wait),
+                   [&entry](std::exception_ptr error, Entry value) {
+                     EXPECT_FALSE(error);
+                     entry = value;
+                   });
     settle();
   }
-  std::optional<Entry> enter(LaneLimits& lane, Trigger trigger) {
+  std::optional<Entry> enter(LaneLimits& lane, Trigger trigger, OwnerId owner = owner_number(1)) {
     const auto entry = std::make_shared<std::optional<Entry>>();
     entries_.push_back(entry);
-    enter(lane, trigger, *entry);
+    enter(lane, trigger, *entry, seconds(10), owner);
     return *entry;
   }
-  bool take_exchange(LaneLimits& lane, microseconds wait) {
+  static OwnerId owner_number(int number) {
+    OwnerId owner;
+    owner.bytes[0] = static_cast<std::uint8_t>(number);
+    return owner;
+  }
+  static void leave(LaneLimits& lane, Trigger trigger, OwnerId owner = owner_number(1)) {
+    lane.leave(owner, trigger, seconds(1));
+  }
+  bool take_exchange(LaneLimits& lane, microseconds wait, OwnerId owner = owner_number(1)) {
     bool taken = false;
-    asio::co_spawn(context_, lane.take_exchange(clock_.elapsed() + wait), [&](std::exception_ptr error, bool value) {
+    asio::co_spawn(context_, lane.take_exchange(owner, clock_.elapsed() + wait), [&](std::exception_ptr error, bool value) {
       EXPECT_FALSE(error);
       taken = value;
     });
@@ -97,11 +108,11 @@ TEST_F(LaneLimitsTest, RequestsMayTakeAllSlotsButOne) {
     EXPECT_EQ(enter(lane, Trigger::clock), Entry::granted) << "past who waits for another slot";
     EXPECT_EQ(lane.room_for_clock(kPatience), 0);
     EXPECT_EQ(enter(lane, Trigger::clock), Entry::too_late) << "the clock does not queue";
-    lane.leave(Trigger::clock);
+    leave(lane, Trigger::clock);
     settle();
     EXPECT_EQ(lane.waiting(), 1U) << "the clock's slot is given to no request";
   }
-  lane.leave(Trigger::request);
+  leave(lane, Trigger::request);
   settle();
   EXPECT_EQ(lane.waiting(), 0U);
 }
@@ -110,7 +121,8 @@ TEST_F(LaneLimitsTest, WhereTheRateIsTakenTheClockStartsInItsOwnSlotAlone) {
   LaneLimits lane = limits(1, 8);
   clock_.stands_still = true;
   for (int i = 0; i < 6; ++i)
-    asio::co_spawn(context_, lane.take_exchange(clock_.elapsed() + seconds(10)), [](std::exception_ptr, bool) {});
+    asio::co_spawn(context_, lane.take_exchange(owner_number(1), clock_.elapsed() + seconds(10)),
+                   [](std::exception_ptr, bool) {});
   settle();
   EXPECT_EQ(lane.room_for_clock(seconds(7)), 1) << "its turn comes in six seconds";
   EXPECT_EQ(lane.room_for_clock(seconds(5)), 0);
@@ -125,16 +137,84 @@ TEST_F(LaneLimitsTest, WhoWaitsIsWokenInOrder) {
   enter(lane, Trigger::request, first);
   enter(lane, Trigger::request, second);
   EXPECT_EQ(lane.waiting(), 2U);
-  lane.leave(Trigger::request);
+  leave(lane, Trigger::request);
   settle();
   EXPECT_EQ(first, Entry::granted);
   EXPECT_EQ(second, std::nullopt);
   EXPECT_EQ(enter(lane, Trigger::clock), Entry::too_late) << "people come first";
-  lane.leave(Trigger::request);
+  leave(lane, Trigger::request);
   settle();
   EXPECT_EQ(second, Entry::granted);
-  lane.leave(Trigger::request);
+  leave(lane, Trigger::request);
   EXPECT_EQ(enter(lane, Trigger::clock), Entry::granted);
+}
+
+TEST_F(LaneLimitsTest, OwnersTakeTurnsAndNoneHasMoreThanHalfWhileAnotherWaits) {
+  LaneLimits lane = limits(1e6, 8);
+  const OwnerId many = owner_number(1), few = owner_number(2), third = owner_number(3);
+  for (int i = 0; i < 7; ++i)
+    EXPECT_EQ(enter(lane, Trigger::request, many), Entry::granted) << "alone, it has all but the clock's";
+  std::vector<std::optional<Entry>> waiting(20), others(3);
+  for (auto& entry : waiting) enter(lane, Trigger::request, entry, seconds(10), many);
+  enter(lane, Trigger::request, others[0], seconds(10), few);
+  enter(lane, Trigger::request, others[1], seconds(10), few);
+  enter(lane, Trigger::request, others[2], seconds(10), third);
+  const auto granted = [](const auto& entries) { return std::ranges::count(entries, std::optional(Entry::granted)); };
+  const auto give_one_back = [&] {
+    leave(lane, Trigger::request, many);
+    settle();
+  };
+  give_one_back();
+  EXPECT_EQ(others[0], Entry::granted) << "who came last is the next";
+  give_one_back();
+  EXPECT_EQ(others[2], Entry::granted) << "and then the third owner";
+  EXPECT_EQ(others[1], std::nullopt);
+  give_one_back();
+  EXPECT_EQ(others[1], Entry::granted) << "four of eight are as many as one may have meanwhile";
+  EXPECT_EQ(granted(waiting), 0);
+  give_one_back();
+  EXPECT_EQ(granted(waiting), 1) << "nobody else waits";
+}
+
+TEST_F(LaneLimitsTest, OwnersTakeTurnsAtTheRate) {
+  LaneLimits lane = limits(1, 8);
+  std::string order;
+  const auto take = [&](int owner, seconds wait) {
+    asio::co_spawn(context_, lane.take_exchange(owner_number(owner), clock_.elapsed() + wait),
+                   [&order, owner](std::exception_ptr, bool taken) { order += taken ? std::to_string(owner) : "-"; });
+  };
+  clock_.stands_still = true;
+  for (int i = 0; i < 5; ++i) take(1, seconds(10));
+  take(2, seconds(3));
+  take(2, seconds(3));
+  settle();
+  EXPECT_EQ(order, "1-") << "the first at once; the last would come after its deadline";
+  clock_.stands_still = false;
+  clock_.wake();
+  context_.run();
+  EXPECT_EQ(order, "1-12111");
+}
+
+TEST_F(LaneLimitsTest, WhatChecksTakeLatelySaysHowLateOneMayBegin) {
+  LaneLimits lane = limits(1e6, 8);
+  EXPECT_EQ(lane.recent_duration(), seconds(0));
+  const auto check = [&](seconds took) {
+    ASSERT_EQ(enter(lane, Trigger::request), Entry::granted);
+    lane.leave(owner_number(1), Trigger::request, took);
+  };
+  check(seconds(4));
+  EXPECT_EQ(lane.recent_duration(), seconds(4));
+  check(seconds(8));
+  EXPECT_EQ(lane.recent_duration(), seconds(5));
+}
+
+TEST_F(LaneLimitsTest, WhoHasItsShareOfTheSlots) {
+  LaneLimits lane = limits(1e6, 8);
+  EXPECT_TRUE(lane.owners_with_their_share().empty());
+  for (int i = 0; i < 3; ++i) enter(lane, Trigger::request, owner_number(1));
+  EXPECT_TRUE(lane.owners_with_their_share().empty()) << "beside one more it could have four";
+  enter(lane, Trigger::request, owner_number(2));
+  EXPECT_EQ(lane.owners_with_their_share(), std::vector{owner_number(1)}) << "beside two more, two";
 }
 
 TEST_F(LaneLimitsTest, WhoWaitsTooLongIsToldSo) {
@@ -154,7 +234,7 @@ TEST_F(LaneLimitsTest, WhoWaitsTooLongIsToldSo) {
   EXPECT_EQ(late, std::nullopt);
   EXPECT_EQ(lane.waiting(), 1U);
   // The slot goes to who still waits, not to who has left.
-  lane.leave(Trigger::request);
+  leave(lane, Trigger::request);
   settle();
   EXPECT_EQ(late, Entry::granted);
 }
@@ -165,8 +245,8 @@ TEST_F(LaneLimitsTest, ASlotGivenBackIsOneSlot) {
     EXPECT_EQ(enter(lane, Trigger::clock), Entry::granted);
     EXPECT_EQ(enter(lane, Trigger::clock), Entry::too_late);
     EXPECT_EQ(enter(lane, Trigger::request), Entry::granted);
-    lane.leave(Trigger::clock);
-    lane.leave(Trigger::request);
+    leave(lane, Trigger::clock);
+    leave(lane, Trigger::request);
   }
 }
 
@@ -178,7 +258,7 @@ TEST_F(LaneLimitsTest, StoppingGrantsNothing) {
   lane.stop();
   settle();
   EXPECT_EQ(waiting, Entry::stopping);
-  lane.leave(Trigger::request);
+  leave(lane, Trigger::request);
   EXPECT_EQ(enter(lane, Trigger::request), Entry::stopping);
   EXPECT_EQ(enter(lane, Trigger::clock), Entry::stopping);
   EXPECT_EQ(lane.room_for_clock(kPatience), 0);

@@ -1,5 +1,8 @@
 #include "scheduler/scheduler.hpp"
 
+#include <algorithm>
+#include <ranges>
+
 #include "operation/breakers.hpp"
 #include "operation/check.hpp"
 #include "operation/checker.hpp"
@@ -108,20 +111,26 @@ Task<bool> Scheduler::start_due(LaneState& lane) {
     co_return false;
   }
   if (is_closing(lane, now)) co_return false;
-  const milliseconds patience = checker_.settings.latest_start(lane.provider->login_kind());
-  const int room = std::min(lane.limits.room_for_clock(patience), kStartsMax);
+  const int room = std::min(lane.limits.room_for_clock(latest_start(checker_.settings, lane.limits)), kStartsMax);
   if (room <= 0) co_return lane.limits.waiting() == 0;
-  const auto [refused, other] = longest_wait(policy_for(checker_, lane));
-  const auto ids =
-      co_await checker_.store.list_due(lane.lane, now, {.refused = now + refused, .other = now + other}, room + passed_over);
-  int started = 0;
-  for (const CredentialId& id : ids) {
-    if (is_passed_over(id)) continue;
-    if (started == room) co_return true;
-    checks_.start(check(lane, id));
-    ++started;
+  auto ids = co_await list_due(lane, now, room + passed_over, {});
+  std::erase_if(ids, is_passed_over);
+  const bool is_backlog = std::ssize(ids) > room;
+  if (is_backlog) {
+    // More than can be started: those come first whose owners have few checks under way.
+    auto first = co_await list_due(lane, now, room + passed_over, lane.limits.owners_with_their_share());
+    std::erase_if(first, is_passed_over);
+    std::erase_if(ids, [&](CredentialId id) { return std::ranges::find(first, id) != first.end(); });
+    ids.insert(ids.begin(), first.begin(), first.end());
   }
-  co_return false;
+  for (const CredentialId& id : ids | std::views::take(room)) checks_.start(check(lane, id));
+  co_return is_backlog;
+}
+
+Task<std::vector<CredentialId>> Scheduler::list_due(const LaneState& lane, WallTime now, std::int64_t limit,
+                                                    const std::vector<OwnerId>& except) {
+  const auto [refused, other] = longest_wait(policy_for(checker_, lane));
+  co_return co_await checker_.store.list_due(lane.lane, now, {.refused = now + refused, .other = now + other}, limit, except);
 }
 
 Task<> Scheduler::save_successes() {

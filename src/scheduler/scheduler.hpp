@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "base/task.hpp"
@@ -27,6 +28,8 @@ class Scheduler {
   // Both say true when the lane has more due than could be started. What the store fails of one lane keeps no other waiting.
   Task<bool> tend(LaneState& lane);
   Task<bool> start_due(LaneState& lane);
+  Task<std::vector<CredentialId>> list_due(const LaneState& lane, WallTime now, std::int64_t limit,
+                                           const std::vector<OwnerId>& except);
   Task<> check(LaneState& lane, CredentialId id);
   Task<> tend_its_breaker(LaneState& lane);
   void pause(LaneState& lane, const std::exception& failure);

@@ -80,12 +80,13 @@ Task<std::optional<StoredCredential>> MemoryStore::find_credential(CredentialId 
   co_return entry ? std::optional(entry->row) : std::nullopt;
 }
 
-Task<std::vector<CredentialId>> MemoryStore::list_due(const Lane& lane, WallTime now, const Horizon& horizon,
-                                                      std::int64_t limit) {
+Task<std::vector<CredentialId>> MemoryStore::list_due(const Lane& lane, WallTime now, const Horizon& horizon, std::int64_t limit,
+                                                      const std::vector<OwnerId>& except) {
   std::vector<std::pair<WallTime, CredentialId>> due;
   std::vector<CredentialId> ids;
   for (const auto& [id, entry] : db_.credentials) {
-    if (!is_in(entry, lane) || !entry.row.state.next_check) continue;
+    const bool is_excepted = std::ranges::find(except, entry.row.owner) != except.end();
+    if (!is_in(entry, lane) || !entry.row.state.next_check || is_excepted) continue;
     if (*entry.row.state.next_check <= now) due.emplace_back(*entry.row.state.next_check, id);
     else if (*entry.row.state.next_check > (entry.row.state.status == Status::unauthenticated ? horizon.refused : horizon.other))
       ids.push_back(id);

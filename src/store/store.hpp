@@ -168,9 +168,9 @@ class Store {
   // Checks.
   virtual Task<std::optional<StoredCredential>> find_credential(CredentialId id) = 0;
   // Linked credentials of a lane whose next check has come, soonest first; then those whose next check
-  // lies beyond their horizon.
-  virtual Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, const Horizon& horizon,
-                                                   std::int64_t limit) = 0;
+  // lies beyond their horizon. Without those of the owners in `except`.
+  virtual Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, const Horizon& horizon, std::int64_t limit,
+                                                   const std::vector<OwnerId>& except) = 0;
   // The linked credentials of a lane that have waited longest, those first, for probing while the breaker is open. A refused
   // login keeps its place until `now`, and one whose last answer was unavailable is left alone until then.
   virtual Task<std::vector<CredentialId>> list_probes(const Lane& lane, WallTime now, std::int64_t limit) = 0;

@@ -13,7 +13,7 @@ class StoreChecksContract : public StoreContract {
   const Lane lane_{"valley", ""};
 
   std::vector<CredentialId> due(std::int64_t now, std::int64_t limit = 100, const Lane& lane = {"valley", ""}) {
-    return run(store_.list_due(lane, at(now), {.refused = at(now) + kDay, .other = at(now) + std::chrono::hours(6)}, limit));
+    return run(store_.list_due(lane, at(now), {.refused = at(now) + kDay, .other = at(now) + std::chrono::hours(6)}, limit, {}));
   }
   // Notes a token of the credential as spent; the record of an answer that gave no other.
   CheckRecord spend(CredentialId id) {
@@ -54,6 +54,19 @@ TEST_P(StoreChecksContract, TheWholeStateComesBack) {
   EXPECT_EQ(back.outage_since->boot, 456);
   EXPECT_EQ(std::tuple(back.refusals, back.outages, back.failures), std::tuple(2, 3, 4));
   EXPECT_TRUE(back.outcome_unknown && back.suspected && back.turned_by_check && back.answered_connect);
+}
+
+TEST_P(StoreChecksContract, WhatIsDueWithoutSomeOwners) {
+  const OwnerId other = add_owner("other@example.com");
+  const CredentialId first = add_with_state(state_of(Status::ok, 0, 1)), second = add_credential(other, add_user(other));
+  set_state(second, state_of(Status::ok, 0, 2));
+  const auto list = [&](const std::vector<OwnerId>& except) {
+    return run(store_.list_due(lane_, at(10), {.refused = at(10) + kDay, .other = at(10) + kDay}, 100, except));
+  };
+  EXPECT_EQ(list({}), (Ids{first, second}));
+  EXPECT_EQ(list({owner_}), Ids{second});
+  EXPECT_EQ(list({other}), Ids{first});
+  EXPECT_EQ(list({owner_, other}), Ids{});
 }
 
 TEST_P(StoreChecksContract, AnAnswerIsRecordedOnWhatWasLoaded) {

@@ -119,24 +119,24 @@ Task<std::optional<StoredCredential>> SqliteStore::find_credential(CredentialId 
   co_return c;
 }
 
-Task<std::vector<CredentialId>> SqliteStore::list_due(const Lane& lane, WallTime now, const Horizon& horizon,
-                                                      std::int64_t limit) {
+Task<std::vector<CredentialId>> SqliteStore::list_due(const Lane& lane, WallTime now, const Horizon& horizon, std::int64_t limit,
+                                                      const std::vector<OwnerId>& except) {
   std::vector<CredentialId> ids;
-  const auto collect = [&](Statement rows, WallTime bound) {
-    rows.bind(lane.provider, lane.environment, bound, limit);
+  std::string others;
+  for (std::size_t i = 0; i < except.size(); ++i) others += " AND owner_id <> ?";
+  const auto collect = [&](const std::string& due, WallTime bound, const char* order = "") {
+    auto rows = reader_.fresh().prepare_text("SELECT id FROM credential WHERE provider = ? AND environment = ? AND " + due +
+                                             others + order + " LIMIT ?");
+    rows.bind(lane.provider, lane.environment, bound);
+    for (const OwnerId& owner : except) rows.bind(owner);
+    rows.bind(limit);
     while (rows.step()) ids.push_back(rows.id<CredentialId>(0));
   };
-  collect(reader_.fresh().prepare(
-              "SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check <= ? ORDER BY next_check LIMIT ?"),
-          now);
+  collect("next_check <= ?", now, " ORDER BY next_check");
   // Beyond any wait possible: the clock was ahead when these were written. Each of the two has its index, and 1,
   // UNAUTHENTICATED, is spelled out as it stands there.
-  collect(reader_.fresh().prepare("SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check > ? AND"
-                                  " status = 1 LIMIT ?"),
-          horizon.refused);
-  collect(reader_.fresh().prepare("SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check > ? AND"
-                                  " status <> 1 LIMIT ?"),
-          horizon.other);
+  collect("next_check > ? AND status = 1", horizon.refused);
+  collect("next_check > ? AND status <> 1", horizon.other);
   co_return ids;
 }
 

@@ -43,7 +43,8 @@ class SqliteStore final : public Store {
   Task<bool> delete_credential(OwnerId owner, LeafUserId user, std::string_view provider) override;
 
   Task<std::optional<StoredCredential>> find_credential(CredentialId id) override;
-  Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, const Horizon& horizon, std::int64_t limit) override;
+  Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, const Horizon& horizon, std::int64_t limit,
+                                           const std::vector<OwnerId>& except) override;
   Task<std::vector<CredentialId>> list_probes(const Lane& lane, WallTime now, std::int64_t limit) override;
   Task<Begun> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin, std::string_view token_digest,
                              const Claim& claim) override;
