@@ -44,7 +44,8 @@ Task<http::Response> answer_metrics(Product& product, http::Request& request) {
     double waiting = 0;
     for (const auto& [key, lane] : product.checker.lanes) {
       waiting += static_cast<double>(lane.limits.waiting());
-      product.metrics.set_breaker_open(key.provider, key.environment, lane.breaker.is_open());
+      const auto is_open = [](const auto& entry) { return entry.second.breaker.is_open(); };
+      product.metrics.set_breaker_open(key.provider, key.environment, std::ranges::any_of(lane.breakers, is_open));
     }
     product.metrics.set_queue("checks", waiting);
     co_return;

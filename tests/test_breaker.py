@@ -88,7 +88,7 @@ def test_growers_who_really_left_are_found_once_it_has_closed(server, providers)
 
 
 def test_the_same_few_close_it_after_a_hiccup(server, providers):
-    """Healed by a probe, each is OK since after the opening; it counts again all the same."""
+    """Healed by a probe, each is OK since after the opening; it counts again all the same. Once: five are five credentials."""
     pairs = open_breaker(server, providers, number=6, refused=6)
     for _, credential in pairs:
         eventually(lambda: credential.standing()[0] == "TEMPORARILY_UNAVAILABLE", 15)
@@ -98,10 +98,95 @@ def test_the_same_few_close_it_after_a_hiccup(server, providers):
     pairs[0][0].fail(faults.answer(503))
     pairs[0][1].checked()
     pairs[0][0].heal()
-    for _, credential in pairs[:4]:
+    for _, credential in pairs[:4] * 2:
         credential.checked()
     assert is_open(server)
-    pairs[0][1].checked()
+    pairs[4][0].heal()
+    pairs[4][1].checked()
+    assert not is_open(server)
+
+
+def second_owner(server):
+    owner = ("second@example.org", "the second owner's words")
+    server.add_owner(*owner)
+    return server.log_in(*owner)
+
+
+def connected_for(server, providers, token, number):
+    """As connected(), for another owner."""
+    made = []
+    for _ in range(number):
+        login = logins.valley(providers)
+        credential = server.credential(login.slug, token=token)
+        assert credential.post(login.body).json()["status"] == "OK"
+        assert credential.checked()["status"] == "OK"
+        made.append((login, credential))
+    return made
+
+
+def test_one_owners_dead_logins_hide_no_others(server, providers):
+    """The first owner's breaker is open; of the second owner, who has few, the one that left is found at once."""
+    open_breaker(server, providers, number=6, refused=6)
+    token = second_owner(server)
+    pairs = connected_for(server, providers, token, 3)
+    refuse(pairs[:1])
+    eventually(lambda: pairs[0][1].standing() == ("UNAUTHENTICATED", "refused"), 15)
+    assert "open for 1 owner" in breaker_line(server)
+    assert pairs[1][1].checked()["status"] == "OK"
+
+
+def test_one_owner_alone_opens_no_breaker_of_all(server, providers):
+    """However many: at most half of the minimum is counted from one owner."""
+    token = second_owner(server)
+    others = connected_for(server, providers, token, 3)
+    open_breaker(server, providers, number=8, refused=8)
+    refuse(others[:1])
+    eventually(lambda: others[0][1].standing() == ("UNAUTHENTICATED", "refused"), 15)
+    assert "open for 1 owner" in breaker_line(server)
+
+
+def test_two_owners_open_the_breaker_of_all_and_two_close_it(server, providers):
+    """Two of each are four; an owner of whom nothing was refused is held back too, and successes of one owner are not enough."""
+    token = second_owner(server)
+    pairs, others = connected(server, providers, 7), connected_for(server, providers, token, 4)
+    refuse(pairs[:2])
+    refuse(others[:2])
+    line = breaker_line(server)
+    assert "open" in line and "open for" not in line
+    time.sleep(2)  # twice `confirm_after`
+    for _, credential in [*pairs[:2], *others[:2]]:
+        assert credential.checked()["status"] == "TEMPORARILY_UNAVAILABLE"
+    for _, credential in pairs[2:]:
+        credential.checked()
+    assert is_open(server), "five successes of one owner"
+    others[2][1].checked()
+    assert not is_open(server)
+
+
+def test_one_login_counts_once(server, providers):
+    """Eight credentials with one user name and password, which the provider refuses: one of four that are needed."""
+    login = logins.valley(providers)
+    credentials = [server.connect(login) for _ in range(8)]
+    for credential in credentials:
+        assert credential.checked()["status"] == "OK"
+    login.refuse()
+    for credential in credentials:
+        credential.checked()
+    for credential in credentials:
+        eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refused"), 15)
+    assert not is_open(server)
+
+
+def test_closing_by_hand_finds_those_who_left(server, providers):
+    """Whom an opening has counted opens nothing again: three of those checked first after the closing are found, not hidden."""
+    pairs = open_breaker(server, providers, number=9, refused=4)
+    closed = server.cli("breaker", "close", "valley", *server.store, "--config", str(server.config_file))
+    assert closed.returncode == 0, closed.stderr
+    for _, credential in pairs[:4]:
+        credential.checked()
+    assert not is_open(server)
+    for _, credential in pairs[:4]:
+        eventually(lambda: credential.standing() == ("UNAUTHENTICATED", "refused"), 15)
     assert not is_open(server)
 
 

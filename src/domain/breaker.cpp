@@ -1,17 +1,14 @@
 #include "domain/breaker.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace granary {
 
-namespace {
-constexpr double kNearlyAll = 0.75;
-}  // namespace
-
-std::optional<LastCheck> last_check(CredentialId id, const CheckState& state) {
+std::optional<LastCheck> last_check(CredentialId id, OwnerId owner, const CheckState& state) {
   if (!state.last_checked || state.answered_connect) return std::nullopt;
-  return LastCheck{
-      .id = id, .checked = *state.last_checked, .first_refused = state.first_refusal(), .is_suspected = state.suspected};
+  const auto first_refused = state.suspected ? std::nullopt : state.first_refusal();
+  return LastCheck{.id = id, .owner = owner, .checked = *state.last_checked, .first_refused = first_refused};
 }
 
 WallTime Breaker::window_start(WallTime now) const {
@@ -24,6 +21,7 @@ WallTime Breaker::window_start(WallTime now) const {
   return std::max(start, earliest_start(now));
 }
 
+// From here on it reaches back only as far as the last kBreakerWindowCredentials do.
 WallTime Breaker::latest_start(WallTime now) const { return now - std::chrono::duration_cast<microseconds>(policy_.window); }
 
 WallTime Breaker::earliest_start(WallTime now) const {
@@ -46,57 +44,99 @@ void Breaker::forget_old(WallTime now) {
   }
 }
 
-Breaker::Change Breaker::record_check(CredentialId id, WallTime now, Found found) {
-  LastCheck check{.id = id, .checked = now, .first_refused = {}};
-  if (const auto known = by_id_.find(id); known != by_id_.end()) {
-    check.first_refused = known->second->first_refused;
-    check.is_suspected = known->second->is_suspected;
+Breaker::Change Breaker::record_check(LastCheck check, Found found) {
+  const WallTime now = check.checked;
+  check.first_refused = found == Found::first_refusal ? std::optional(now) : std::nullopt;
+  if (const auto known = by_id_.find(check.id); known != by_id_.end()) {
+    if (!check.first_refused) check.first_refused = known->second->first_refused;
     entries_.erase(known->second);
   }
-  if (found != Found::no_first_refusal) {
-    check.first_refused = now;
-    check.is_suspected = found == Found::suspected;
-  }
-  by_id_[id] = entries_.insert(entries_.end(), check);
+  by_id_[check.id] = entries_.insert(entries_.end(), check);
   forget_old(now);
-  return found == Found::no_first_refusal ? Change::none : open_if_many_refused(now);
+  if (settle_doubt(check, found)) return open(now, is_row_of_several_owners() ? 2 : 1);
+  return found == Found::first_refusal ? open_if_many_refused(now) : Change::none;
+}
+
+bool Breaker::settle_doubt(const LastCheck& check, Found found) {
+  if (state_.open || !has_closed_) return false;
+  const bool was_asked = asked_.erase(check.id) > 0;
+  if (found == Found::unavailable) return false;
+  std::erase(worked_, check.id);
+  if (found == Found::works) {
+    constexpr std::size_t kKept = 16;
+    if (worked_.size() == kKept) worked_.erase(worked_.begin());
+    worked_.push_back(check.id);
+    refused_in_row_.clear();
+    doubt_since_.reset();
+    asked_.clear();
+    asked_refused_ = 0;
+    return false;
+  }
+  refused_in_row_[check.id] = check.owner;
+  const bool is_row = std::ssize(refused_in_row_) >= kBreakerDoubt && !worked_.empty();
+  if (!doubt_since_ && is_row && (watches_ == Watches::one_owner || is_row_of_several_owners())) doubt_since_ = check.checked;
+  return was_asked && ++asked_refused_ == kBreakerDoubtAsks;
+}
+
+bool Breaker::is_row_of_several_owners() const {
+  return std::ranges::any_of(refused_in_row_, [&](const auto& entry) { return entry.second != refused_in_row_.begin()->second; });
+}
+
+bool Breaker::is_in_doubt(WallTime now) const {
+  return !state_.open && doubt_since_ && now >= *doubt_since_ && now < *doubt_since_ + kBreakerDoubtMax;
+}
+
+std::optional<CredentialId> Breaker::take_doubtful(WallTime now) {
+  const bool are_enough = std::ssize(asked_) + asked_refused_ >= kBreakerDoubtAsks;
+  if (!is_in_doubt(now) || are_enough || worked_.empty()) return std::nullopt;
+  const CredentialId id = worked_.back();
+  worked_.pop_back();
+  asked_.insert(id);
+  return id;
+}
+
+Breaker::Count Breaker::count_refused(WallTime start) const {
+  const std::int64_t most = watches_ == Watches::one_owner ? INT64_MAX : std::max<std::int64_t>(policy_.minimum / 2, 1);
+  std::map<OwnerId, std::int64_t> by_owner;
+  std::set<std::string_view> logins;
+  Count count;
+  for (const LastCheck& check : entries_) {
+    if (!check.first_refused || *check.first_refused < start) continue;
+    if (!check.login.empty() && !logins.insert(check.login).second) continue;
+    if (++by_owner[check.owner] <= most) ++count.refused;
+  }
+  count.owners = static_cast<std::int32_t>(by_owner.size());
+  return count;
 }
 
 Breaker::Change Breaker::open_if_many_refused(WallTime now) {
   if (state_.open) return Change::none;
-  const WallTime start = window_start(now);
-  const auto first = std::ranges::count_if(entries_, [&](const LastCheck& check) {
-    return check.first_refused && *check.first_refused >= start && !check.is_suspected;
-  });
-  const bool are_many =
-      first >= policy_.minimum && static_cast<double>(first) > policy_.share * static_cast<double>(entries_.size());
-  if (!are_many && !are_nearly_all_refused()) return Change::none;
-  state_ = {.open = true, .opened_at = now, .successes = 0};
+  const Count count = count_refused(window_start(now));
+  const bool are_many = count.refused >= policy_.minimum &&
+                        static_cast<double>(count.refused) > policy_.share * static_cast<double>(entries_.size());
+  return are_many ? open(now, count.owners) : Change::none;
+}
+
+Breaker::Change Breaker::open(WallTime now, std::int32_t owners) {
+  state_ = {.open = true, .opened_at = now, .owners = owners};
+  successes_.clear();
   last_probe_ = now;
   return Change::opened;
 }
 
-// Of those checked last, together with those that an earlier opening has counted: these may really have left, but are not nearly
-// all. Where there are none of them, the share of all alone decides.
-bool Breaker::are_nearly_all_refused() const {
-  const auto size = std::min<std::size_t>(entries_.size(), kBreakerWindowCredentials);
-  if (size == 0) return false;
-  const auto oldest = std::next(entries_.end(), -static_cast<std::ptrdiff_t>(size));
-  std::int64_t refused = 0, suspected = 0;
-  for (auto check = oldest; check != entries_.end(); ++check) {
-    if (!check->first_refused || *check->first_refused < oldest->checked) continue;
-    ++refused;
-    suspected += check->is_suspected;
-  }
-  return suspected > 0 && refused >= policy_.minimum &&
-         static_cast<double>(refused) > std::max(policy_.share, kNearlyAll) * static_cast<double>(size);
-}
-
-Breaker::Change Breaker::record_probe(CredentialId id, bool succeeded) {
+Breaker::Change Breaker::record_probe(CredentialId id, OwnerId owner, bool succeeded, std::int64_t there_are) {
   if (!state_.open) return Change::none;
-  if (succeeded) healed_.insert(id);
-  state_.successes = succeeded ? state_.successes + 1 : 0;
-  if (state_.successes < kBreakerSuccessesToClose) return Change::none;
+  if (!succeeded) {
+    successes_.clear();
+    return Change::none;
+  }
+  healed_.insert(id);
+  successes_[id] = owner;
+  std::set<OwnerId> owners;
+  for (const auto& [credential, of] : successes_) owners.insert(of);
+  const auto needed = std::min<std::int64_t>(kBreakerSuccessesToClose, std::max<std::int64_t>(there_are, 1));
+  const bool are_enough = std::ssize(successes_) >= needed && std::ssize(owners) >= std::min<std::int64_t>(2, state_.owners);
+  if (!are_enough) return Change::none;
   close();
   return Change::closed;
 }
@@ -105,7 +145,14 @@ void Breaker::close() {
   state_ = {};
   entries_.clear();
   by_id_.clear();
+  successes_.clear();
   healed_.clear();
+  worked_.clear();
+  refused_in_row_.clear();
+  doubt_since_.reset();
+  asked_.clear();
+  asked_refused_ = 0;
+  has_closed_ = true;
 }
 
 bool Breaker::take_probe(WallTime now) {

@@ -369,15 +369,15 @@ TEST_F(StatusTable, TheAnswerToPostOrPutIsNoCheck) {
   for (const AnswerKind kind : {kOk, kRefused, kForbidden, kUnavailable}) {
     CheckState state = after_connect(settled(Status::ok), answer(kind), policy_, at(0), random_);
     EXPECT_TRUE(state.answered_connect);
-    EXPECT_FALSE(last_check({}, state));
+    EXPECT_FALSE(last_check({}, {}, state));
     state = check(state, kOk, 60);  // healed: `since` is when it was checked, too
     EXPECT_FALSE(state.answered_connect);
-    const auto last = last_check({}, state);
+    const auto last = last_check({}, {}, state);
     ASSERT_TRUE(last);
     EXPECT_EQ(last->checked, wall(60));
-    EXPECT_FALSE(last->first_refused || last->is_suspected);
+    EXPECT_FALSE(last->first_refused);
   }
-  EXPECT_FALSE(last_check({}, CheckState{})) << "never checked";
+  EXPECT_FALSE(last_check({}, {}, CheckState{})) << "never checked";
 }
 
 // Whom the breaker counts: what an outage or the breaker itself took from OK was not revoked before.

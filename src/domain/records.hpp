@@ -132,4 +132,11 @@ struct Lane {
   auto operator<=>(const Lane&) const = default;
 };
 
+// Whose credentials on a lane a breaker watches: one owner's, or (nullopt) all owners' together.
+struct BreakerScope {
+  Lane lane;
+  std::optional<OwnerId> owner;
+  auto operator<=>(const BreakerScope&) const = default;
+};
+
 }  // namespace granary

@@ -1,7 +1,11 @@
-// The breakers of the lanes: what checks tell them, and what their opening and closing do to the stored credentials. On the
-// checks' executor. Where the store fails (StoreUnavailable), an opening or a closing is owed, and tend_breaker tries it again.
+// The breakers of the lanes, of each owner and of all together: what checks tell them, and what their opening and closing do to
+// the stored credentials. On the checks' executor. Where the store fails (StoreUnavailable), an opening or a closing is owed, and
+// tend_breakers tries it again.
 #pragma once
 
+#include <string>
+
+#include "base/ids.hpp"
 #include "base/task.hpp"
 
 namespace granary {
@@ -15,17 +19,20 @@ struct StoredCredential;
 // At start: what the last checks of each lane found, so that a provider that refuses everybody is noticed by a server that is
 // killed again and again, too.
 Task<> restore_breakers(Checker& checker);
-// What a check found, and what `before` it was known of the credential.
-Task<> tell_breaker(Checker& checker, LaneState& lane, const StoredCredential& credential, const CheckState& before,
-                    const Answer& answer);
-// A status that was decided before the breaker opened was recorded after that: it is taken back with the others.
-void take_back_later(LaneState& lane, const CheckState& turned);
-// Closes the breaker of a lane, by hand or after its successes. That it closed is owed to the store, with the spread of its
-// checks: to tend_breaker.
-void close_breaker(Checker& checker, LaneState& lane);
-// What an open breaker does by itself: credentials refused for long enough become unavailable. And what the store is to be told
-// of a breaker still: its closing, which takes a while where there are many credentials, and what came while the store failed.
-// Does nothing where another call is at it.
-Task<> tend_breaker(Checker& checker, LaneState& lane);
+// What a check found, and what `before` it was known of the credential. `login` is the same for credentials that show the same
+// login; empty: for none.
+Task<> tell_breakers(Checker& checker, LaneState& lane, const StoredCredential& credential, const std::string& login,
+                     const CheckState& before, const Answer& answer);
+// A status that was decided before a breaker opened was recorded after that: it is taken back with the others.
+void take_back_later(LaneState& lane, OwnerId owner, const CheckState& turned);
+// Closes the open breakers of a lane, by hand. That they closed is owed to the store, with the spread of their checks: to
+// tend_breakers. False where none was open.
+bool close_breakers_of(Checker& checker, LaneState& lane);
+// What open breakers do by themselves: credentials refused for long enough become unavailable. And what the store is to be told
+// still: a closing, which takes a while where there are many credentials, and what came while the store failed. Passes over a
+// breaker that another call is at.
+Task<> tend_breakers(Checker& checker, LaneState& lane);
+// Whether there is anything to tend.
+bool needs_tending(const LaneState& lane);
 
 }  // namespace granary

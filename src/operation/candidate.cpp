@@ -93,7 +93,8 @@ void promote(Checker& checker, const LaneState* lane, const Fields& candidate, A
   recording.environment = lane ? lane->lane.environment : std::string();
   recording.origin = is_checkable ? lane->base_url->origin() : std::string();
   recording.withdrawn = std::move(asked.verdict.withdrawn);
-  recording.next_state = [&checker, answer = asked.verdict.answer, policy = lane ? policy_for(checker, *lane) : CheckPolicy{},
+  recording.next_state = [&checker, answer = asked.verdict.answer,
+                          policy = lane ? policy_for(checker, *lane, recording.credential.owner) : CheckPolicy{},
                           now = checker.now(), is_unknown, is_checkable](CheckState state) {
     state.outcome_unknown = is_unknown;
     state = after_connect(state, answer, policy, now, checker.random);
@@ -105,13 +106,14 @@ void promote(Checker& checker, const LaneState* lane, const Fields& candidate, A
 
 // Of the stored grant, and not promoted: the stored login has what came for its token, and is to be checked itself. What was said
 // of that token with a client's other fields says nothing of it with the stored ones.
-NextState health_of_stored_grant(Checker& checker, const LaneState* lane, const Known& known, const Asked& asked, bool is_retry) {
+NextState health_of_stored_grant(Checker& checker, const LaneState* lane, OwnerId owner, const Known& known, const Asked& asked,
+                                 bool is_retry) {
   const Answer& answer = asked.verdict.answer;
-  return [&checker, lane, answer, hold = hold_of(answer), now = checker.now(), is_retry, was_given = asked.was_given,
+  return [&checker, lane, owner, answer, hold = hold_of(answer), now = checker.now(), is_retry, was_given = asked.was_given,
           is_unknown = known.is_unknown && asked.leaves_note](CheckState state) {
     state.outcome_unknown = (state.outcome_unknown && !was_given) || is_unknown;
     if (was_given && is_planted(Fault::put_of_the_same_grant_believed))
-      return after_connect(state, answer, policy_for(checker, *lane), now, checker.random);
+      return after_connect(state, answer, policy_for(checker, *lane, owner), now, checker.random);
     // Due for the candidate's sake; its token, shown for an answer that had been lost, is not shown again at once.
     const bool is_due = is_retry && state.next_check && *state.next_check <= now.wall;
     if (!is_due || was_given) return was_given ? check_soon(state, now.wall, hold, checker.random) : state;
@@ -192,7 +194,7 @@ Task<CandidateEnd> try_candidate(Checker& checker, StoredCredential credential, 
     promote(checker, lane, candidate, asked, known.is_unknown, recording);
   } else if (known.of_stored_grant) {
     if (stored) recording.fields = updated(*stored, for_stored_login(checker, *provider, verdict.updates));
-    recording.next_state = health_of_stored_grant(checker, lane, known, asked, is_retry);
+    recording.next_state = health_of_stored_grant(checker, lane, recording.credential.owner, known, asked, is_retry);
   } else if (end == CandidateEnd::waiting) {
     recording.next_state = [&checker, hold = hold_of(verdict.answer), now = checker.clock.now()](const CheckState& state) {
       return check_soon(state, now, hold, checker.random);

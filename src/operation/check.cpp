@@ -43,6 +43,17 @@ Task<CheckEnd> record_obstacle(Checker& checker, StoredCredential credential, Re
   co_return end.kind == RecordedEnd::Kind::recorded ? CheckEnd::recorded : CheckEnd::gone;
 }
 
+// The same for fields with the same user name and password; empty where the provider is shown no password.
+std::string login_digest(const Checker& checker, const Provider& provider, const Fields& fields) {
+  if (provider.login_kind() != LoginKind::password) return {};
+  const std::string_view username = fields.value("username"), password = fields.value("password");
+  if (username.empty() || password.empty()) return {};
+  std::string both = std::string(username) + '\0' + std::string(password);
+  const auto digest = crypto::hmac_sha256(checker.login_key.reveal(), both);
+  wipe(both);
+  return std::string(crypto::view(digest));
+}
+
 // Cut short on our side, which says nothing of the login; but its provider was asked, and is not asked again at once.
 CheckState after_half_a_check(CheckState state, const LaneState& lane, const Asked& asked, WallTime now, Random& random) {
   if (!asked.store_failed) state.reason = Reason::rate_limited;
@@ -60,6 +71,8 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
   const bool may_be_burnt = answer.kind == AnswerKind::refused && fields.find(kAfterLostAnswer);
   const bool was_unknown = (credential.has_lost_answer() || may_be_burnt) && !asked.was_given && !is_forgotten;
   const CheckState before = credential.state;
+  const OwnerId owner = credential.owner;
+  const std::string login = login_digest(checker, *lane.provider, fields);
   Recording recording{.credential = std::move(credential),
                       .next_state =
                           [&, lost = asked.verdict.answer_lost && !is_forgotten](CheckState state) {
@@ -67,7 +80,7 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
                             const bool was_lost_since = state.outcome_unknown && !before.outcome_unknown;
                             state.outcome_unknown = (state.outcome_unknown && !asked.was_given) || was_unknown;
                             if (asked.is_cut_short()) return after_half_a_check(state, lane, asked, now.wall, checker.random);
-                            state = after_check(state, answer, policy_for(checker, lane), now, checker.random);
+                            state = after_check(state, answer, policy_for(checker, lane, owner), now, checker.random);
                             state.outcome_unknown = state.outcome_unknown || lost || was_lost_since;
                             return state;
                           },
@@ -85,12 +98,12 @@ Task<CheckEnd> record_check(Checker& checker, LaneState& lane, StoredCredential 
     co_return end.kind == RecordedEnd::Kind::lost_race ? CheckEnd::recorded : CheckEnd::gone;
   if (answer.kind == AnswerKind::ok) lane.last_success = now.wall;
   const bool has_turned = end.after.turned_by_check && !end.after.was_last_ok() && end.after.status != end.before.status;
-  if (has_turned && lane.breaker.is_open()) take_back_later(lane, end.after);
+  if (has_turned) take_back_later(lane, owner, end.after);
   CheckState told = before;
   told.outcome_unknown = was_unknown;
   if (asked.is_cut_short()) co_return CheckEnd::recorded;
   try {
-    co_await tell_breaker(checker, lane, known, told, answer);
+    co_await tell_breakers(checker, lane, known, login, told, answer);
   } catch (const StoreUnavailable& failure) {
     // The check itself is recorded; an opening or a closing is owed, and tended.
     checker.log.warning("what a check said of the breaker is not stored",

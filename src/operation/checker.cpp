@@ -45,7 +45,14 @@ std::string_view one_use_field(const Checker& checker, const Provider& provider)
   return checker.plans.find(provider.short_name())->second->one_use_field();
 }
 
-Result<void> prepare_lanes(Checker& checker, const std::map<Lane, BreakerState>& breakers) {
+LaneBreaker& ensure_breaker(const Checker& checker, LaneState& lane, std::optional<OwnerId> owner, BreakerState state) {
+  const auto watches = owner ? Breaker::Watches::one_owner : Breaker::Watches::all_owners;
+  const auto [entry, is_new] =
+      lane.breakers.try_emplace(owner, LaneBreaker{.breaker = Breaker(watches, checker.settings.breaker, lane.interval, state)});
+  return entry->second;
+}
+
+Result<void> prepare_lanes(Checker& checker, const std::map<BreakerScope, BreakerState>& breakers) {
   constexpr milliseconds kDefaultInterval{std::chrono::hours(6)};
   for (const Provider& provider : checker.catalog.all()) {
     const std::string name(provider.short_name());
@@ -55,17 +62,19 @@ Result<void> prepare_lanes(Checker& checker, const std::map<Lane, BreakerState>&
     const milliseconds interval = provider.interval.value_or(checker.settings.interval.value_or(kDefaultInterval));
     for (const Environment& environment : provider.environments) {
       const Lane lane{name, environment.name};
-      const auto known = breakers.find(lane);
       checker.lanes.emplace(lane,
                             LaneState{.lane = lane,
                                       .provider = &provider,
                                       .base_url = environment.base_url ? &*environment.base_url : nullptr,
                                       .interval = interval,
                                       .limits = LaneLimits(checker.executor, checker.clock, provider.rate, provider.concurrency),
-                                      .breaker = Breaker(checker.settings.breaker, interval,
-                                                         known == breakers.end() ? BreakerState{} : known->second),
+                                      .breakers = {},
                                       .last_success = {},
                                       .stored_success = {}});
+      LaneState& made = checker.lanes.at(lane);
+      for (const auto& [scope, state] : breakers)
+        if (scope.lane == lane) ensure_breaker(checker, made, scope.owner, state);
+      ensure_breaker(checker, made, std::nullopt);
     }
   }
   return {};

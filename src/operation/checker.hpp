@@ -12,6 +12,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "crypto/primitives.hpp"
 #include "domain/breaker.hpp"
 #include "domain/descriptor.hpp"
 #include "domain/planted.hpp"
@@ -37,6 +38,23 @@ struct CheckSettings {
   std::function<bool(const Url&)> is_exempt_origin = [](const Url&) { return false; };
 };
 
+// A breaker, and what the store is to be told of it still.
+struct LaneBreaker {
+  Breaker breaker;
+  std::optional<WallTime> opening_owed;  // where its window began
+  std::optional<WallTime> closing_owed;  // when it closed
+  bool is_tended = false;                // by tend_breakers, just now
+
+  // It has closed, and the store has not yet spread its checks: what was refused while it was open is not to be confirmed by what
+  // comes meanwhile. For a minute at most, or a damaged row keeps the store from it.
+  bool is_closing(WallTime now) const {
+    constexpr std::chrono::minutes kClosesWithin{1};
+    return closing_owed && now >= *closing_owed && now < *closing_owed + kClosesWithin;
+  }
+  // Nothing is confirmed, and the clock starts nothing but what the breaker asks for.
+  bool holds_back(WallTime now) const { return breaker.is_open() || breaker.is_in_doubt(now) || is_closing(now); }
+};
+
 // One provider and environment, as far as checks care.
 struct LaneState {
   Lane lane;
@@ -44,14 +62,10 @@ struct LaneState {
   const Url* base_url;  // null: not configured
   milliseconds interval;
   LaneLimits limits;
-  Breaker breaker;
-  std::optional<WallTime> last_success;    // of a check
-  std::optional<WallTime> stored_success;  // as the store has it
-  // What the store is to be told of the breaker still.
-  std::optional<WallTime> opening_owed;  // where its window began
-  std::optional<WallTime> closing_owed;  // when it closed
-  bool is_tended = false;                // by tend_breaker, just now
-  SteadyTime paused_until{};             // the store failed one of its checks
+  std::map<std::optional<OwnerId>, LaneBreaker> breakers;  // by owner; nullopt: of all owners together, always there
+  std::optional<WallTime> last_success;                    // of a check
+  std::optional<WallTime> stored_success;                  // as the store has it
+  SteadyTime paused_until{};                               // the store failed one of its checks
 };
 
 // How long after its beginning a check on this lane may send its first request: later there is not the time left that its checks
@@ -119,6 +133,7 @@ struct Checker {
         turns(checks_executor) {
     the_random.fill(&process, sizeof process);
     process &= INT64_MAX;
+    login_key = Plaintext(the_random.bytes(crypto::kKeyBytes));
   }
 
   Executor executor;
@@ -132,7 +147,8 @@ struct Checker {
   Metrics& metrics;
   CheckSettings settings;
 
-  std::int64_t process = 0;                                             // whose claims on rows are ours; random
+  Plaintext login_key;       // of this process; logins are compared by their digest under it
+  std::int64_t process = 0;  // whose claims on rows are ours; random
   std::map<std::string, std::unique_ptr<FlowPlan>, std::less<>> plans;  // by provider's short name
   std::map<Lane, LaneState> lanes;
   Turns turns;
@@ -162,14 +178,17 @@ inline bool is_bound_elsewhere(const Checker& checker, std::string_view origin, 
   return !origin.empty() && origin != base_url.origin() && !checker.settings.is_exempt_origin(base_url);
 }
 
-// Its breaker has closed, and the store has not yet spread its checks: what was refused while it was open is not to be confirmed
-// by what comes meanwhile. For a minute at most, or a damaged row keeps the store from it.
-inline bool is_closing(const LaneState& lane, WallTime now) {
-  constexpr std::chrono::minutes kClosesWithin{1};
-  return lane.closing_owed && now >= *lane.closing_owed && now < *lane.closing_owed + kClosesWithin;
+// The breakers that watch one owner's credentials on a lane: of all owners together, and the owner's own where there is one.
+template <class Predicate>
+bool any_breaker(const LaneState& lane, OwnerId owner, Predicate is_so) {
+  const auto own = lane.breakers.find(owner);
+  return is_so(lane.breakers.at(std::nullopt)) || (own != lane.breakers.end() && is_so(own->second));
 }
 
+// An owner's breaker on a lane, or (nullopt) that of all owners together; made where there is none yet. It stays where it is.
+LaneBreaker& ensure_breaker(const Checker& checker, LaneState& lane, std::optional<OwnerId> owner, BreakerState state = {});
+
 // Reads every provider's parameters and makes the lanes. The error's detail names provider and parameter.
-Result<void> prepare_lanes(Checker& checker, const std::map<Lane, BreakerState>& breakers);
+Result<void> prepare_lanes(Checker& checker, const std::map<BreakerScope, BreakerState>& breakers);
 
 }  // namespace granary

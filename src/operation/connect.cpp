@@ -21,6 +21,7 @@ Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, S
   Asked asked =
       co_await ask_provider(checker, {.credential = credential, .fields = fields, .lane = lane, .trigger = Trigger::request});
   const Instant now = checker.now();
+  const OwnerId owner = credential.owner;
   if (asked.outcome == AskOutcome::stopping || asked.outcome == AskOutcome::claimed) co_return RecordedEnd::Kind::recorded;
   if (asked.outcome == AskOutcome::gone) {
     // Deleted; or another process was faster, and what it was given is stored.
@@ -34,7 +35,7 @@ Task<RecordedEnd::Kind> record_first_answer(Checker& checker, LaneState& lane, S
     next_state = [&](CheckState state) { return not_asked(state, Reason::not_checked_yet, now.wall); };
   } else {
     next_state = [&](CheckState state) {
-      state = after_connect(state, asked.verdict.answer, policy_for(checker, lane), now, checker.random);
+      state = after_connect(state, asked.verdict.answer, policy_for(checker, lane, owner), now, checker.random);
       state.outcome_unknown = state.outcome_unknown || asked.verdict.answer_lost;
       return state;
     };

@@ -35,9 +35,14 @@ Task<std::vector<ProviderHealth>> lanes_here(Checker& checker) {
     ProviderHealth health{.provider = key.provider,
                           .environment = key.environment,
                           .is_configured = lane.base_url != nullptr,
-                          .is_breaker_open = lane.breaker.is_open(),
                           .last_success = lane.last_success};
-    if (lane.breaker.is_open()) health.breaker_opened = lane.breaker.state().opened_at;
+    for (const auto& [owner, its] : lane.breakers) {
+      if (!its.breaker.is_open()) continue;
+      const WallTime opened = its.breaker.state().opened_at;
+      health.breaker_opened = std::min(health.breaker_opened.value_or(opened), opened);
+      if (owner) ++health.owners_with_open_breaker;
+      else health.is_open_for_all = true;
+    }
     for (const StatusCount& count : counts)
       if (count.lane == key) health.credentials.emplace_back(count.status, count.count);
     out.push_back(std::move(health));
@@ -54,11 +59,10 @@ Task<Result<CheckEnd>> check_here(Checker& checker, OwnerId owner, CredentialId 
 Task<Result<void>> close_here(Checker& checker, const std::string& provider) {
   if (!checker.catalog.find_short_name(provider)) co_return fail(ErrorCode::not_found);
   std::vector<LaneState*> closed;
-  for (auto& [key, lane] : checker.lanes)
-    if (key.provider == provider && lane.breaker.is_open()) closed.push_back(&lane);
   // All of them, before the store can fail: what it is not told now is owed to it.
-  for (LaneState* lane : closed) close_breaker(checker, *lane);
-  for (LaneState* lane : closed) co_await tend_breaker(checker, *lane);
+  for (auto& [key, lane] : checker.lanes)
+    if (key.provider == provider && close_breakers_of(checker, lane)) closed.push_back(&lane);
+  for (LaneState* lane : closed) co_await tend_breakers(checker, *lane);
   co_return Result<void>();
 }
 

@@ -92,7 +92,7 @@ Task<> LaneLimits::pace() {
     }
     const auto next = exchanges_.pop();
     const bool is_late = next->second->deadline < now;
-    if (!is_late) next_exchange_ = now + gap_;
+    if (!is_late) next_exchange_ += gap_;  // of a sleep that was too long, the rest is made up for
     next->second->decide(is_late ? Entry::too_late : Entry::granted);
   }
   is_pacing_ = false;

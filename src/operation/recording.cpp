@@ -113,12 +113,13 @@ CheckRecord make_record(Checker& checker, const Recording& recording, const Held
 
 }  // namespace
 
-CheckPolicy policy_for(Checker& checker, const LaneState& lane) {
+CheckPolicy policy_for(Checker& checker, const LaneState& lane, OwnerId owner) {
+  const WallTime now = checker.clock.now();
   return {.interval = lane.interval,
           .confirm_after = checker.settings.confirm_after,
           .outage_after = checker.settings.outage_after,
           .login = lane.provider->login_kind(),
-          .breaker_open = lane.breaker.is_open() || is_closing(lane, checker.clock.now())};
+          .breaker_open = any_breaker(lane, owner, [&](const LaneBreaker& its) { return its.holds_back(now); })};
 }
 
 Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {

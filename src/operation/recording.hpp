@@ -9,7 +9,7 @@
 
 namespace granary {
 
-CheckPolicy policy_for(Checker& checker, const LaneState& lane);
+CheckPolicy policy_for(Checker& checker, const LaneState& lane, OwnerId owner);
 
 // What the answer makes of a credential's health, whatever that is when it is recorded.
 using NextState = std::function<CheckState(CheckState)>;

@@ -60,13 +60,13 @@ Task<bool> Scheduler::tend(LaneState& lane) {
     pause(lane, failure);
   }
   // Beside the others: what a closing does to a large lane takes a while.
-  if (lane.closing_owed || lane.breaker.is_open()) checks_.start(tend_its_breaker(lane));
+  if (needs_tending(lane)) checks_.start(tend_its_breakers(lane));
   co_return is_busy;
 }
 
-Task<> Scheduler::tend_its_breaker(LaneState& lane) {
+Task<> Scheduler::tend_its_breakers(LaneState& lane) {
   try {
-    co_await tend_breaker(checker_, lane);
+    co_await tend_breakers(checker_, lane);
   } catch (const std::exception& failure) {
     pause(lane, failure);
   }
@@ -78,15 +78,14 @@ void Scheduler::pause(LaneState& lane, const std::exception& failure) {
                      {{"provider", lane.lane.provider}, {"error", failure.what()}});
 }
 
-Task<> Scheduler::check(LaneState& lane, CredentialId id) {
+Task<> Scheduler::check(LaneState& lane, CredentialId id, const LaneBreaker* probed_in) {
   try {
     co_await check_by_clock(checker_, id);
   } catch (const std::exception& failure) {
     // The row is due still; the store gets a moment before it is asked again.
     const SteadyTime now = checker_.clock.elapsed();
     lane.paused_until = now + kPauseAfterFailure;
-    const bool is_probe = lane.breaker.is_open();
-    aside_[id] = {.until = now + (is_probe ? kAsideWhileProbing : kAsideAfterFailure), .probed_in = is_probe ? &lane : nullptr};
+    aside_[id] = {.until = now + (probed_in ? kAsideWhileProbing : kAsideAfterFailure), .probed_in = probed_in};
     checker_.log.error("the store failed a check; it is tried again",
                        {{"credential", id.text()}, {"provider", lane.lane.provider}, {"error", failure.what()}});
   }
@@ -98,38 +97,59 @@ void Scheduler::stop() {
   for (auto& [key, lane] : checker_.lanes) lane.limits.stop();
 }
 
+// One credential a minute where a breaker is open: of all owners, or of the one whose breaker it is. The owners of whose
+// credentials nothing else is started; nullopt: of nobody's.
+Task<std::optional<std::vector<OwnerId>>> Scheduler::probe(LaneState& lane, WallTime now) {
+  std::vector<OwnerId> held_back;
+  for (auto& [owner, its] : lane.breakers) {
+    const auto doubtful = its.breaker.take_doubtful(now);
+    if (doubtful && !is_passed_over(*doubtful)) checks_.start(check(lane, *doubtful, &its));
+    if (!its.holds_back(now)) continue;
+    if (its.breaker.is_open() && its.breaker.take_probe(now)) {
+      const auto ids = co_await checker_.store.list_probes({lane.lane, owner}, now, 1 + passed_over(lane));
+      const auto id = std::ranges::find_if_not(ids, [&](CredentialId known) { return is_passed_over(known); });
+      if (id != ids.end()) checks_.start(check(lane, *id, &its));
+    }
+    if (!owner) co_return std::nullopt;
+    held_back.push_back(*owner);
+  }
+  co_return held_back;
+}
+
+// Those under way, held or set aside are due until they are recorded, so they stand among the answers.
+std::int64_t Scheduler::passed_over(const LaneState& lane) const {
+  return lane.provider->concurrency + checker_.held_answers + static_cast<std::int64_t>(aside_.size());
+}
+
+bool Scheduler::is_passed_over(CredentialId id) const { return checker_.turns.is_taken(id) || aside_.contains(id); }
+
 Task<bool> Scheduler::start_due(LaneState& lane) {
   const WallTime now = checker_.clock.now();
-  // Those under way, held or set aside are due until they are recorded, so they stand among the answers.
-  const auto passed_over = lane.provider->concurrency + checker_.held_answers + static_cast<std::int64_t>(aside_.size());
-  const auto is_passed_over = [&](CredentialId id) { return checker_.turns.is_taken(id) || aside_.contains(id); };
-  if (lane.breaker.is_open()) {
-    if (!lane.breaker.take_probe(now)) co_return false;
-    const auto ids = co_await checker_.store.list_probes(lane.lane, now, 1 + passed_over);
-    const auto id = std::ranges::find_if_not(ids, is_passed_over);
-    if (id != ids.end()) checks_.start(check(lane, *id));
-    co_return false;
-  }
-  if (is_closing(lane, now)) co_return false;
+  const auto held_back = co_await probe(lane, now);
+  if (!held_back) co_return false;
   const int room = std::min(lane.limits.room_for_clock(latest_start(checker_.settings, lane.limits)), kStartsMax);
   if (room <= 0) co_return lane.limits.waiting() == 0;
-  auto ids = co_await list_due(lane, now, room + passed_over, {});
-  std::erase_if(ids, is_passed_over);
+  const std::int64_t limit = room + passed_over(lane);
+  const auto is_busy = [&](CredentialId id) { return is_passed_over(id); };
+  auto ids = co_await list_due(lane, now, limit, *held_back);
+  std::erase_if(ids, is_busy);
   const bool is_backlog = std::ssize(ids) > room;
   if (is_backlog) {
     // More than can be started: those come first whose owners have few checks under way.
-    auto first = co_await list_due(lane, now, room + passed_over, lane.limits.owners_with_their_share());
-    std::erase_if(first, is_passed_over);
+    auto except = lane.limits.owners_with_their_share();
+    except.insert(except.end(), held_back->begin(), held_back->end());
+    auto first = co_await list_due(lane, now, limit, except);
+    std::erase_if(first, is_busy);
     std::erase_if(ids, [&](CredentialId id) { return std::ranges::find(first, id) != first.end(); });
     ids.insert(ids.begin(), first.begin(), first.end());
   }
-  for (const CredentialId& id : ids | std::views::take(room)) checks_.start(check(lane, id));
+  for (const CredentialId& id : ids | std::views::take(room)) checks_.start(check(lane, id, nullptr));
   co_return is_backlog;
 }
 
 Task<std::vector<CredentialId>> Scheduler::list_due(const LaneState& lane, WallTime now, std::int64_t limit,
                                                     const std::vector<OwnerId>& except) {
-  const auto [refused, other] = longest_wait(policy_for(checker_, lane));
+  const auto [refused, other] = longest_wait(policy_for(checker_, lane, OwnerId()));
   co_return co_await checker_.store.list_due(lane.lane, now, {.refused = now + refused, .other = now + other}, limit, except);
 }
 

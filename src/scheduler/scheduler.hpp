@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -13,6 +14,7 @@
 namespace granary {
 
 struct Checker;
+struct LaneBreaker;
 struct LaneState;
 
 class Scheduler {
@@ -30,8 +32,12 @@ class Scheduler {
   Task<bool> start_due(LaneState& lane);
   Task<std::vector<CredentialId>> list_due(const LaneState& lane, WallTime now, std::int64_t limit,
                                            const std::vector<OwnerId>& except);
-  Task<> check(LaneState& lane, CredentialId id);
-  Task<> tend_its_breaker(LaneState& lane);
+  Task<std::optional<std::vector<OwnerId>>> probe(LaneState& lane, WallTime now);
+  std::int64_t passed_over(const LaneState& lane) const;
+  bool is_passed_over(CredentialId id) const;
+  // `probed_in`: the breaker whose probe it is; null where it is none.
+  Task<> check(LaneState& lane, CredentialId id, const LaneBreaker* probed_in);
+  Task<> tend_its_breakers(LaneState& lane);
   void pause(LaneState& lane, const std::exception& failure);
   Task<> save_successes();
   Task<> expire();
@@ -42,7 +48,7 @@ class Scheduler {
   // Credentials whose check the store failed: the others of the lane go first for a while. No more than can be started in it.
   struct Aside {
     SteadyTime until;
-    const LaneState* probed_in;  // and no longer than its breaker is open; null: it was no probe
+    const LaneBreaker* probed_in;  // and no longer than its breaker is open; null: it was no probe
   };
   std::map<CredentialId, Aside> aside_;
 };

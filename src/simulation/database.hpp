@@ -53,7 +53,7 @@ struct Database {
   std::map<OwnerId, std::map<std::string, WallTime>> networks;  // of logins
   std::map<LeafUserId, LeafUser> users;
   std::map<CredentialId, CredentialEntry> credentials;
-  std::map<Lane, BreakerState> breakers;
+  std::map<BreakerScope, BreakerState> breakers;
   std::function<SteadyTime()> now;  // the store's own clock, for claims
   Observer* observer = nullptr;
   std::uint64_t spread_seed = 0;

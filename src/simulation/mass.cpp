@@ -87,7 +87,11 @@ class Mass {
       sum += static_cast<int>(std::ranges::count_if(account(i).refusals, [&](SteadyTime at) { return at >= from && at < to; }));
     return sum;
   }
-  bool is_open() { return node_->parts().checker.find_lane("ag-leader", "")->breaker.is_open(); }
+  // There is one owner: its breaker is the one that counts.
+  bool is_open() {
+    const auto& breakers = node_->parts().checker.find_lane("ag-leader", "")->breakers;
+    return std::ranges::any_of(breakers, [](const auto& entry) { return entry.second.breaker.is_open(); });
+  }
   Account& account(int number) { return world_.providers.account(number); }
   const CredentialEntry& credential(int number) { return *world_.database.find(ids_[static_cast<std::size_t>(number)]); }
   World& world() { return world_; }

@@ -15,6 +15,10 @@ bool is_in(const CredentialEntry& entry, const Lane& lane) {
   return entry.row.provider == lane.provider && entry.row.environment == lane.environment;
 }
 
+bool is_in(const CredentialEntry& entry, const BreakerScope& scope) {
+  return is_in(entry, scope.lane) && (!scope.owner || entry.row.owner == *scope.owner);
+}
+
 // A copy: asking may bring the place nearer.
 bool keeps_place(CheckState state, WallTime now) { return keeps_refused_place(state, now); }
 
@@ -98,12 +102,12 @@ Task<std::vector<CredentialId>> MemoryStore::list_due(const Lane& lane, WallTime
   co_return ids;
 }
 
-Task<std::vector<CredentialId>> MemoryStore::list_probes(const Lane& lane, WallTime now, std::int64_t limit) {
+Task<std::vector<CredentialId>> MemoryStore::list_probes(const BreakerScope& scope, WallTime now, std::int64_t limit) {
   std::vector<std::pair<WallTime, CredentialId>> found;
   const auto is_left_alone = [&](const CheckState& state) { return state.failures > 0 && *state.next_check > now; };
   for (const auto& [id, entry] : db_.credentials) {
     const CheckState& state = entry.row.state;
-    if (is_in(entry, lane) && state.next_check && !keeps_place(state, now) && !is_left_alone(state))
+    if (is_in(entry, scope) && state.next_check && !keeps_place(state, now) && !is_left_alone(state))
       found.emplace_back(*state.next_check, id);
   }
   std::ranges::sort(found);
@@ -236,30 +240,39 @@ Task<std::vector<LastCheck>> MemoryStore::list_last_checks(const Lane& lane, Wal
     const CheckState& state = entry.row.state;
     if (!is_in(entry, lane) || !entry.row.leaf_user || !state.last_checked) continue;
     if (*state.last_checked < from || *state.last_checked > to) continue;
-    if (const auto check = last_check(id, state)) checks.push_back(*check);
+    if (const auto check = last_check(id, entry.row.owner, state)) checks.push_back(*check);
   }
   std::ranges::sort(checks, std::ranges::greater(), &LastCheck::checked);
   if (checks.size() > static_cast<std::size_t>(limit)) checks.erase(checks.begin() + limit, checks.end());
   co_return checks;
 }
 
-Task<std::map<Lane, BreakerState>> MemoryStore::load_breakers() { co_return db_.breakers; }
+Task<std::map<BreakerScope, BreakerState>> MemoryStore::load_breakers() { co_return db_.breakers; }
 
-Task<> MemoryStore::save_breaker(const Lane& lane, const BreakerState& state) {
+Task<> MemoryStore::save_breaker(const BreakerScope& scope, const BreakerState& state) {
   co_await write([&] {
-    if (state.open) db_.breakers[lane] = state;
-    else db_.breakers.erase(lane);
+    if (state.open) db_.breakers[scope] = state;
+    else db_.breakers.erase(scope);
   });
 }
 
-Task<std::vector<Turned>> MemoryStore::open_breaker(const Lane& lane, const BreakerState& opened, WallTime since, WallTime now) {
+Task<std::int64_t> MemoryStore::count_probed(const BreakerScope& scope, std::int64_t limit) {
+  const auto is_probed = [&](const auto& credential) {
+    const CredentialEntry& entry = credential.second;
+    return is_in(entry, scope) && entry.row.leaf_user && entry.row.state.was_last_ok();
+  };
+  co_return std::min<std::int64_t>(std::ranges::count_if(db_.credentials, is_probed), limit);
+}
+
+Task<std::vector<Turned>> MemoryStore::open_breaker(const BreakerScope& scope, const BreakerState& opened, WallTime since,
+                                                    WallTime now) {
   co_return co_await write([&] {
-    db_.breakers[lane] = opened;
+    db_.breakers[scope] = opened;
     std::vector<Turned> turned;
     for (auto& [id, entry] : db_.credentials) {
       CheckState& state = entry.row.state;
       const bool is_bad = state.status == Status::unauthenticated || state.status == Status::missing_permission;
-      if (!is_in(entry, lane) || !entry.row.leaf_user || !is_bad || !state.turned_by_check || state.since < since) continue;
+      if (!is_in(entry, scope) || !entry.row.leaf_user || !is_bad || !state.turned_by_check || state.since < since) continue;
       turned.push_back({.id = id, .before = state.status});
       set_status(state, Status::temporarily_unavailable, Reason::provider_refuses_many, now);
       state.suspected = state.suspected || state.pending_since;
@@ -272,12 +285,12 @@ Task<std::vector<Turned>> MemoryStore::open_breaker(const Lane& lane, const Brea
   });
 }
 
-Task<std::vector<Turned>> MemoryStore::suspect_refused(const Lane& lane, const Instant& before, WallTime now) {
+Task<std::vector<Turned>> MemoryStore::suspect_refused(const BreakerScope& scope, const Instant& before, WallTime now) {
   co_return co_await write([&] {
     std::vector<Turned> turned;
     for (auto& [id, entry] : db_.credentials) {
       CheckState& state = entry.row.state;
-      if (!is_in(entry, lane) || !entry.row.leaf_user || state.status != Status::ok || state.pending == Pending::none) continue;
+      if (!is_in(entry, scope) || !entry.row.leaf_user || state.status != Status::ok || state.pending == Pending::none) continue;
       const Instant& since = *state.pending_since;
       const bool is_old = since.wall <= before.wall && (since.boot != before.boot || since.steady <= before.steady);
       if (!is_old || turned.size() == kBatch) continue;
@@ -290,10 +303,10 @@ Task<std::vector<Turned>> MemoryStore::suspect_refused(const Lane& lane, const I
   });
 }
 
-Task<> MemoryStore::respread(const Lane& lane, WallTime closed_at, WallTime now, milliseconds width) {
+Task<> MemoryStore::respread(const BreakerScope& scope, WallTime closed_at, WallTime now, milliseconds width) {
   co_await write([&] {
     for (auto& [id, entry] : db_.credentials) {
-      if (!is_in(entry, lane) || !entry.row.leaf_user || !entry.row.state.next_check) continue;
+      if (!is_in(entry, scope) || !entry.row.leaf_user || !entry.row.state.next_check) continue;
       CheckState& state = entry.row.state;
       const bool is_checked_since = state.last_checked && *state.last_checked > closed_at && *state.last_checked <= now;
       if (keeps_place(state, closed_at) || is_checked_since) continue;

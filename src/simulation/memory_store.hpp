@@ -53,7 +53,7 @@ class MemoryStore final : public Store {
   Task<std::optional<StoredCredential>> find_credential(CredentialId id) override;
   Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, const Horizon& horizon, std::int64_t limit,
                                            const std::vector<OwnerId>& except) override;
-  Task<std::vector<CredentialId>> list_probes(const Lane& lane, WallTime now, std::int64_t limit) override;
+  Task<std::vector<CredentialId>> list_probes(const BreakerScope& scope, WallTime now, std::int64_t limit) override;
   Task<Begun> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin, std::string_view token_digest,
                              const Claim& claim) override;
   Task<Recorded> record_check(const CheckRecord& record) override;
@@ -64,11 +64,13 @@ class MemoryStore final : public Store {
   Task<> recover_interrupted(WallTime now) override;
 
   Task<std::vector<LastCheck>> list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) override;
-  Task<std::map<Lane, BreakerState>> load_breakers() override;
-  Task<> save_breaker(const Lane& lane, const BreakerState& state) override;
-  Task<std::vector<Turned>> open_breaker(const Lane& lane, const BreakerState& state, WallTime since, WallTime now) override;
-  Task<std::vector<Turned>> suspect_refused(const Lane& lane, const Instant& before, WallTime now) override;
-  Task<> respread(const Lane& lane, WallTime closed_at, WallTime now, milliseconds spread) override;
+  Task<std::map<BreakerScope, BreakerState>> load_breakers() override;
+  Task<> save_breaker(const BreakerScope& scope, const BreakerState& state) override;
+  Task<std::int64_t> count_probed(const BreakerScope& scope, std::int64_t limit) override;
+  Task<std::vector<Turned>> open_breaker(const BreakerScope& scope, const BreakerState& state, WallTime since,
+                                         WallTime now) override;
+  Task<std::vector<Turned>> suspect_refused(const BreakerScope& scope, const Instant& before, WallTime now) override;
+  Task<> respread(const BreakerScope& scope, WallTime closed_at, WallTime now, milliseconds spread) override;
   Task<std::vector<Turned>> mark_not_configured(const Lane& lane, WallTime now) override;
   Task<> resume_configured(const Lane& lane, WallTime now, milliseconds spread) override;
   Task<std::int64_t> accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) override;

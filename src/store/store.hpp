@@ -171,9 +171,9 @@ class Store {
   // lies beyond their horizon. Without those of the owners in `except`.
   virtual Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, const Horizon& horizon, std::int64_t limit,
                                                    const std::vector<OwnerId>& except) = 0;
-  // The linked credentials of a lane that have waited longest, those first, for probing while the breaker is open. A refused
-  // login keeps its place until `now`, and one whose last answer was unavailable is left alone until then.
-  virtual Task<std::vector<CredentialId>> list_probes(const Lane& lane, WallTime now, std::int64_t limit) = 0;
+  // The linked credentials of a breaker's scope that have waited longest, those first, for probing while the breaker is open. A
+  // refused login keeps its place until `now`, and one whose last answer was unavailable is left alone until then.
+  virtual Task<std::vector<CredentialId>> list_probes(const BreakerScope& scope, WallTime now, std::int64_t limit) = 0;
   // Before anything is sent: binds the origin and, where a one-use token is about to be spent (a digest is given), claims
   // the row and notes which one.
   virtual Task<Begun> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
@@ -198,17 +198,20 @@ class Store {
   // Lanes as a whole.
   // The last check of each of a lane's linked credentials, of those that ended between two moments, newest first.
   virtual Task<std::vector<LastCheck>> list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) = 0;
-  virtual Task<std::map<Lane, BreakerState>> load_breakers() = 0;
-  virtual Task<> save_breaker(const Lane& lane, const BreakerState& state) = 0;
+  virtual Task<std::map<BreakerScope, BreakerState>> load_breakers() = 0;
+  virtual Task<> save_breaker(const BreakerScope& scope, const BreakerState& state) = 0;
+  // How many linked credentials of the scope were OK before it opened, or are again (CheckState::was_last_ok); at most `limit`.
+  virtual Task<std::int64_t> count_probed(const BreakerScope& scope, std::int64_t limit) = 0;
   // Saves it, and what turned UNAUTHENTICATED or MISSING_PERMISSION since `since` becomes TEMPORARILY_UNAVAILABLE.
-  virtual Task<std::vector<Turned>> open_breaker(const Lane& lane, const BreakerState& state, WallTime since, WallTime now) = 0;
+  virtual Task<std::vector<Turned>> open_breaker(const BreakerScope& scope, const BreakerState& state, WallTime since,
+                                                 WallTime now) = 0;
   // While open: OK credentials first refused before `before`, by both clocks, become TEMPORARILY_UNAVAILABLE, at most
   // 200 a call.
-  virtual Task<std::vector<Turned>> suspect_refused(const Lane& lane, const Instant& before, WallTime now) = 0;
-  // After closing: every checkable credential of the lane that was not checked since is due within `spread` of that, and starts
+  virtual Task<std::vector<Turned>> suspect_refused(const BreakerScope& scope, const Instant& before, WallTime now) = 0;
+  // After closing: every checkable credential of the scope that was not checked since is due within `spread` of that, and starts
   // anew; what was refused before is suspected. But a refused login keeps its place. In several commits; again, it changes
   // nothing that has moved on.
-  virtual Task<> respread(const Lane& lane, WallTime closed_at, WallTime now, milliseconds spread) = 0;
+  virtual Task<> respread(const BreakerScope& scope, WallTime closed_at, WallTime now, milliseconds spread) = 0;
   // At start, in several commits. Not configured: what says OK says so no longer. Configured again: what waited for it is due,
   // spread.
   virtual Task<std::vector<Turned>> mark_not_configured(const Lane& lane, WallTime now) = 0;

@@ -384,18 +384,18 @@ TEST_P(StoreChecksContract, UnlinkedAreNeverDue) {
   const LeafUserId user = add_user(owner_);
   const CredentialId id = add_credential(owner_, user);
   EXPECT_EQ(due(0), Ids{id});
-  EXPECT_EQ(run(store_.list_probes(lane_, at(0), 5)), Ids{id});
+  EXPECT_EQ(run(store_.list_probes({.lane = lane_, .owner = {}}, at(0), 5)), Ids{id});
   ASSERT_TRUE(change(user, unlink()));
   run(store_.record_not_sent(load(id), Reason::rate_limited, at(0)));
-  run(store_.respread(lane_, at(0), at(0), seconds(1)));
+  run(store_.respread({.lane = lane_, .owner = {}}, at(0), at(0), seconds(1)));
   run(store_.accept_new_origin("valley", at(0), seconds(1)));
   run(store_.recover_interrupted(at(0)));
   EXPECT_EQ(due(1'000), Ids{});
-  EXPECT_EQ(run(store_.list_probes(lane_, at(0), 5)), Ids{});
+  EXPECT_EQ(run(store_.list_probes({.lane = lane_, .owner = {}}, at(0), 5)), Ids{});
 }
 
 TEST_P(StoreChecksContract, ProbesTakeWhatWaitedLongest) {
-  EXPECT_EQ(run(store_.list_probes(lane_, at(0), 5)), Ids{});
+  EXPECT_EQ(run(store_.list_probes({.lane = lane_, .owner = {}}, at(0), 5)), Ids{});
   const CredentialId last = add_with_state(state_of(Status::ok, 0, 20));
   const CredentialId first = add_with_state(state_of(Status::ok, 0, 10));
   add_with_state(state_of(Status::unauthenticated, 0, std::nullopt));
@@ -404,10 +404,12 @@ TEST_P(StoreChecksContract, ProbesTakeWhatWaitedLongest) {
   CheckState unavailable = state_of(Status::ok, 0, 15);
   unavailable.failures = 1;
   const CredentialId held_back = add_with_state(unavailable);
-  EXPECT_EQ(run(store_.list_probes(lane_, at(4), 5)), (Ids{first, last})) << "a refused login keeps its place";
-  EXPECT_EQ(run(store_.list_probes(lane_, at(5), 5)), (Ids{refused, first, last}));
-  EXPECT_EQ(run(store_.list_probes(lane_, at(5), 2)), (Ids{refused, first}));
-  EXPECT_EQ(run(store_.list_probes(lane_, at(15), 5)), (Ids{refused, first, held_back, last})) << "its Retry-After has passed";
+  EXPECT_EQ(run(store_.list_probes({.lane = lane_, .owner = {}}, at(4), 5)), (Ids{first, last}))
+      << "a refused login keeps its place";
+  EXPECT_EQ(run(store_.list_probes({.lane = lane_, .owner = {}}, at(5), 5)), (Ids{refused, first, last}));
+  EXPECT_EQ(run(store_.list_probes({.lane = lane_, .owner = {}}, at(5), 2)), (Ids{refused, first}));
+  EXPECT_EQ(run(store_.list_probes({.lane = lane_, .owner = {}}, at(15), 5)), (Ids{refused, first, held_back, last}))
+      << "its Retry-After has passed";
 }
 
 TEST_P(StoreChecksContract, NotSentInTimeIsSaid) {

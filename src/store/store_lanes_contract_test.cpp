@@ -10,6 +10,7 @@ namespace {
 class StoreLanesContract : public StoreContract {
  protected:
   const Lane lane_{"valley", ""};
+  const BreakerScope all_{.lane = lane_, .owner = {}};
 
   CredentialId turned(Status status, std::int64_t since, bool by_check = true, const std::string& provider = "valley",
                       const std::string& environment = "", bool was_ok = true) {
@@ -42,18 +43,22 @@ using Rows = std::vector<std::string>;
 
 TEST_P(StoreLanesContract, BreakersSurvive) {
   EXPECT_TRUE(run(store_.load_breakers()).empty());
-  run(store_.save_breaker({"valley", ""}, {.open = true, .opened_at = at(5), .successes = 3}));
-  run(store_.save_breaker({"agvance", "STAGE"}, {.open = true, .opened_at = at(6)}));
-  run(store_.save_breaker({"valley", ""}, {.open = true, .opened_at = at(5), .successes = 4}));
+  const BreakerScope own{.lane = lane_, .owner = owner_}, stage{.lane = {"agvance", "STAGE"}, .owner = {}};
+  run(store_.save_breaker(all_, {.open = true, .opened_at = at(5), .owners = 3}));
+  run(store_.save_breaker(stage, {.open = true, .opened_at = at(6)}));
+  run(store_.save_breaker(own, {.open = true, .opened_at = at(7)}));
+  run(store_.save_breaker(all_, {.open = true, .opened_at = at(8), .owners = 4}));
   auto breakers = run(store_.load_breakers());
-  ASSERT_EQ(breakers.size(), 2U);
-  EXPECT_EQ(breakers[lane_].successes, 4);
-  EXPECT_EQ(breakers[lane_].opened_at, at(5));
-  EXPECT_TRUE(breakers[lane_].open);
-  run(store_.save_breaker({"valley", ""}, {}));
+  ASSERT_EQ(breakers.size(), 3U);
+  EXPECT_EQ(breakers[all_].owners, 4);
+  EXPECT_EQ(breakers[all_].opened_at, at(8));
+  EXPECT_TRUE(breakers[all_].open);
+  EXPECT_EQ(breakers[own].opened_at, at(7));
+  run(store_.save_breaker(all_, {}));
   breakers = run(store_.load_breakers());
-  EXPECT_FALSE(breakers.contains(lane_));
-  EXPECT_TRUE(breakers.contains({"agvance", "STAGE"}));
+  EXPECT_FALSE(breakers.contains(all_));
+  EXPECT_TRUE(breakers.contains(own));
+  EXPECT_TRUE(breakers.contains(stage));
 }
 
 TEST_P(StoreLanesContract, TheLastChecksOfALaneAreToldNewestFirst) {
@@ -81,11 +86,10 @@ TEST_P(StoreLanesContract, TheLastChecksOfALaneAreToldNewestFirst) {
   ASSERT_EQ(checks.size(), 3U);
   EXPECT_EQ(checks[0].id, third);
   EXPECT_EQ(checks[0].checked, at(300));
-  EXPECT_EQ(checks[0].first_refused, at(110));
-  EXPECT_TRUE(checks[0].is_suspected);
+  EXPECT_FALSE(checks[0].first_refused) << "an opening has counted it";
   EXPECT_EQ(checks[1].id, second);
   EXPECT_EQ(checks[1].first_refused, at(150));
-  EXPECT_FALSE(checks[1].is_suspected);
+  EXPECT_EQ(checks[1].owner, owner_);
   EXPECT_EQ(checks[2].id, first);
   EXPECT_FALSE(checks[2].first_refused);
   const auto newest = run(store_.list_last_checks(lane_, at(100), at(300), 2));
@@ -105,9 +109,9 @@ TEST_P(StoreLanesContract, OpeningTakesBackWhatChecksTurnedWithinTheWindow) {
   std::vector<StoredCredential> before;
   for (const CredentialId id : kept) before.push_back(load(id));
   std::map<CredentialId, Status> turned_back;
-  const BreakerState opened{.open = true, .opened_at = at(600), .successes = 0};
-  for (const auto& [id, status] : run(store_.open_breaker(lane_, opened, at(100), at(600)))) turned_back[id] = status;
-  EXPECT_EQ(run(store_.load_breakers())[lane_].opened_at, at(600));
+  const BreakerState opened{.open = true, .opened_at = at(600)};
+  for (const auto& [id, status] : run(store_.open_breaker(all_, opened, at(100), at(600)))) turned_back[id] = status;
+  EXPECT_EQ(run(store_.load_breakers())[all_].opened_at, at(600));
   EXPECT_EQ(turned_back, (std::map<CredentialId, Status>{{refused, Status::unauthenticated},
                                                          {forbidden, Status::missing_permission},
                                                          {never_ok, Status::unauthenticated}}));
@@ -124,6 +128,28 @@ TEST_P(StoreLanesContract, OpeningTakesBackWhatChecksTurnedWithinTheWindow) {
     EXPECT_EQ(load(old.id).state.since, old.state.since);
     EXPECT_EQ(load(old.id).state_version, old.state_version);
   }
+}
+
+TEST_P(StoreLanesContract, ABreakerOfOneOwnerTouchesNoOther) {
+  const OwnerId other = add_owner("other@example.com");
+  const BreakerScope own{.lane = lane_, .owner = owner_}, others{.lane = lane_, .owner = other};
+  const CredentialId refused = turned(Status::unauthenticated, 100), once = pending(Status::ok, instant(0));
+  const BreakerState opened{.open = true, .opened_at = at(600)};
+  EXPECT_TRUE(run(store_.open_breaker(others, opened, at(0), at(600))).empty());
+  EXPECT_TRUE(run(store_.suspect_refused(others, instant(100), at(1'000))).empty());
+  run(store_.respread(others, at(1'000), at(1'000), std::chrono::minutes(10)));
+  EXPECT_TRUE(run(store_.list_probes(others, at(1'000), 10)).empty());
+  EXPECT_EQ(run(store_.count_probed(others, 5)), 0);
+  EXPECT_EQ(status(refused), Status::unauthenticated);
+  EXPECT_EQ(load(once).state.pending, Pending::refused);
+  EXPECT_EQ(run(store_.count_probed(own, 5)), 1);
+  EXPECT_EQ(run(store_.open_breaker(own, opened, at(0), at(600))).size(), 1U);
+  EXPECT_EQ(run(store_.suspect_refused(own, instant(100), at(1'000))).size(), 1U);
+  EXPECT_EQ(run(store_.count_probed(own, 5)), 2);
+  EXPECT_EQ(run(store_.count_probed(own, 1)), 1);
+  EXPECT_EQ(run(store_.list_probes(own, at(1'000), 10)).size(), 2U);
+  run(store_.respread(own, at(1'000), at(1'000), std::chrono::minutes(10)));
+  EXPECT_EQ(load(once).state.pending, Pending::none);
 }
 
 TEST_P(StoreLanesContract, WhileOpenTheRefusedAreSuspectedAfterAWhile) {
@@ -146,7 +172,7 @@ TEST_P(StoreLanesContract, WhileOpenTheRefusedAreSuspectedAfterAWhile) {
       {"MISSING_PERMISSION", pending(Status::missing_permission, instant(0)), false},
       {"nothing pending", add_with_state(state_of(Status::ok)), false},
   };
-  const auto turned = run(store_.suspect_refused(lane_, instant(100), at(1'000)));
+  const auto turned = run(store_.suspect_refused(all_, instant(100), at(1'000)));
   EXPECT_EQ(turned.size(), 3U);
   for (const auto& [id, before] : turned) {
     EXPECT_EQ(before, Status::ok);
@@ -159,8 +185,8 @@ TEST_P(StoreLanesContract, WhileOpenTheRefusedAreSuspectedAfterAWhile) {
     if (row.suspected) EXPECT_EQ(state.status, Status::temporarily_unavailable) << row.what;
     if (row.suspected) EXPECT_EQ(state.since, at(1'000)) << row.what;
   }
-  EXPECT_TRUE(run(store_.suspect_refused(lane_, instant(100), at(1'001))).empty());
-  EXPECT_TRUE(run(store_.suspect_refused({"sentera", ""}, instant(100), at(1'001))).empty());
+  EXPECT_TRUE(run(store_.suspect_refused(all_, instant(100), at(1'001))).empty());
+  EXPECT_TRUE(run(store_.suspect_refused({.lane = {"sentera", ""}, .owner = {}}, instant(100), at(1'001))).empty());
 }
 
 TEST_P(StoreLanesContract, AfterClosingAllAreDueWithinTheSpreadAndStartAnew) {
@@ -173,7 +199,7 @@ TEST_P(StoreLanesContract, AfterClosingAllAreDueWithinTheSpreadAndStartAnew) {
   const CredentialId refused_once = pending(Status::ok, instant(0));
   const CredentialId never_ok = pending(Status::temporarily_unavailable, instant(0));
   const CredentialId other = add_with_state(state_of(Status::ok, 0, 90'000), "sentera");
-  run(store_.respread(lane_, at(1'000), at(1'000), std::chrono::minutes(10)));
+  run(store_.respread(all_, at(1'000), at(1'000), std::chrono::minutes(10)));
   std::int64_t early = 0;
   for (const CredentialId id : ids) {
     const CheckState state = load(id).state;
@@ -203,7 +229,7 @@ TEST_P(StoreLanesContract, AfterClosingAllAreDueWithinTheSpreadAndStartAnew) {
   CheckState ahead = since;  // checked before the clock was set back
   ahead.last_checked = at(4'000);
   set_state(ids[1], ahead);
-  run(store_.respread(lane_, at(1'000), at(1'010), std::chrono::minutes(10)));
+  run(store_.respread(all_, at(1'000), at(1'010), std::chrono::minutes(10)));
   EXPECT_EQ(load(ids.front()).state, since);
   EXPECT_LE(load(ids.back()).state.next_check, at(1'600));
   EXPECT_LE(load(ids[1]).state.next_check, at(1'600));

@@ -140,17 +140,19 @@ Task<std::vector<CredentialId>> SqliteStore::list_due(const Lane& lane, WallTime
   co_return ids;
 }
 
-Task<std::vector<CredentialId>> SqliteStore::list_probes(const Lane& lane, WallTime now, std::int64_t limit) {
-  auto rows = reader_.fresh().prepare(
-      "SELECT id FROM credential WHERE provider = ? AND environment = ? AND next_check IS NOT NULL"
-      " AND (next_check <= ? OR (failures = 0 AND (status <> ? OR pending <> 0))) ORDER BY next_check LIMIT ?");
-  rows.bind(lane.provider, lane.environment, now, static_cast<std::int64_t>(Status::unauthenticated), limit);
+Task<std::vector<CredentialId>> SqliteStore::list_probes(const BreakerScope& scope, WallTime now, std::int64_t limit) {
+  auto rows = reader_.fresh().prepare_text(
+      std::string("SELECT id FROM credential WHERE provider = ? AND environment = ?") + (scope.owner ? " AND owner_id = ?" : "") +
+      " AND next_check IS NOT NULL AND (next_check <= ? OR (failures = 0 AND (status <> ? OR pending <> 0)))"
+      " ORDER BY next_check LIMIT ?");
+  rows.bind(scope.lane.provider, scope.lane.environment);
+  if (scope.owner) rows.bind(*scope.owner);
+  rows.bind(now, static_cast<std::int64_t>(Status::unauthenticated), limit);
   std::vector<CredentialId> ids;
   while (rows.step()) ids.push_back(rows.id<CredentialId>(0));
   co_return ids;
 }
 
-// One process at a time opens the folder (base/data_folder): that is the claim on every row in it.
 Task<Begun> SqliteStore::begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
                                         std::string_view token_digest, const Claim&) {
   const std::optional<Sealed> digest = token_digest.empty() ? std::nullopt : std::optional(as_blob(token_digest));

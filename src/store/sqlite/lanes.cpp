@@ -39,12 +39,28 @@ void collect(Statement& rows, Status before, std::vector<Turned>& turned) {
   while (rows.step()) turned.push_back({.id = rows.id<CredentialId>(0), .before = before});
 }
 
-void write_breaker(Connection& db, const Lane& lane, const BreakerState& state) {
+// A condition on the rows of a scope, behind the lane's; its value is bound after the lane.
+const char* of_owner(const BreakerScope& scope) { return scope.owner ? " AND owner_id = ?" : ""; }
+
+void bind_scope(Statement& statement, const BreakerScope& scope) {
+  statement.bind(scope.lane.provider, scope.lane.environment);
+  if (scope.owner) statement.bind(*scope.owner);
+}
+
+// As the table has it: empty for all owners.
+std::string owner_key(const BreakerScope& scope) { return scope.owner ? std::string(scope.owner->raw()) : std::string(); }
+
+void write_breaker(Connection& db, const BreakerScope& scope, const BreakerState& state) {
+  const std::string owner = owner_key(scope);
   if (state.open)
-    db.prepare("INSERT OR REPLACE INTO breaker (provider, environment, opened_at, successes) VALUES (?, ?, ?, ?)")
-        .bind(lane.provider, lane.environment, state.opened_at, state.successes)
+    db.prepare(
+          "INSERT OR REPLACE INTO breaker_by_owner (provider, environment, owner_id, opened_at, owners) VALUES (?, ?, ?, ?, ?)")
+        .bind(scope.lane.provider, scope.lane.environment, as_blob(owner), state.opened_at, state.owners)
         .run();
-  else db.prepare("DELETE FROM breaker WHERE provider = ? AND environment = ?").bind(lane.provider, lane.environment).run();
+  else
+    db.prepare("DELETE FROM breaker_by_owner WHERE provider = ? AND environment = ? AND owner_id = ?")
+        .bind(scope.lane.provider, scope.lane.environment, as_blob(owner))
+        .run();
 }
 
 }  // namespace
@@ -52,77 +68,95 @@ void write_breaker(Connection& db, const Lane& lane, const BreakerState& state) 
 Task<std::vector<LastCheck>> SqliteStore::list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) {
   // As last_check says.
   auto rows = reader_.fresh().prepare_text(
-      std::string("SELECT id, ") + kStateColumns +
+      std::string("SELECT id, owner_id, ") + kStateColumns +
       " FROM credential WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND last_checked BETWEEN ? AND ?"
       " AND NOT answered_connect ORDER BY last_checked DESC LIMIT ?");
   rows.bind(lane.provider, lane.environment, from, to, limit);
   std::vector<LastCheck> checks;
   while (rows.step())
-    if (const auto check = last_check(rows.id<CredentialId>(0), read_state(rows, 1))) checks.push_back(*check);
+    if (const auto check = last_check(rows.id<CredentialId>(0), rows.id<OwnerId>(1), read_state(rows, 2)))
+      checks.push_back(*check);
   co_return checks;
 }
 
-Task<std::map<Lane, BreakerState>> SqliteStore::load_breakers() {
-  std::map<Lane, BreakerState> breakers;
-  auto rows = reader_.fresh().prepare("SELECT provider, environment, opened_at, successes FROM breaker");
-  while (rows.step())
-    breakers[{rows.text(0), rows.text(1)}] = {
-        .open = true, .opened_at = rows.time(2), .successes = static_cast<std::int32_t>(rows.integer(3))};
+Task<std::map<BreakerScope, BreakerState>> SqliteStore::load_breakers() {
+  std::map<BreakerScope, BreakerState> breakers;
+  auto rows = reader_.fresh().prepare("SELECT provider, environment, owner_id, opened_at, owners FROM breaker_by_owner");
+  while (rows.step()) {
+    BreakerScope scope{.lane = {rows.text(0), rows.text(1)}, .owner = {}};
+    if (!rows.blob(2).empty()) scope.owner = rows.id<OwnerId>(2);
+    breakers[scope] = {.open = true, .opened_at = rows.time(3), .owners = static_cast<std::int32_t>(rows.integer(4))};
+  }
   co_return breakers;
 }
 
-Task<> SqliteStore::save_breaker(const Lane& lane, const BreakerState& state) {
-  co_await writer_.run([&](Connection& db) { write_breaker(db, lane, state); });
+Task<> SqliteStore::save_breaker(const BreakerScope& scope, const BreakerState& state) {
+  co_await writer_.run([&](Connection& db) { write_breaker(db, scope, state); });
 }
 
-Task<std::vector<Turned>> SqliteStore::open_breaker(const Lane& lane, const BreakerState& state, WallTime since, WallTime now) {
+Task<std::int64_t> SqliteStore::count_probed(const BreakerScope& scope, std::int64_t limit) {
+  // As CheckState::was_last_ok says.
+  auto rows = reader_.fresh().prepare_text(
+      std::string("SELECT count(*) FROM (SELECT 1 FROM credential WHERE provider = ? AND environment = ?") + of_owner(scope) +
+      " AND leaf_user_id IS NOT NULL AND (status = ? OR (status = ? AND (turned_by_check OR suspected))) LIMIT ?)");
+  bind_scope(rows, scope);
+  rows.bind(number_of(Status::ok), number_of(Status::temporarily_unavailable), limit).step();
+  co_return rows.integer(0);
+}
+
+Task<std::vector<Turned>> SqliteStore::open_breaker(const BreakerScope& scope, const BreakerState& state, WallTime since,
+                                                    WallTime now) {
   co_return co_await writer_.run([&](Connection& db) {
-    write_breaker(db, lane, state);
+    write_breaker(db, scope, state);
     std::vector<Turned> turned;
     for (const Status before : {Status::unauthenticated, Status::missing_permission}) {
-      auto rows = db.prepare(
-          "UPDATE credential SET status = ?, since = ?, reason = ?, suspected = suspected OR pending_wall IS NOT NULL,"
-          " turned_by_check = 0, refusals = 0,"
-          " next_check = ?, state_version = state_version + 1"
-          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND status = ? AND turned_by_check = 1 AND"
-          " since >= ? RETURNING id");
-      rows.bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::provider_refuses_many), now, lane.provider,
-                lane.environment, number_of(before), since);
+      auto rows = db.prepare_text(
+          std::string("UPDATE credential SET status = ?, since = ?, reason = ?,"
+                      " suspected = suspected OR pending_wall IS NOT NULL, turned_by_check = 0, refusals = 0,"
+                      " next_check = ?, state_version = state_version + 1 WHERE provider = ? AND environment = ?") +
+          of_owner(scope) + " AND leaf_user_id IS NOT NULL AND status = ? AND turned_by_check = 1 AND since >= ? RETURNING id");
+      rows.bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::provider_refuses_many), now);
+      bind_scope(rows, scope);
+      rows.bind(number_of(before), since);
       collect(rows, before, turned);
     }
     return turned;
   });
 }
 
-Task<std::vector<Turned>> SqliteStore::suspect_refused(const Lane& lane, const Instant& before, WallTime now) {
+Task<std::vector<Turned>> SqliteStore::suspect_refused(const BreakerScope& scope, const Instant& before, WallTime now) {
   co_return co_await writer_.run([&](Connection& db) {
     std::vector<Turned> turned;
-    auto rows = db.prepare(
-        "UPDATE credential SET status = ?, since = ?, reason = ?, suspected = 1, state_version = state_version + 1 WHERE row IN"
-        " (SELECT row FROM credential WHERE provider = ? AND environment = ? AND pending <> 0 AND pending_wall <= ?"
-        "  AND (pending_boot <> ? OR pending_steady <= ?) AND status = ? AND leaf_user_id IS NOT NULL LIMIT ?) RETURNING id");
-    rows.bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::provider_refuses_many), lane.provider,
-              lane.environment, before.wall, before.boot, std::int64_t{before.steady.time_since_epoch().count()},
-              number_of(Status::ok), kBatch);
+    auto rows = db.prepare_text(
+        std::string("UPDATE credential SET status = ?, since = ?, reason = ?, suspected = 1, state_version = state_version + 1"
+                    " WHERE row IN (SELECT row FROM credential WHERE provider = ? AND environment = ?") +
+        of_owner(scope) +
+        " AND pending <> 0 AND pending_wall <= ? AND (pending_boot <> ? OR pending_steady <= ?) AND status = ?"
+        " AND leaf_user_id IS NOT NULL LIMIT ?) RETURNING id");
+    rows.bind(number_of(Status::temporarily_unavailable), now, number_of(Reason::provider_refuses_many));
+    bind_scope(rows, scope);
+    rows.bind(before.wall, before.boot, std::int64_t{before.steady.time_since_epoch().count()}, number_of(Status::ok), kBatch);
     collect(rows, Status::ok, turned);
     return turned;
   });
 }
 
-Task<> SqliteStore::respread(const Lane& lane, WallTime closed_at, WallTime now, milliseconds spread) {
+Task<> SqliteStore::respread(const BreakerScope& scope, WallTime closed_at, WallTime now, milliseconds spread) {
   co_await in_batches(writer_, [&](Connection& db, std::int64_t after) {
-    const std::int64_t end = batch_end(db, lane, after);
+    const std::int64_t end = batch_end(db, scope.lane, after);
     // In the second line, CheckState::was_last_ok.
-    db.prepare(
-          "UPDATE credential NOT INDEXED SET next_check = ? + abs(random() % ?), suspected = suspected OR (pending <> 0 AND"
-          " (status = ? OR (status = ? AND turned_by_check))), pending = 0, pending_wall = NULL, pending_steady = NULL,"
-          " pending_boot = NULL, state_version = state_version + 1"
-          " WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND row > ? AND row <= ?"
-          " AND next_check IS NOT NULL AND (status <> ? OR pending <> 0 OR next_check <= ?)"
-          " AND (last_checked IS NULL OR last_checked <= ? OR last_checked > ?)")  // the clock was set back
-        .bind(closed_at, micros_of(spread), number_of(Status::ok), number_of(Status::temporarily_unavailable), lane.provider,
-              lane.environment, after, end, number_of(Status::unauthenticated), closed_at, closed_at, now)
-        .run();
+    auto rows = db.prepare_text(
+        std::string(
+            "UPDATE credential NOT INDEXED SET next_check = ? + abs(random() % ?), suspected = suspected OR (pending <> 0 AND"
+            " (status = ? OR (status = ? AND turned_by_check))), pending = 0, pending_wall = NULL, pending_steady = NULL,"
+            " pending_boot = NULL, state_version = state_version + 1 WHERE provider = ? AND environment = ?") +
+        of_owner(scope) +
+        " AND leaf_user_id IS NOT NULL AND row > ? AND row <= ?"
+        " AND next_check IS NOT NULL AND (status <> ? OR pending <> 0 OR next_check <= ?)"
+        " AND (last_checked IS NULL OR last_checked <= ? OR last_checked > ?)");  // the clock was set back
+    rows.bind(closed_at, micros_of(spread), number_of(Status::ok), number_of(Status::temporarily_unavailable));
+    bind_scope(rows, scope);
+    rows.bind(after, end, number_of(Status::unauthenticated), closed_at, closed_at, now).run();
     return end;
   });
 }

@@ -34,7 +34,7 @@ class LanesTest : public testing::Test {
     SqliteStore store(file, writer, pool);
     const std::clock_t begin = std::clock();
     run(store.resume_configured(kLane, WallTime(), seconds(1)));
-    run(store.respread(kLane, WallTime(), WallTime(seconds(5)), seconds(1)));
+    run(store.respread({.lane = kLane, .owner = {}}, WallTime(), WallTime(seconds(5)), seconds(1)));
     asio::co_spawn(context_, store.mark_not_configured(kLane, WallTime()), asio::detached);
     context_.run();
     context_.restart();
