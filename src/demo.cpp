@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/process.hpp"
 #include "cli/providers.hpp"
 #include "operation/credentials.hpp"
 #include "operation/health.hpp"
@@ -216,7 +217,7 @@ int run_demo(config::Config config, const std::map<std::string, config::Given>& 
   config.log_level = "warning";  // the story is told on standard output
   const auto listen = http::parse_endpoint(config.listen);
   if (!listen) throw StartRefused("--listen " + config.listen + " must be an address and a port, such as 127.0.0.1:8080");
-  const Serving serving{.endpoint = flags.contains("listen") ? *listen : free_endpoint(*listen)};
+  const Serving serving{.endpoint = flags.contains("listen") ? *listen : free_endpoint(*listen), .on_hangup = Hangup::ends};
   http::prove_port_is_free(serving.endpoint);
 
   asio::io_context main{1};
@@ -260,6 +261,7 @@ int run_sandbox(config::Config config, const std::map<std::string, config::Given
   print(fmt::format("The simulated providers listen at http://{0}; `curl http://{0}/sandbox` shows everything.\n",
                     http::format_endpoint(listener.endpoint())));
   asio::basic_signal_set<Executor> signals(main.get_executor(), SIGTERM, SIGINT);
+  if (!is_hangup_ignored()) signals.add(SIGHUP);
   signals.async_wait([&](boost::system::error_code, int) { main.stop(); });
   main.run();
   return 0;

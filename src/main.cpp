@@ -1,13 +1,16 @@
 // Reads the command line and the configuration, and runs the command. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
 #include <malloc.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <iostream>
 #include <thread>
 
 #include "api/openapi.hpp"
+#include "base/process.hpp"
 #include "cli/arguments.hpp"
 #include "cli/command_socket.hpp"
 #include "cli/commands.hpp"
@@ -43,9 +46,8 @@ int run_serve(const config::Config& config) {
   Serving serving{.endpoint = endpoint_of(config.listen, "--listen")};
   if (!config.metrics_listen.empty()) serving.metrics_endpoint = endpoint_of(config.metrics_listen, "--metrics-listen");
   if (config.tls_cert.empty() != config.tls_key.empty()) throw StartRefused("--tls-cert and --tls-key go together");
-  std::unique_ptr<asio::ssl::context> tls;
-  if (!config.tls_cert.empty()) tls = http::load_tls(config.tls_cert, config.tls_key);
-  serving.tls = tls.get();
+  std::optional<http::TlsCertificate> tls;
+  if (!config.tls_cert.empty()) serving.tls = &tls.emplace(config.tls_cert, config.tls_key);
   const Plaintext root_key = load_root_key(config.root_key, config.data);
   http::prove_port_is_free(serving.endpoint);
   if (serving.metrics_endpoint) http::prove_port_is_free(*serving.metrics_endpoint);
@@ -131,6 +133,7 @@ void keep_memory_small() {
 }
 
 int run(cli::Arguments arguments) {
+  if (arguments.command != cli::Command::serve) release_hangup();  // serve does so once it can act on it
   keep_memory_private();
   keep_memory_small();
   sqlite::configure_library();
@@ -158,17 +161,27 @@ int run(cli::Arguments arguments) {
 
 }  // namespace
 
+// What was printed and did not arrive was not done. Whoever closed the pipe (`| head`) wants to hear nothing of it.
+int end_output(int exit_code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
+  pollfd out{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+  const bool is_reader_gone = poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP)) != 0;
+  if (!is_reader_gone) std::fputs("granary: standard output did not take all of it: it is full or closed\n", stderr);
+  return exit_code == 0 ? 1 : exit_code;
+}
+
 }  // namespace granary
 
 int main(int argc, char** argv) {
+  granary::settle_process();
   auto parsed = granary::cli::parse_arguments(argc, argv);
-  if (!parsed.arguments) return parsed.exit_code;
+  int exit_code = parsed.arguments ? 1 : parsed.exit_code;
   try {
-    return granary::run(std::move(*parsed.arguments));
+    if (parsed.arguments) exit_code = granary::run(std::move(*parsed.arguments));
   } catch (const granary::StartRefused& refused) {
     std::fprintf(stderr, "granary: %s\n", refused.what());
   } catch (const std::exception& error) {
     std::fprintf(stderr, "granary: %s\n", error.what());
   }
-  return 1;
+  return granary::end_output(exit_code);
 }

@@ -12,6 +12,7 @@
 #include "api/handlers.hpp"
 #include "api/routes.hpp"
 #include "base/encoding.hpp"
+#include "base/process.hpp"
 #include "cli/command_socket.hpp"
 #include "cli/commands.hpp"
 #include "http/limits.hpp"
@@ -26,6 +27,7 @@ constexpr std::chrono::milliseconds kPatience{9500};
 // Whoever reads the metrics needs one. No address has a limit of its own: who has waited longest makes room.
 constexpr std::size_t kMetricsConnectionsMax = 16;
 
+using Signals = asio::basic_signal_set<Executor>;
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 Task<http::Response> answer_metrics(Product& product, http::Request& request) {
@@ -39,6 +41,7 @@ Task<http::Response> answer_metrics(Product& product, http::Request& request) {
     credentials[{count.lane.provider, count.status}] += count.count;
   for (const auto& [of, count] : credentials)
     product.metrics.set_credentials(of.first, name_of(of.second), static_cast<double>(count));
+  product.metrics.set_log_lines_dropped(static_cast<double>(product.log.dropped()));
   product.metrics.set_queue("writes", static_cast<double>(product.writer->queue_length()));
   co_await run_on(product.checker.executor, [&]() -> Task<> {
     double waiting = 0;
@@ -197,9 +200,25 @@ class Server {
   std::function<void()> all_ended_;
 };
 
-Task<> wait_and_stop(asio::io_context& context, Server& server, Log& log) {
-  asio::basic_signal_set<Executor> signals(context.get_executor(), SIGTERM, SIGINT);
-  co_await signals.async_wait(use_task);
+// Connections that are open keep the certificate that they began with.
+Task<> reload_on_hangup(Signals& hangups, http::TlsCertificate* certificate, Log& log) {
+  while (true) {
+    co_await hangups.async_wait(use_task);
+    if (!certificate) {
+      log.info("SIGHUP: there is no certificate to read anew");
+      continue;
+    }
+    try {
+      certificate->reload();
+      log.info("the certificate was read anew");
+    } catch (const StartRefused& refused) {
+      log.error("the certificate could not be read anew; the one from before is kept", {{"why", refused.what()}});
+    }
+  }
+}
+
+Task<> wait_and_stop(asio::io_context& context, Signals& stops, Server& server, Log& log) {
+  co_await stops.async_wait(use_task);
   log.info("stopping: what is in flight is finished");
   Timer patience(context.get_executor(), kPatience);
   server.stop([&] { asio::post(context, [&] { patience.cancel(); }); });
@@ -214,6 +233,10 @@ Task<> wait_and_stop(asio::io_context& context, Server& server, Log& log) {
 void serve(Product& product, const config::Config& config, const Serving& serving, asio::io_context& main,
            const std::function<void(const http::Endpoint&)>& when_ready) {
   run_to_end(product.checks_context, product.bring_up(config));
+  Signals stops(main.get_executor(), SIGTERM, SIGINT), hangups(main.get_executor());
+  if (serving.on_hangup == Hangup::reads_certificate) hangups.add(SIGHUP);
+  else if (!is_hangup_ignored()) stops.add(SIGHUP);
+  release_hangup();
   Server server(product, config, serving);
   const std::string where = http::format_endpoint(server.endpoint());
   server.start();
@@ -230,9 +253,11 @@ void serve(Product& product, const config::Config& config, const Serving& servin
         product.store_is_damaged = true;
         product.log.error("the store's file is damaged: restore it from a backup", {{"found", what}});
       });
-  asio::co_spawn(main, wait_and_stop(main, server, product.log), [](std::exception_ptr error) {
+  const auto or_throw = [](std::exception_ptr error) {
     if (error) std::rethrow_exception(error);
-  });
+  };
+  asio::co_spawn(main, reload_on_hangup(hangups, serving.tls, product.log), or_throw);
+  asio::co_spawn(main, wait_and_stop(main, stops, server, product.log), or_throw);
   if (when_ready) when_ready(server.endpoint());
   main.run();
   product.log.info("stopped");

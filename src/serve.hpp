@@ -8,10 +8,14 @@
 
 namespace granary {
 
+// What SIGHUP asks for: a service reads its certificate anew, a program in a terminal ends with it (but not after nohup).
+enum class Hangup { reads_certificate, ends };
+
 struct Serving {
   http::Endpoint endpoint;
   std::optional<http::Endpoint> metrics_endpoint;
-  asio::ssl::context* tls = nullptr;
+  http::TlsCertificate* tls = nullptr;
+  Hangup on_hangup = Hangup::reads_certificate;
 };
 
 // Returns after SIGTERM or SIGINT, once what was in flight has ended (at most 10 s). `main` is the context of the calling

@@ -1,8 +1,5 @@
 #include "base/log.hpp"
 
-#include <spdlog/logger.h>
-#include <spdlog/sinks/stdout_sinks.h>
-
 #include <array>
 
 #include "base/json.hpp"
@@ -13,19 +10,22 @@ namespace {
 constexpr std::array<std::string_view, 4> kLevelNames = {"debug", "info", "warning", "error"};
 }
 
-Log::Log(Clock& clock, LogLevel least)
-    : clock_(clock),
-      least_(least),
-      sink_(std::make_shared<spdlog::logger>("granary", std::make_shared<spdlog::sinks::stderr_sink_mt>())) {
-  sink_->set_pattern("%v");
-  sink_->set_level(spdlog::level::trace);
-  sink_->flush_on(spdlog::level::trace);
-}
-
-Log::~Log() = default;
+Log::Log(Clock& clock, LogLevel least, int descriptor)
+    : clock_(clock), least_(least), output_(least == LogLevel::none ? -1 : descriptor) {}
 
 void Log::write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
   if (level < least_) return;
+  const std::string line = line_of(level, message, fields);
+  const std::lock_guard lock(mutex_);
+  if (untold_ > 0 &&
+      output_.write(line_of(LogLevel::warning, "log lines were dropped", {{"count", static_cast<std::int64_t>(untold_)}})))
+    untold_ = 0;
+  if (untold_ == 0 && output_.write(line)) return;
+  ++untold_;
+  ++dropped_;
+}
+
+std::string Log::line_of(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) const {
   std::string line;
   JsonWriter json(line);
   json.begin_object();
@@ -38,7 +38,7 @@ void Log::write(LogLevel level, std::string_view message, std::initializer_list<
     else json.number(std::get<std::int64_t>(value));
   }
   json.end_object();
-  sink_->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+  return line;
 }
 
 }  // namespace granary

@@ -1,17 +1,18 @@
-// One JSON object a line on standard error. Never a secret: callers pass ids, names of providers, statuses, reasons.
+// One JSON object a line on standard error. Never a secret: callers pass ids, names of providers, statuses, reasons. Nobody waits
+// for who reads it: a line that cannot be written is dropped, and counted.
 #pragma once
 
+#include <unistd.h>
+
+#include <atomic>
 #include <initializer_list>
-#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <variant>
 
 #include "base/clock.hpp"
-
-namespace spdlog {
-class logger;
-}
+#include "base/line_output.hpp"
 
 namespace granary {
 
@@ -25,8 +26,7 @@ struct LogField {
 // Usable from every thread.
 class Log {
  public:
-  Log(Clock& clock, LogLevel least);
-  ~Log();
+  Log(Clock& clock, LogLevel least, int descriptor = STDERR_FILENO);
 
   void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
   void info(std::string_view message, std::initializer_list<LogField> fields = {}) { write(LogLevel::info, message, fields); }
@@ -35,10 +35,18 @@ class Log {
   }
   void error(std::string_view message, std::initializer_list<LogField> fields = {}) { write(LogLevel::error, message, fields); }
 
+  // How many lines could not be written since the start.
+  std::uint64_t dropped() const { return dropped_; }
+
  private:
+  std::string line_of(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) const;
+
   Clock& clock_;
   LogLevel least_;
-  std::shared_ptr<spdlog::logger> sink_;
+  std::mutex mutex_;
+  LineOutput output_;
+  std::uint64_t untold_ = 0;  // lines dropped that no line has told of yet
+  std::atomic<std::uint64_t> dropped_ = 0;
 };
 
 }  // namespace granary

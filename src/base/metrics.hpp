@@ -26,6 +26,8 @@ class Metrics {
   void set_breaker_open(std::string_view provider, std::string_view environment, bool open);
   void set_queue(std::string_view queue, double length);
   void observe_commit(double commit_seconds);
+  // The whole count since the start.
+  void set_log_lines_dropped(double count);
 
   std::string text() const;
 
@@ -38,6 +40,7 @@ class Metrics {
   prometheus::Family<prometheus::Gauge>& queues_;
   prometheus::Family<prometheus::Histogram>& commits_;
   prometheus::Histogram& commit_seconds_;
+  prometheus::Counter& log_lines_dropped_;
 };
 
 // Counts one thread's requests.

@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
 #include <deque>
 #include <initializer_list>
+#include <sstream>
 
 namespace granary::cli {
 
@@ -79,19 +81,24 @@ class Line {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::CallForHelp& error) {
-      app_.exit(error);
-      return {};
+      return tell(error, 0);
     } catch (const CLI::CallForVersion& error) {
-      app_.exit(error);
-      return {};
+      return tell(error, 0);
     } catch (const CLI::ParseError& error) {
-      app_.exit(error);
-      return {.arguments = {}, .exit_code = 2};
+      return tell(error, 2);
     }
     return {.arguments = std::move(arguments_)};
   }
 
  private:
+  Parsed tell(const CLI::Error& error, int exit_code) {
+    std::ostringstream out, problems;
+    app_.exit(error, out, problems);
+    std::fputs(out.str().c_str(), stdout);
+    std::fputs(problems.str().c_str(), stderr);
+    return {.arguments = {}, .exit_code = exit_code};
+  }
+
   // The options live as long as the line: their callbacks write into arguments_.
   OptionSet& options_of(CLI::App& app) { return sets_.emplace_back(app, arguments_); }
 

@@ -1,10 +1,7 @@
 // What stands around the sessions: spellings of endpoints, ports that are taken, and the counting of connections.
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "base/error.hpp"
-#include "base/temporary_folder_fixture.hpp"
 #include "http/limits.hpp"
 #include "http/raw_socket_fixture.hpp"
 #include "http/server.hpp"
@@ -122,23 +119,6 @@ TEST(BodyMemory, OnePayerHasAQuarter) {
   memory.give_back("a", 100);
   EXPECT_TRUE(memory.take("e", 100));
   EXPECT_FALSE(memory.take("a", 1));
-}
-
-TEST(LoadTls, NamesTheFileAtFault) {
-  const TemporaryFolder folder;
-  const std::string text = folder / "no.pem";
-  std::ofstream(text) << "no PEM\n";
-  const struct {
-    std::string certificate, key, at_fault;
-  } rows[] = {{"/nowhere/cert", "/nowhere/key", "--tls-cert /nowhere/cert"}, {text, text, "--tls-cert " + text}};
-  for (const auto& row : rows) {
-    try {
-      load_tls(row.certificate, row.key);
-      ADD_FAILURE() << row.certificate;
-    } catch (const StartRefused& refused) {
-      EXPECT_TRUE(std::string_view(refused.what()).contains(row.at_fault)) << refused.what();
-    }
-  }
 }
 
 }  // namespace

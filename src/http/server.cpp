@@ -62,34 +62,6 @@ void prove_port_is_free(const Endpoint& endpoint) {
   if (error) throw StartRefused(port_taken(endpoint, error.message()));
 }
 
-std::unique_ptr<asio::ssl::context> load_tls(const std::string& certificate_file, const std::string& key_file) {
-  auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
-  context->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1 |
-                       asio::ssl::context::no_compression);
-  error_code error;
-  context->use_certificate_chain_file(certificate_file, error);
-  if (error)
-    throw StartRefused("cannot use --tls-cert " + certificate_file +
-                       ": it must be a PEM certificate chain that this user can read");
-  context->use_private_key_file(key_file, asio::ssl::context::pem, error);
-  if (error)
-    throw StartRefused("cannot use --tls-key " + key_file +
-                       ": it must be the PEM private key of the certificate, readable by this user");
-  if (SSL_CTX_check_private_key(context->native_handle()) != 1)
-    throw StartRefused("--tls-key " + key_file + " is not the key of --tls-cert " + certificate_file);
-  SSL_CTX_set_alpn_select_cb(
-      context->native_handle(),
-      [](SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in, unsigned int in_size, void*) {
-        static constexpr unsigned char kHttp11[] = "\x08http/1.1";
-        auto* chosen = const_cast<unsigned char**>(out);
-        return SSL_select_next_proto(chosen, size, kHttp11, sizeof kHttp11 - 1, in, in_size) == OPENSSL_NPN_NEGOTIATED
-                   ? SSL_TLSEXT_ERR_OK
-                   : SSL_TLSEXT_ERR_NOACK;
-      },
-      nullptr);
-  return context;
-}
-
 struct Listener::State : std::enable_shared_from_this<State> {
   State(asio::io_context& io, Handler request_handler, Options listener_options)
       : context(io),

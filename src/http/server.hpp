@@ -3,7 +3,6 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +11,7 @@
 #include "base/time.hpp"
 #include "http/client_address.hpp"
 #include "http/message.hpp"
+#include "http/tls.hpp"
 
 namespace granary::http {
 
@@ -29,15 +29,13 @@ std::string format_endpoint(const Endpoint& endpoint);
 // Throws StartRefused when another program, or another Granary, has the port.
 void prove_port_is_free(const Endpoint& endpoint);
 
-// Throws StartRefused with the file at fault.
-std::unique_ptr<asio::ssl::context> load_tls(const std::string& certificate_file, const std::string& key_file);
 
 // Accepts on one thread. Everything but the constructor runs on that thread's context.
 class Listener {
  public:
   // What is pointed to outlives the listener; without it there is no TLS, and no limit.
   struct Options {
-    asio::ssl::context* tls = nullptr;
+    const TlsCertificate* tls = nullptr;
     ConnectionLimits* limits = nullptr;
     BodyMemory* body_memory = nullptr;
     TrustedProxies proxies;

@@ -378,7 +378,8 @@ Task<> serve_connection(Socket& socket, std::string peer, SessionContext context
     co_await Session<Socket>(socket, std::move(peer), context).run();
     co_return;
   }
-  asio::ssl::stream<Socket&> stream(socket, *context.options.tls);
+  const auto certificate = context.options.tls->current();
+  asio::ssl::stream<Socket&> stream(socket, *certificate);
   const auto [failed] = co_await stream.async_handshake(asio::ssl::stream_base::server, kQuiet);
   if (failed) co_return;
   co_await Session<asio::ssl::stream<Socket&>>(stream, std::move(peer), context).run();
@@ -395,7 +396,8 @@ Task<> refuse_connection(Socket& socket, SessionContext context) {
     co_await Session<Socket>(socket, {}, context).refuse(context.options.too_many());
     co_return;
   }
-  asio::ssl::stream<Socket&> stream(socket, *context.options.tls);
+  const auto certificate = context.options.tls->current();
+  asio::ssl::stream<Socket&> stream(socket, *certificate);
   const auto [failed] = co_await stream.async_handshake(asio::ssl::stream_base::server, kQuiet);
   if (!failed) co_await Session<asio::ssl::stream<Socket&>>(stream, {}, context).refuse(context.options.too_many());
 }
