@@ -95,6 +95,7 @@ int run_on_data(const config::Config& config, cli::Arguments arguments) {
   if (arguments.asks_password) read_password(request);
   const Catalog catalog = cli::load_catalog(config);
   const Plaintext root_key = load_root_key(config.root_key, config.data);
+  refuse_unsafe_folder(config.data, ForeignFolder::allow_to_root);
   prove_root_key(config.data + "/granary.db", root_key);
   // Lists come page by page, from a server or from the data alike.
   std::unique_ptr<Product> product;
@@ -105,7 +106,8 @@ int run_on_data(const config::Config& config, cli::Arguments arguments) {
     if (!product) answer = cli::ask_server(config.data, request);
     if (!answer) {
       if (!product) {
-        DataFolder folder(config.data, arguments.makes_folder ? MissingFolder::make : MissingFolder::refuse, kFolderPatience);
+        DataFolder folder(config.data, arguments.makes_folder ? MissingFolder::make : MissingFolder::refuse, kFolderPatience,
+                          ForeignFolder::allow_to_root);
         product = std::make_unique<Product>(config, catalog, root_key, std::move(folder), 1);
       }
       // One thread is enough for one command: the checks' context and the worker's are the same to it.

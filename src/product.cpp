@@ -121,6 +121,9 @@ Product::Product(const config::Config& config, Catalog the_catalog, const Plaint
       checker(checks_context.get_executor(), checks_store, *sealer, clock, random, catalog, transport, log, metrics,
               settings_of(config, guard)),
       scheduler(checker) {
+  for (const std::string& name : folder.closed_to_others())
+    log.warning("others could get at the data folder; now they cannot",
+                {{"path", name == "." ? folder.path() : folder.path() + "/" + name}});
   token_key = run_to_end(checks_context, load_token_key(checks_store, *sealer, random));
   const auto breakers = run_to_end(checks_context, checks_store.load_breakers());
   if (auto prepared = prepare_lanes(checker, breakers); !prepared) throw StartRefused("[providers] " + prepared.error().detail);

@@ -80,6 +80,38 @@ TEST_F(DataFolderTest, IsHeldByOneAtATime) {
   EXPECT_TRUE(refusal(path, MissingFolder::make).contains("in use")) << "moved, not freed";
 }
 
+TEST_F(DataFolderTest, IsClosedToOthersOnceItIsHeld) {
+  const fs::path path = root_ / "data";
+  fs::create_directory(path);
+  chmod(path.c_str(), 0755);
+  {
+    const DataFolder folder(path, MissingFolder::refuse, milliseconds(0));
+    EXPECT_EQ(folder.closed_to_others(), std::vector<std::string>{"."});
+    EXPECT_EQ(fs::status(path).permissions(), fs::perms(0700));
+    chmod(path.c_str(), 0755);
+    EXPECT_TRUE(refusal(path, MissingFolder::make).contains("in use"));
+    EXPECT_EQ(fs::status(path).permissions(), fs::perms(0755)) << "who does not hold it changes nothing";
+  }
+  chmod(path.c_str(), 0770);
+  EXPECT_TRUE(refusal(path, MissingFolder::make).contains("chmod 700"));
+  EXPECT_EQ(fs::status(path).permissions(), fs::perms(0770));
+}
+
+TEST_F(DataFolderTest, MayBeALinkButHoldNone) {
+  const fs::path path = root_ / "data", link = root_ / "link", elsewhere = root_ / "elsewhere";
+  fs::create_directory(path);
+  fs::permissions(path, fs::perms(0700));
+  fs::create_directory_symlink(path, link);
+  EXPECT_EQ(refusal(link, MissingFolder::refuse), "");
+  fs::remove(path / "lock");
+  fs::create_symlink(elsewhere, path / "lock");
+  EXPECT_TRUE(refusal(path, MissingFolder::make).contains("is a link"));
+  EXPECT_TRUE(refusal(link, MissingFolder::make).contains("is a link"));
+  EXPECT_FALSE(fs::exists(elsewhere)) << "nothing was made where it leads";
+  EXPECT_THROW(refuse_unsafe_folder(link, ForeignFolder::refuse), StartRefused);
+  EXPECT_NO_THROW(refuse_unsafe_folder(root_ / "missing", ForeignFolder::refuse));
+}
+
 TEST_F(DataFolderTest, IsFreeAgainAtItsEnd) {
   const fs::path path = root_ / "data";
   std::ofstream(root_ / "kept") << "x";

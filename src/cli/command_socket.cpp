@@ -48,10 +48,34 @@ class SocketPath {
   int folder_ = -1;
 };
 
-bool is_same_user(int socket) {
+std::optional<uid_t> peer_of(int socket) {
   ucred peer{};
   socklen_t size = sizeof peer;
-  return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == geteuid() || peer.uid == 0);
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+  return peer.uid;
+}
+
+bool is_same_user(int socket) {
+  const auto peer = peer_of(socket);
+  return peer && (*peer == geteuid() || *peer == 0);
+}
+
+// Before a password is sent: the server is this user's or root's, or, for root, of the user who has the folder.
+void refuse_foreign_server(int socket, const std::string& folder) {
+  if (is_same_user(socket)) return;
+  const auto peer = peer_of(socket);
+  struct stat info{};
+  if (peer && geteuid() == 0 && stat(folder.c_str(), &info) == 0 && info.st_uid == *peer) return;
+  throw StartRefused("what listens in " + folder + " is another user's (" + (peer ? std::to_string(*peer) : "unknown") +
+                     "), so nothing was sent to it: run this as the user who runs the server");
+}
+
+// A socket that a dead server left is in the way; anything else is not ours to remove.
+void remove_stale_socket(const std::string& path, const std::string& folder) {
+  struct stat info{};
+  if (lstat(path.c_str(), &info) != 0) return;
+  if (!S_ISSOCK(info.st_mode)) throw StartRefused(folder + "/granary.sock is no socket: move it away");
+  unlink(path.c_str());
 }
 
 }  // namespace
@@ -101,7 +125,7 @@ struct CommandSocket::State : std::enable_shared_from_this<State> {
 CommandSocket::CommandSocket(asio::io_context& context, const std::string& folder, Run run)
     : state_(std::make_shared<State>(context, folder, std::move(run))) {
   error_code error;
-  unlink(state_->path.text().c_str());
+  remove_stale_socket(state_->path.text(), folder);
   auto& acceptor = state_->acceptor;
   const mode_t mask = umask(0177);  // 0600 from the first moment
   acceptor.open(Protocol(), error);
@@ -120,29 +144,50 @@ void CommandSocket::stop() {
   for (Socket* socket : state_->reading) socket->close(ignored);
 }
 
-std::optional<Json> ask_server(const std::string& folder, const Json& request) {
-  const SocketPath path(folder);
-  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-  if (path.text().size() >= sizeof address.sun_path) return std::nullopt;
-  std::memcpy(address.sun_path, path.text().c_str(), path.text().size() + 1);
-  const int socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (socket_fd < 0) return std::nullopt;
-  setsockopt(socket_fd, SOL_SOCKET, SO_RCVTIMEO, &kClientTimeout, sizeof kClientTimeout);
-  setsockopt(socket_fd, SOL_SOCKET, SO_SNDTIMEO, &kClientTimeout, sizeof kClientTimeout);
-  std::optional<Json> answer;
-  if (connect(socket_fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-    std::string line = request.dump() + "\n";
-    const bool sent = send(socket_fd, line.data(), line.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(line.size());
-    wipe(line);
-    std::string text;
-    char block[4096];
-    ssize_t size = 0;
-    while (sent && text.size() < kAnswerBytesMax && (size = recv(socket_fd, block, sizeof block, 0)) > 0)
-      text.append(block, static_cast<std::size_t>(size));
-    answer = Json::parse(text);
+namespace {
+
+// A connection to the server's socket; closed when nobody listens.
+class Connection {
+ public:
+  explicit Connection(const std::string& folder) {
+    const SocketPath path(folder);
+    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+    if (path.text().size() >= sizeof address.sun_path) return;
+    std::memcpy(address.sun_path, path.text().c_str(), path.text().size() + 1);
+    descriptor_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor_ < 0) return;
+    setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &kClientTimeout, sizeof kClientTimeout);
+    setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &kClientTimeout, sizeof kClientTimeout);
+    is_open_ = connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
-  close(socket_fd);
-  return answer;
+  ~Connection() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  int descriptor() const { return descriptor_; }
+  bool is_open() const { return is_open_; }
+
+ private:
+  int descriptor_ = -1;
+  bool is_open_ = false;
+};
+
+}  // namespace
+
+std::optional<Json> ask_server(const std::string& folder, const Json& request) {
+  const Connection server(folder);
+  if (!server.is_open()) return std::nullopt;
+  refuse_foreign_server(server.descriptor(), folder);
+  std::string line = request.dump() + "\n";
+  const bool sent = send(server.descriptor(), line.data(), line.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(line.size());
+  wipe(line);
+  std::string text;
+  char block[4096];
+  ssize_t size = 0;
+  while (sent && text.size() < kAnswerBytesMax && (size = recv(server.descriptor(), block, sizeof block, 0)) > 0)
+    text.append(block, static_cast<std::size_t>(size));
+  return Json::parse(text);
 }
 
 }  // namespace granary::cli

@@ -32,7 +32,7 @@ class CommandSocket {
   std::shared_ptr<State> state_;
 };
 
-// The server's answer; nullopt when none listens.
+// The server's answer; nullopt when none listens. Throws StartRefused, and sends nothing, when it is another user's.
 std::optional<Json> ask_server(const std::string& folder, const Json& request);
 
 }  // namespace granary::cli

@@ -11,6 +11,7 @@
 
 #include "base/encoding.hpp"
 #include "base/error.hpp"
+#include "base/small_file.hpp"
 #include "crypto/primitives.hpp"
 
 namespace granary {
@@ -18,7 +19,9 @@ namespace granary {
 namespace {
 
 constexpr std::string_view kFile = "file:", kEnvironment = "env:", kCredential = "credential:";
+constexpr const char* kCredentialsFolder = "CREDENTIALS_DIRECTORY";
 constexpr std::size_t kKeyFileBytesMax = 4096;
+constexpr std::chrono::seconds kKeyPatience{5};  // for a pipe: whoever is to write it may have to ask somebody
 
 bool is_inside(const std::string& file, const std::string& folder) {
   std::error_code error;
@@ -29,38 +32,43 @@ bool is_inside(const std::string& file, const std::string& folder) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
+[[noreturn]] void refuse_wrong_size(const std::string& source) {
+  throw StartRefused("the root key in " + source + " is not 32 bytes in base64 or hex; `granary key init` makes one");
+}
+
 Plaintext decode(std::string text, const std::string& source) {
   const std::string_view trimmed = trim(text);
   std::optional<std::string> key;
   if (trimmed.size() == 2 * crypto::kKeyBytes) key = from_hex(trimmed);
   else key = from_base64(trimmed);
   wipe(text);
-  if (!key || key->size() != crypto::kKeyBytes)
-    throw StartRefused("the root key in " + source + " is not 32 bytes in base64 or hex; `granary key init` makes one");
+  if (!key || key->size() != crypto::kKeyBytes) refuse_wrong_size(source);
   return Plaintext(std::move(*key));
+}
+
+// Others' rights to a key file. systemd puts credentials where the service alone can enter, and may let their group read.
+mode_t refused_bits(const std::string& path) {
+  const char* credentials = std::getenv(kCredentialsFolder);
+  return credentials && *credentials && is_inside(path, credentials) ? 027 : 077;
 }
 
 Plaintext read_key_file(const std::string& path, const std::string& data_folder) {
   if (!data_folder.empty() && is_inside(path, data_folder))
     throw StartRefused("the root key " + path + " lies inside the data folder " + data_folder +
                        ", so that whoever copies the data has the key: move it elsewhere");
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0)
-    throw StartRefused("cannot read the root key " + path + " (" + std::strerror(errno) +
+  auto file = read_small_file(path, kKeyFileBytesMax, kKeyPatience);
+  if (!file && file.error() == ETIMEDOUT)
+    throw StartRefused("the root key " + path + " is a pipe to whose end nobody wrote for 5 s");
+  if (!file && file.error() == EFBIG) refuse_wrong_size("file " + path);
+  if (!file)
+    throw StartRefused("cannot read the root key " + path + " (" + std::strerror(file.error()) +
                        "): make one with `granary key init --root-key file:" + path +
                        "`, or give this user the right to read it");
-  struct stat info{};
-  std::string text(kKeyFileBytesMax, '\0');
-  const bool known = fstat(file, &info) == 0;
-  const ssize_t size = read(file, text.data(), text.size());
-  close(file);
-  if (!known || size < 0) throw StartRefused("cannot read the root key " + path + " (" + std::strerror(errno) + ")");
-  if ((info.st_mode & 077) != 0) {
-    wipe(text);
+  if ((file->mode & refused_bits(path)) != 0) {
+    wipe(file->text);
     throw StartRefused("the root key " + path + " can be read or written by others: run `chmod 600 " + path + "`");
   }
-  text.resize(static_cast<std::size_t>(size));
-  return decode(std::move(text), "file " + path);
+  return decode(std::move(file->text), "file " + path);
 }
 
 }  // namespace
@@ -76,7 +84,7 @@ Plaintext load_root_key(const std::string& source, const std::string& data_folde
     return decode(value, "the environment variable " + name);
   }
   if (source.starts_with(kCredential)) {
-    const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
+    const char* folder = std::getenv(kCredentialsFolder);
     if (!folder)
       throw StartRefused(
           "no root key: --root-key credential:NAME needs systemd's CREDENTIALS_DIRECTORY (LoadCredential= in the unit)");

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "base/encoding.hpp"
 #include "base/error.hpp"
@@ -144,8 +145,28 @@ TEST_F(RootKeyTest, TakesASystemdCredential) {
   expect_refused("credential:key", "can be read or written by others");
   write("key", "short", 0400);
   expect_refused("credential:key", "is not 32 bytes");
+  for (const mode_t mode : {0400U, 0440U, 0600U, 0640U, 0550U}) {
+    EXPECT_EQ(refusal(write("key", hex_, mode)), "") << "named as a file, too: " << std::oct << mode;
+    EXPECT_EQ(refusal("credential:key"), "") << std::oct << mode;
+  }
+  for (const mode_t mode : {0420U, 0620U, 0404U, 0402U, 0401U, 0444U, 0660U}) {
+    write("key", hex_, mode);
+    expect_refused("credential:key", "can be read or written by others");
+  }
+  fs::create_directory(folder_ / "credentials");
+  setenv("CREDENTIALS_DIRECTORY", (folder_ / "credentials").c_str(), 1);
+  for (const std::string& source : {write("key", hex_, 0440), "credential:../key"s})
+    expect_refused(source, "can be read or written by others");
   setenv("CREDENTIALS_DIRECTORY", (folder_ / "data").c_str(), 1);
   expect_refused("credential:key", "lies inside the data folder");
+}
+
+TEST_F(RootKeyTest, TakesAPipe) {
+  const std::string path = folder_ / "pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  std::thread writer([&] { std::ofstream(path) << hex_ << "\n"; });
+  EXPECT_EQ(refusal("file:" + path), "");
+  writer.join();
 }
 
 TEST_F(RootKeyTest, CreatesAKeyForThisUserAlone) {
