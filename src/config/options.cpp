@@ -199,8 +199,10 @@ constexpr std::array kOptions = {
            false, take_ranges<&Config::egress_allow>, show_list<&Config::egress_allow>},
     Option{"egress.ca_file", "file", "", "PEM certificates to trust in place of the system's.", false,
            take_text<&Config::ca_file>, show_text<&Config::ca_file>},
-    Option{"egress.proxy", "URL", "", "HTTP proxy for every exchange with a provider.", true, take_text<&Config::proxy>,
-           show_text<&Config::proxy>},
+    Option{"egress.proxy", "URL", "",
+           "HTTP proxy for every exchange with a provider. It resolves the names, so what stands in a base URL is held against "
+           "egress.allow.",
+           true, take_text<&Config::proxy>, show_text<&Config::proxy>},
     Option{"egress.bind_origins", "public or always", "public",
            "Whether credentials are bound to origins within egress.allow too.", false, take_bind_origins, show_bind_origins},
     Option{

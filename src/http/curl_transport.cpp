@@ -44,6 +44,7 @@ struct Transfer {
   OutboundRequest request;
   Exchange result;
   std::size_t head_bytes = 0, body_given = 0;
+  std::optional<long> bytes_before;  // sent before the request itself: what a proxy was asked for a connection
   bool was_blocked = false;
   bool is_head_whole = false;
   bool is_too_large = false;
@@ -101,9 +102,22 @@ std::size_t take_header(char* data, std::size_t, std::size_t size, void* context
 
 SteadyTime time_now() { return std::chrono::time_point_cast<SteadyTime::duration>(std::chrono::steady_clock::now()); }
 
-// Connected while the process stood still: what has not left by its deadline does not leave.
-int refuse_when_late(void* context, char*, char*, int, int) {
+long bytes_sent(CURL* easy) {
+  long bytes = 0;
+  curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes);
+  return bytes;
+}
+
+// Whether the peer may have seen some of the request.
+bool has_left(const Transfer& transfer) {
+  return transfer.bytes_before && bytes_sent(transfer.easy.get()) > *transfer.bytes_before;
+}
+
+// The connection is there, through a proxy's tunnel and TLS, and the request leaves next. But connected while the process stood
+// still: what has not left by its deadline does not leave.
+int begin_request(void* context, char*, char*, int, int) {
   auto& transfer = *static_cast<Transfer*>(context);
+  if (!transfer.bytes_before) transfer.bytes_before = bytes_sent(transfer.easy.get());
   transfer.is_late = time_now() >= transfer.request.deadline;
   return transfer.is_late ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
@@ -132,9 +146,15 @@ ExchangeFailure failure_of(CURLcode code, const Transfer& transfer) {
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR: return ExchangeFailure::tls;
     case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL: return ExchangeFailure::cut;  // something answered, not in HTTP
+    case CURLE_UNSUPPORTED_PROTOCOL:  // something answered, not in HTTP; before the request, a proxy
+      return transfer.result.was_sent ? ExchangeFailure::cut : ExchangeFailure::unreachable;
     default: return ExchangeFailure::unreachable;
   }
+}
+
+// 407 is said by proxies alone: over plain http it stands where the provider's answer would.
+bool is_proxys_refusal(const Transfer& transfer) {
+  return transfer.uses_proxy && transfer.result.status == 407 && transfer.request.url.starts_with("http:");
 }
 
 template <class Value>
@@ -254,12 +274,12 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
 
   void finish(CURL* easy, CURLcode code) {
     Transfer& transfer = *transfers.at(easy);
-    long status = 0, request_bytes = 0;
+    long status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-    transfer.result.status = static_cast<int>(status);
-    transfer.result.was_sent = request_bytes > 0;
-    if (code != CURLE_OK || transfer.is_too_large) transfer.result.failure = failure_of(code, transfer);
+    transfer.result.was_sent = has_left(transfer);
+    if (transfer.result.was_sent) transfer.result.status = static_cast<int>(status);
+    if (is_proxys_refusal(transfer)) transfer.result = {.failure = ExchangeFailure::unreachable};
+    else if (code != CURLE_OK || transfer.is_too_large) transfer.result.failure = failure_of(code, transfer);
     else if (!transfer.is_head_whole)
       transfer.result.failure = ExchangeFailure::cut;  // libcurl takes its beginning for all of it
     end(easy, transfer);
@@ -280,9 +300,7 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
     const SteadyTime now = time_now();
     if (found == transfers.end() || now < found->second->ends_at) return;  // its time has come already, or is another's
     Transfer& transfer = *found->second;
-    long request_bytes = 0;
-    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-    const bool may_have_come = now >= transfer.ends_at + kStoodStill && request_bytes > 0 && !transfer.stood_still;
+    const bool may_have_come = now >= transfer.ends_at + kStoodStill && has_left(transfer) && !transfer.stood_still;
     if (!may_have_come) return finish(easy, CURLE_OPERATION_TIMEDOUT);
     transfer.stood_still = true;
     end_at(easy, transfer, now + kToBeRead);
@@ -335,6 +353,7 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
     set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
     set(easy, CURLOPT_CAINFO, options.ca_file.empty() ? kSystemCaFile : options.ca_file.c_str());
     set(easy, CURLOPT_PROXY, options.proxy.c_str());
+    set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);  // the proxy's, not the provider's
     // Set either way: unset, the environment's NO_PROXY would send requests past the proxy, and so past the guard.
     set(easy, CURLOPT_NOPROXY, options.proxy.empty() ? "*" : "");
     if (request.fresh_connection) {
@@ -343,7 +362,7 @@ struct CurlTransport::State : std::enable_shared_from_this<State> {
     }
     set(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     set(easy, CURLOPT_OPENSOCKETDATA, &transfer);
-    set(easy, CURLOPT_PREREQFUNCTION, refuse_when_late);
+    set(easy, CURLOPT_PREREQFUNCTION, begin_request);
     set(easy, CURLOPT_PREREQDATA, &transfer);
     set(easy, CURLOPT_HEADERFUNCTION, take_header);
     set(easy, CURLOPT_HEADERDATA, &transfer);
@@ -363,6 +382,10 @@ Task<Exchange> CurlTransport::exchange(OutboundRequest request) {
   Transfer transfer;
   if (state->is_stopped || is_too_late) {
     transfer.result.failure = state->is_stopped ? ExchangeFailure::abandoned : ExchangeFailure::timeout;
+    co_return std::move(transfer.result);
+  }
+  if (!state->options.proxy.empty() && !state->guard.permits_through_proxy(request.url)) {
+    transfer.result.failure = ExchangeFailure::blocked;
     co_return std::move(transfer.result);
   }
   transfer.easy.reset(curl_easy_init());

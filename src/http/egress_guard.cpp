@@ -1,10 +1,15 @@
 #include "http/egress_guard.hpp"
 
 #include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netdb.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
+
+#include "base/encoding.hpp"
 
 namespace granary::http {
 
@@ -30,6 +35,21 @@ const std::vector<AddressRange>& not_public() {
   return ranges;
 }
 
+// As libcurl reads it; without brackets and a dot at the end. nullopt for what is no URL.
+std::optional<std::string> host_of(const std::string& url) {
+  CURLU* parsed = curl_url();
+  char* text = nullptr;
+  std::optional<std::string> host;
+  if (parsed && curl_url_set(parsed, CURLUPART_URL, url.c_str(), 0) == CURLUE_OK &&
+      curl_url_get(parsed, CURLUPART_HOST, &text, 0) == CURLUE_OK)
+    host = to_lower(text);
+  curl_free(text);
+  curl_url_cleanup(parsed);
+  if (host && host->starts_with('[') && host->ends_with(']')) host = host->substr(1, host->size() - 2);
+  if (host && host->ends_with('.')) host->pop_back();
+  return host;
+}
+
 }  // namespace
 
 bool EgressGuard::permits(const sockaddr* address, bool is_encrypted) const {
@@ -45,6 +65,19 @@ bool EgressGuard::permits(const sockaddr* address, bool is_encrypted) const {
   const auto holds = [&](const AddressRange& range) { return range.contains(bytes); };
   if (std::ranges::any_of(allowed_, holds)) return true;
   return is_encrypted && std::ranges::none_of(not_public(), holds);
+}
+
+bool EgressGuard::permits_through_proxy(const std::string& url) const {
+  const std::optional<std::string> host = host_of(url);
+  if (!host) return false;
+  const bool is_encrypted = url.starts_with("https:");
+  const bool is_localhost = *host == "localhost" || host->ends_with(".localhost");
+  const addrinfo wanted{.ai_flags = AI_NUMERICHOST, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+  addrinfo* found = nullptr;
+  if (getaddrinfo(is_localhost ? "127.0.0.1" : host->c_str(), nullptr, &wanted, &found) != 0) return is_encrypted;
+  const bool is_permitted = permits(found->ai_addr, is_encrypted);
+  freeaddrinfo(found);
+  return is_permitted;
 }
 
 bool EgressGuard::allows_host(std::string_view host) const {

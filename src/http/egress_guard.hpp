@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,9 @@ class EgressGuard {
 
   // Plain http goes only where the operator said so.
   bool permits(const sockaddr* address, bool is_encrypted) const;
+  // Through a proxy nobody here sees the address that is connected to: names are resolved there. So what stands in the URL
+  // decides: an address (in any spelling) as above, localhost as 127.0.0.1, and any other name only encrypted.
+  bool permits_through_proxy(const std::string& url) const;
   // True when `host` is an address, or localhost, within the allowed ranges.
   bool allows_host(std::string_view host) const;
 
