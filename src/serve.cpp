@@ -41,6 +41,7 @@ Task<http::Response> answer_metrics(Product& product, http::Request& request) {
     credentials[{count.lane.provider, count.status}] += count.count;
   for (const auto& [of, count] : credentials)
     product.metrics.set_credentials(of.first, name_of(of.second), static_cast<double>(count));
+  product.metrics.set_store_writable(product.writer->has_room() && !product.writer->is_failing());
   product.metrics.set_log_lines_dropped(static_cast<double>(product.log.dropped()));
   product.metrics.set_queue("writes", static_cast<double>(product.writer->queue_length()));
   co_await run_on(product.checker.executor, [&]() -> Task<> {

@@ -1,14 +1,17 @@
 """When what lies beneath fails while the server runs: a full disk, and sealed fields that do not open. Nothing is lost, the
 error says so, and the process lives."""
 
+import re
 import socket
 import sqlite3
 import subprocess
+import time
 import uuid
 
 import pytest
+import requests
 from background import in_background
-from harness import CREDENTIALS, USERS, Granary, base_config, eventually
+from harness import CREDENTIALS, USERS, Granary, base_config, eventually, free_port
 from held import assert_held_until
 from logins import SLUGS, FIELDS, new_login
 from problems import assert_problem
@@ -65,6 +68,46 @@ def test_a_full_disk(small, providers):
     assert credential.values() == values
     assert server.request("GET", USERS).headers["X-Total-Count"] == str(len(users))
     assert credential.checked()["status"] == "OK"
+
+
+def test_a_full_disk_is_not_ready(small):
+    """Also when nothing is written: who asks is told before the first write fails. It is ready again by itself."""
+    port = free_port()
+    small.arguments += ["--metrics-listen", f"127.0.0.1:{port}"]
+    server = small.prepare().start()
+
+    def told():
+        text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5, proxies={"http": ""}).text
+        return re.search(r"^granary_store_writable (\d)$", text, re.MULTILINE)[1]
+
+    assert (server.is_ready(), told()) == (True, "1")
+    filler = server.data / "filler"
+    fill(filler)
+    assert (server.is_ready(), told()) == (False, "0")
+    assert server.request("GET", "/health/live", token=None).status_code == 200
+    assert server.request("GET", USERS).status_code == 200
+    filler.unlink()
+    assert (server.is_ready(), told()) == (True, "1")
+    assert server.stop()[0] == 0
+
+
+def test_a_quota_that_is_used_up_is_not_ready(providers, tmp_path):
+    """The disk has room, and still takes nothing: here for a limit on the size of files."""
+    server = Granary(tmp_path, base_config(providers)).prepare().start()
+    try:
+        size = max(path.stat().st_size for path in server.sqlite) + 8192
+        limit = ["prlimit", "--pid", str(server.process.pid)]
+        subprocess.run([*limit, f"--fsize={size}:"], check=True)
+        eventually(lambda: server.request("POST", USERS, json={"name": "x" * 4000}).status_code == 503, pause=0)
+        assert not server.is_ready()
+        time.sleep(2)
+        assert not server.is_ready(), "one that was tried again failed again"
+        subprocess.run([*limit, "--fsize=unlimited:"], check=True)
+        eventually(server.is_ready)
+        assert server.request("POST", USERS, json={"name": "back"}).status_code == 201
+        assert server.stop()[0] == 0
+    finally:
+        server.kill()
 
 
 def test_a_token_that_cannot_be_stored_is_held_until_it_can(small, providers):

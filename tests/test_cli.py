@@ -4,6 +4,7 @@ Configuration is in test_configuration.py, refused starts of the server in test_
 import json
 import re
 import stat
+import subprocess
 from types import SimpleNamespace
 
 import logins
@@ -95,7 +96,18 @@ def test_key_init(tmp_path):
     assert other.read_bytes() != content
 
 
-@pytest.mark.parametrize("target", ["file:{}/nowhere/root.key", "file:{}", "env:SOMETHING", "root.key", "file:"])
+def test_key_init_makes_the_keys_folder(tmp_path):
+    done = run_binary("key", "init", "--root-key", f"file:{tmp_path}/etc/root.key")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert stat.S_IMODE((tmp_path / "etc").stat().st_mode) == 0o700
+    done = run_binary("key", "init", "--root-key", f"file:{tmp_path}/one/two/root.key")
+    assert done.returncode == 1 and not (tmp_path / "one").exists()
+    subprocess.run(["sh", "-c", done.stderr.split("`")[1]], check=True)
+    assert run_binary("key", "init", "--root-key", f"file:{tmp_path}/one/two/root.key").returncode == 0
+    assert stat.S_IMODE((tmp_path / "one" / "two").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("target", ["file:{}/nowhere/below/root.key", "file:{}", "env:SOMETHING", "root.key", "file:"])
 def test_key_init_refuses(tmp_path, target):
     done = run_binary("key", "init", "--root-key", target.format(tmp_path))
     assert done.returncode in (1, 2)

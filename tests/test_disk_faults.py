@@ -159,7 +159,9 @@ def test_a_disk_that_fails_for_good(server, disk, providers, call, error):
     assert credential.values()["status"] == "OK"
     assert names(server) == before
     assert server.request("GET", "/health/live", token=None).status_code == 200
+    assert not server.is_ready()
     disk.mend()
+    eventually(server.is_ready)
     assert make_user(server, "back").status_code == 201
     assert names(server) == before | {"back"}
     assert credential.checked()["status"] == "OK"

@@ -27,7 +27,10 @@ Metrics::Metrics()
           {}, prometheus::Histogram::BucketBoundaries{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0})),
       log_lines_dropped_(family(registry_, prometheus::BuildCounter, "granary_log_lines_dropped_total",
                                 "Lines of the log that could not be written.")
-                             .Add({})) {}
+                             .Add({})),
+      store_writable_(family(registry_, prometheus::BuildGauge, "granary_store_writable",
+                             "0 while the disk is full or did not take the last write.")
+                          .Add({})) {}
 
 prometheus::Counter& Metrics::request_counter(std::string_view route, unsigned status) {
   return requests_.Add({{"route", std::string(route)}, {"status", std::to_string(status)}});
@@ -54,6 +57,8 @@ void Metrics::set_breaker_open(std::string_view provider, std::string_view envir
 void Metrics::set_queue(std::string_view queue, double length) { queues_.Add({{"queue", std::string(queue)}}).Set(length); }
 
 void Metrics::observe_commit(double commit_seconds) { commit_seconds_.Observe(commit_seconds); }
+
+void Metrics::set_store_writable(bool writable) { store_writable_.Set(writable ? 1 : 0); }
 
 void Metrics::set_log_lines_dropped(double count) { log_lines_dropped_.Increment(count - log_lines_dropped_.Value()); }
 

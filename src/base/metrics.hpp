@@ -25,6 +25,7 @@ class Metrics {
   void set_credentials(std::string_view provider, std::string_view status, double count);
   void set_breaker_open(std::string_view provider, std::string_view environment, bool open);
   void set_queue(std::string_view queue, double length);
+  void set_store_writable(bool writable);
   void observe_commit(double commit_seconds);
   // The whole count since the start.
   void set_log_lines_dropped(double count);
@@ -41,6 +42,7 @@ class Metrics {
   prometheus::Family<prometheus::Histogram>& commits_;
   prometheus::Histogram& commit_seconds_;
   prometheus::Counter& log_lines_dropped_;
+  prometheus::Gauge& store_writable_;
 };
 
 // Counts one thread's requests.

@@ -1,4 +1,4 @@
-// Whether this server can serve: it reads its store, found no damage there, and holds nothing that the store
+// Whether this server can serve: it reads its store and can write to it, found no damage there, and holds nothing that the store
 // could not take.
 #pragma once
 

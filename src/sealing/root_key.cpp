@@ -93,22 +93,63 @@ Plaintext load_root_key(const std::string& source, const std::string& data_folde
   throw StartRefused("--root-key must be file:PATH, env:NAME or credential:NAME");
 }
 
-void create_root_key(const std::string& source, Random& random) {
-  if (!source.starts_with(kFile)) throw StartRefused("`key init` makes a key file: give --root-key file:PATH");
-  const std::string path = source.substr(kFile.size());
+namespace {
+
+std::string folder_of(const std::string& path) {
+  const auto parent = std::filesystem::path(path).parent_path();
+  return parent.empty() ? "." : parent.string();
+}
+
+// The key's folder, when only it is missing: for this user alone. True when it was made.
+bool make_folder_of(const std::string& path) {
+  const std::string folder = folder_of(path);
+  if (mkdir(folder.c_str(), 0700) == 0) return true;
+  if (errno == EEXIST) return false;
+  throw StartRefused("cannot make the folder of the root key (" + std::string(std::strerror(errno)) + "): run `mkdir -p -m 700 " +
+                     folder + "`");
+}
+
+// What a folder holds, by name: a power loss that takes the key's name away takes all that is sealed under it.
+bool sync_folder(const std::string& path) {
+  const int folder = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool is_synced = folder >= 0 && fsync(folder) == 0;
+  const int why = errno;
+  if (folder >= 0) close(folder);
+  errno = why;
+  return is_synced;
+}
+
+void write_new_key(const std::string& path, Random& random) {
   const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0 && errno == EEXIST) throw StartRefused(path + " exists already: a root key is never overwritten");
   if (file < 0) throw StartRefused("cannot make " + path + " (" + std::strerror(errno) + ")");
   std::string key = random.bytes(crypto::kKeyBytes);
   std::string text = to_base64(key) + "\n";
-  const bool written = write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(file) == 0;
+  const bool is_written = write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(file) == 0 &&
+                          sync_folder(folder_of(path));
   const int why = errno;
   wipe(key);
   wipe(text);
   close(file);
-  if (written) return;
+  if (is_written) return;
   unlink(path.c_str());
   throw StartRefused("cannot write " + path + " (" + std::strerror(why) + ")");
+}
+
+}  // namespace
+
+void create_root_key(const std::string& source, Random& random) {
+  if (!source.starts_with(kFile)) throw StartRefused("`key init` makes a key file: give --root-key file:PATH");
+  const std::string path = source.substr(kFile.size());
+  if (path.empty()) throw StartRefused("cannot make a root key without a name: give --root-key file:PATH");
+  const bool is_new_folder = make_folder_of(path);
+  try {
+    write_new_key(path, random);
+    if (is_new_folder) sync_folder(folder_of(folder_of(path)));
+  } catch (...) {
+    if (is_new_folder) rmdir(folder_of(path).c_str());
+    throw;
+  }
 }
 
 }  // namespace granary

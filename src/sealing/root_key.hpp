@@ -14,7 +14,8 @@ namespace granary {
 // `data_folder` (empty: no such check), not 32 bytes.
 Plaintext load_root_key(const std::string& source, const std::string& data_folder);
 
-// Writes a new key with mode 0600. Throws StartRefused when the file exists or cannot be made; leaves nothing half-written.
+// Writes a new key with mode 0600, in a folder that is made (0700) when only that is missing. Throws StartRefused when the file
+// exists or cannot be made; leaves nothing half-written.
 void create_root_key(const std::string& source, Random& random);
 
 }  // namespace granary

@@ -182,6 +182,17 @@ TEST_F(RootKeyTest, CreatesAKeyForThisUserAlone) {
   EXPECT_NE(load_root_key("file:" + (folder_ / "second").string(), "").reveal(), first);
 }
 
+TEST_F(RootKeyTest, MakesTheKeysFolderForThisUserAlone) {
+  SystemRandom random;
+  umask(0);
+  create_root_key("file:" + (folder_ / "new/key").string(), random);
+  umask(022);
+  EXPECT_EQ(fs::status(folder_ / "new").permissions(), fs::perms(0700));
+  fs::permissions(folder_ / "new", fs::perms(0755));
+  create_root_key("file:" + (folder_ / "new/second").string(), random);
+  EXPECT_EQ(fs::status(folder_ / "new").permissions(), fs::perms(0755)) << "one that is there is left as it is";
+}
+
 TEST_F(RootKeyTest, CreatingOverwritesNothing) {
   SystemRandom random;
   write("key", hex_);
@@ -193,7 +204,9 @@ TEST_F(RootKeyTest, CreatingOverwritesNothing) {
       {"file:" + (folder_ / "key").string(), "never overwritten"},
       {"file:" + (folder_ / "data").string(), "never overwritten"},
       {"file:" + (folder_ / "dangling").string(), "never overwritten"},
-      {"file:" + (folder_ / "missing/key").string(), "cannot make"},
+      {"file:" + (folder_ / "missing/below/key").string(), "`mkdir -p -m 700 "},
+      {"file:" + (folder_ / "missing/").string(), "cannot make"},
+      {"file:" + (folder_ / "key/key").string(), "cannot make"},
       {"file:", "cannot make"},
       {"env:GRANARY_TEST_KEY", "file:PATH"},
       {"credential:key", "file:PATH"},

@@ -22,6 +22,7 @@ class MemoryStore final : public Store {
   MemoryStore(Database& database, StoreWeather* weather, std::int64_t process)
       : db_(database), weather_(weather), process_(process) {}
 
+  Task<bool> is_writable() override { co_return true; }
   Task<std::optional<std::string>> find_setting(std::string_view name) override;
   Task<> save_setting(std::string_view name, std::string_view value) override;
   Task<std::optional<Sealed>> find_day_key(std::int32_t day) override;

@@ -128,6 +128,9 @@ class Store {
  public:
   virtual ~Store() = default;
 
+  // Whether what is written now would be kept, as far as the last write and the disk's room tell; false while in doubt.
+  virtual Task<bool> is_writable() = 0;
+
   // Settings and keys.
   virtual Task<std::optional<std::string>> find_setting(std::string_view name) = 0;
   virtual Task<> save_setting(std::string_view name, std::string_view value) = 0;

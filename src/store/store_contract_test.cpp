@@ -17,6 +17,10 @@ std::vector<std::string> names_of(const Page<LeafUser>& page) {
 
 using Names = std::vector<std::string>;
 
+TEST_P(StoreContract, IsWritableWhileNothingAilsIt) {
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(run(store_.is_writable()));
+}
+
 TEST_P(StoreContract, SettingsAndDayKeys) {
   EXPECT_EQ(run(store_.find_setting("a")), std::nullopt);
   run(store_.save_setting("a", std::string_view("x\0y", 3)));

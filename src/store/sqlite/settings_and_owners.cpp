@@ -15,6 +15,21 @@ std::optional<Owner> read_owner(Statement& row) {
 SqliteStore::SqliteStore(const std::string& path, Writer& writer, ReadPool& pool)
     : reader_(path, writer), writer_(writer), pool_(pool) {}
 
+// After a failure nothing but a write that works ends the doubt, and others may have gone elsewhere with theirs.
+Task<bool> SqliteStore::is_writable() {
+  if (!writer_.has_room()) co_return false;
+  if (!writer_.is_failing()) co_return true;
+  if (!writer_.may_try_again()) co_return false;
+  constexpr std::size_t kTriedBytes = 64 * 1024;  // where a few bytes still fit, the next credential may not
+  try {
+    co_await save_setting("tried", std::string(kTriedBytes, '\0'));
+    co_await save_setting("tried", "");
+  } catch (const StoreUnavailable&) {
+    co_return false;
+  }
+  co_return true;
+}
+
 Task<std::optional<std::string>> SqliteStore::find_setting(std::string_view name) {
   auto row = reader_.fresh().prepare("SELECT value FROM setting WHERE name = ?");
   co_return row.bind(name).step() ? std::optional(row.blob(0)) : std::nullopt;

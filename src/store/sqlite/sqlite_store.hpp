@@ -14,6 +14,8 @@ class SqliteStore final : public Store {
   // `writer` and `pool` outlive every store.
   SqliteStore(const std::string& path, Writer& writer, ReadPool& pool);
 
+  Task<bool> is_writable() override;
+
   Task<std::optional<std::string>> find_setting(std::string_view name) override;
   Task<> save_setting(std::string_view name, std::string_view value) override;
   Task<std::optional<Sealed>> find_day_key(std::int32_t day) override;

@@ -1,6 +1,24 @@
 #include "store/sqlite/writer.hpp"
 
+#include <sys/statvfs.h>
+#include <unistd.h>
+
 namespace granary::sqlite {
+
+namespace {
+
+bool is_of_the_disk(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Failure& failure) {
+    const int code = failure.code() & 0xff;  // without what SQLite adds to it
+    return code == SQLITE_FULL || code == SQLITE_IOERR || code == SQLITE_READONLY || code == SQLITE_CANTOPEN;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
 
 void configure_library() {
   // Counting every allocation takes a lock that all threads share; nobody reads the count.
@@ -99,7 +117,22 @@ void Writer::checkpoint_if_due() {
   }
 }
 
+bool Writer::may_try_again() {
+  constexpr std::chrono::seconds kPause{1};
+  const auto now = std::chrono::steady_clock::now();
+  auto before = no_try_before_.load();
+  return now >= before && no_try_before_.compare_exchange_strong(before, now + kPause);
+}
+
+bool Writer::has_room() const {
+  struct statvfs disk{};
+  if (statvfs(path_.c_str(), &disk) != 0 || disk.f_blocks == 0) return true;
+  const std::uint64_t blocks = geteuid() == 0 ? disk.f_bfree : disk.f_bavail;  // some are kept for root
+  return blocks * disk.f_frsize >= kRoomBytesMin;
+}
+
 void Writer::write_group(std::vector<Job>& group) {
+  bool disk_failed = false;
   try {
     if (!connection_) connection_ = open_for_writing(path_);
     Connection& db = *connection_;
@@ -112,6 +145,7 @@ void Writer::write_group(std::vector<Job>& group) {
         job.error = std::current_exception();
         // A full disk or an I/O error may have ended the whole transaction, the others' writes with it.
         if (!db.in_transaction()) std::rethrow_exception(job.error);
+        disk_failed = disk_failed || is_of_the_disk(job.error);
         db.prepare("ROLLBACK TO write").run();
       }
       db.prepare("RELEASE write").run();
@@ -119,12 +153,14 @@ void Writer::write_group(std::vector<Job>& group) {
     db.prepare("COMMIT").run();
   } catch (...) {
     const auto error = std::current_exception();
+    disk_failed = true;
     for (Job& job : group)
       if (!job.error) job.error = error;
     // Whatever failed, nothing is acknowledged again before the file was opened anew: after a failed fsync the pages in
     // memory may look written and not be.
     connection_.reset();
   }
+  is_failing_ = disk_failed;
 }
 
 }  // namespace granary::sqlite

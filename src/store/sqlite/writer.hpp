@@ -17,7 +17,8 @@ namespace granary::sqlite {
 
 inline constexpr std::size_t kWriteQueueMax = 20'000;
 inline constexpr std::size_t kWritesPerCommitMax = 256;
-inline constexpr int kLoggedPagesMax = 1000;  // then the log is brought into the file
+inline constexpr std::uint64_t kRoomBytesMin = 1024 * 1024;  // a few groups' worth
+inline constexpr int kLoggedPagesMax = 1000;                 // then the log is brought into the file
 
 class Writer {
  public:
@@ -45,6 +46,12 @@ class Writer {
     }
   }
   std::size_t queue_length();
+  // The disk did not take the last group; readable from every thread, as the two below.
+  bool is_failing() const { return is_failing_; }
+  // True once a second.
+  bool may_try_again();
+  // The disk has kRoomBytesMin left for this user, or does not say.
+  bool has_room() const;
   // How many groups were written. Moves before any of a group is acknowledged; readable from every thread.
   std::uint64_t commits() const { return commits_.load(std::memory_order_acquire); }
 
@@ -71,6 +78,8 @@ class Writer {
   std::deque<Job> queue_;
   bool stopping_ = false;
   std::atomic<std::uint64_t> commits_ = 0;
+  std::atomic<bool> is_failing_ = false;
+  std::atomic<std::chrono::steady_clock::time_point> no_try_before_{};
   std::thread thread_;
 };
 

@@ -60,6 +60,32 @@ TEST_F(WriterTest, AFailingWriteLeavesItsNeighboursIntact) {
   EXPECT_LT(commits, 30) << "what waits is written in one commit";
 }
 
+TEST_F(WriterTest, TellsWhetherTheDiskTookTheLastGroup) {
+  Writer writer(file_, {});
+  const auto write = [&](const std::function<void(Connection&)>& run) {
+    start(writer, run);
+    context_.restart();
+    context_.run();
+  };
+  const struct {
+    int code;
+    bool is_failing;
+  } rows[] = {{SQLITE_FULL, true},        {SQLITE_IOERR_WRITE, true},        {SQLITE_READONLY, true},   {SQLITE_CANTOPEN, true},
+              {SQLITE_CONSTRAINT, false}, {SQLITE_CONSTRAINT_UNIQUE, false}, {SQLITE_IOERR_FSYNC, true}};
+  std::int64_t number = 0;
+  for (const auto& row : rows) {
+    write([&](Connection&) { throw Failure(row.code, "as if"); });
+    EXPECT_EQ(writer.is_failing(), row.is_failing) << row.code;
+    write([&](Connection& db) { insert(db, ++number); });
+    EXPECT_FALSE(writer.is_failing());
+  }
+  write([](Connection&) { throw std::logic_error("not the disk's"); });
+  EXPECT_FALSE(writer.is_failing());
+  EXPECT_TRUE(writer.has_room());
+  EXPECT_TRUE(writer.may_try_again());
+  EXPECT_FALSE(writer.may_try_again()) << "once a second";
+}
+
 TEST_F(WriterTest, AFailureIsItsOwnersAlone) {
   Writer writer(file_, {});
   std::string what;
