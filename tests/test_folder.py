@@ -118,6 +118,19 @@ def test_a_folder_that_others_can_write_to(place, mode):
     assert place.stop()[0] == 0
 
 
+def test_the_command_that_mends_it_can_be_pasted_whatever_the_folders_name(place):
+    named = place.directory / "it's the $HOME of data"
+    place.data.rename(named)
+    place.data = named
+    place.config_file.write_text(toml(place.config))
+    named.chmod(0o777)
+    mend_as_told(assert_refused(place, named))
+    (named / "granary.db").chmod(0o666)
+    mend_as_told(assert_refused(place, named / "granary.db"))
+    place.start()
+    assert place.stop()[0] == 0
+
+
 def test_a_new_folder_that_others_can_write_to_is_closed_to_them(place):
     """As a fresh mount of tmpfs: nothing of ours is in it yet."""
     shutil.rmtree(place.data)

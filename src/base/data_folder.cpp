@@ -98,7 +98,8 @@ int DataFolder::open_folder(MissingFolder missing, bool& is_new) const {
                        "): give this user the right to use it");
   if (missing == MissingFolder::refuse)
     throw StartRefused("there is no data folder " + path_ + ": name the server's with --data");
-  if (mkdir(path_.c_str(), 0700) != 0 || (folder = open_existing(path_)) < 0)
+  if (mkdir(path_.c_str(), 0700) == 0) folder = open_existing(path_);
+  if (folder < 0)
     throw StartRefused("cannot make the data folder " + path_ + " (" + std::strerror(errno) +
                        "): make the folder above it, or name another with --data");
   is_new = true;

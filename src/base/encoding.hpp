@@ -31,6 +31,8 @@ std::string_view whole_characters(std::string_view text, std::size_t bytes_max);
 
 char to_lower(char c);
 std::string to_lower(std::string_view text);
+// One word of a shell's command line, so that a command that is printed can be pasted whatever is in its names.
+std::string shell_word(std::string_view text);
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 std::string_view trim(std::string_view text);
 

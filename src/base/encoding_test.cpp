@@ -149,6 +149,18 @@ TEST(Text, TrimTakesTheEndsOnly) {
   EXPECT_EQ(trim(""), "");
 }
 
+TEST(ShellWord, IsWhatItsShellReads) {
+  const struct {
+    const char *text, *word;
+  } rows[] = {{"/var/lib/granary.db-wal", "/var/lib/granary.db-wal"},
+              {"", "''"},
+              {"a b", "'a b'"},
+              {"$HOME;`x`", "'$HOME;`x`'"},
+              {"it's", "'it'\\''s'"},
+              {"\xc3\xa9", "'\xc3\xa9'"}};
+  for (const auto& row : rows) EXPECT_EQ(shell_word(row.text), row.word);
+}
+
 }  // namespace
 
 }  // namespace granary

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/encoding.hpp"
 #include "base/error.hpp"
 
 namespace granary {
@@ -36,9 +37,10 @@ std::string name_of(mode_t mode) {
 
 // Makes it ours alone, whoever has it now.
 std::string mending(const std::string& path, const struct stat& info, uid_t us) {
+  const bool is_folder = S_ISDIR(info.st_mode);
   std::string command = "`";
-  if (info.st_uid != us) command += "chown " + std::to_string(us) + " " + path + " && ";
-  return command + (S_ISDIR(info.st_mode) ? "chmod 700 " : "chmod 600 ") + path + "`";
+  if (info.st_uid != us) command += (is_folder ? "chown -R " : "chown ") + std::to_string(us) + " " + shell_word(path) + " && ";
+  return command + (is_folder ? "chmod 700 " : "chmod 600 ") + shell_word(path) + "`";
 }
 
 void refuse_foreign_owner(const std::string& path, const struct stat& info, const Owners& owners) {
@@ -56,12 +58,13 @@ void refuse_others_who_write(const std::string& path, const struct stat& info, c
 }
 
 void refuse_what_is_no_file_of_ours(const std::string& path, const struct stat& info, bool is_socket) {
+  const std::string file = shell_word(path), aside = shell_word(path + ".aside");
   if (is_socket ? !S_ISSOCK(info.st_mode) : !S_ISREG(info.st_mode))
     throw StartRefused(path + " is " + name_of(info.st_mode) + ", where Granary has " + (is_socket ? "a socket" : "a file") +
-                       " of its own: look where it comes from, then run `mv " + path + " " + path + ".aside`");
+                       " of its own: look where it comes from, then run `mv " + file + " " + aside + "`");
   if (info.st_nlink > 1)
-    throw StartRefused(path + " is a hard link, so that the same file has another name elsewhere: run `cp -a " + path + " " +
-                       path + ".own && mv " + path + ".own " + path + "`");
+    throw StartRefused(path + " is a hard link, so that the same file has another name elsewhere: run `mv " + file + " " + aside +
+                       " && cp -a " + aside + " " + file + "`");
 }
 
 }  // namespace

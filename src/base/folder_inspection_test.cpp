@@ -26,6 +26,7 @@ const char* const kNames[] = {"lock", "granary.db", "granary.db-wal", "granary.d
 
 void make_socket(const std::string& path) {
   const int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_GE(made, 0);
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
   std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
   EXPECT_EQ(bind(made, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
@@ -33,12 +34,13 @@ void make_socket(const std::string& path) {
 }
 
 class FolderInspectionTest : public testing::Test {
- protected:
+ public:
   FolderInspectionTest() : folder_(open(root_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
     for (const char* name : kNames) put(name, 0600);
   }
   ~FolderInspectionTest() override { close(folder_); }
 
+ protected:
   void put(const std::string& name, mode_t mode) {
     fs::remove_all(root_ / name);
     if (name == "granary.sock") make_socket(root_ / name);

@@ -41,12 +41,13 @@ bool LineOutput::write(std::string_view line) {
 bool LineOutput::write_rest() {
   while (!rest_.empty()) {
     const ssize_t written = write_now(rest_);
+    const int why = errno;
     if (written > 0) {
       rest_.erase(0, static_cast<std::size_t>(written));
       is_begun_ = true;
-    } else if (errno != EINTR) {
+    } else if (written == 0 || why != EINTR) {
       // Who reads next may have the beginning of the line or not: what follows stands on a line of its own.
-      if (errno == EPIPE && is_begun_) rest_ = "\n";
+      if (why == EPIPE && is_begun_) rest_ = "\n";
       return false;
     }
   }

@@ -419,7 +419,7 @@ void CurlTransport::stop() {
   while (!state_->transfers.empty()) {
     const auto [easy, transfer] = *state_->transfers.begin();
     transfer->result.failure = ExchangeFailure::abandoned;
-    transfer->result.was_sent = true;  // perhaps
+    transfer->result.was_sent = has_left(*transfer);
     state_->end(easy, *transfer);
   }
   state_->cancel_waits();

@@ -62,11 +62,11 @@ Plaintext read_key_file(const std::string& path, const std::string& data_folder)
   if (!file && file.error() == EFBIG) refuse_wrong_size("file " + path);
   if (!file)
     throw StartRefused("cannot read the root key " + path + " (" + std::strerror(file.error()) +
-                       "): make one with `granary key init --root-key file:" + path +
+                       "): make one with `granary key init --root-key " + shell_word("file:" + path) +
                        "`, or give this user the right to read it");
   if ((file->mode & refused_bits(path)) != 0) {
     wipe(file->text);
-    throw StartRefused("the root key " + path + " can be read or written by others: run `chmod 600 " + path + "`");
+    throw StartRefused("the root key " + path + " can be read or written by others: run `chmod 600 " + shell_word(path) + "`");
   }
   return decode(std::move(file->text), "file " + path);
 }
@@ -106,7 +106,7 @@ bool make_folder_of(const std::string& path) {
   if (mkdir(folder.c_str(), 0700) == 0) return true;
   if (errno == EEXIST) return false;
   throw StartRefused("cannot make the folder of the root key (" + std::string(std::strerror(errno)) + "): run `mkdir -p -m 700 " +
-                     folder + "`");
+                     shell_word(folder) + "`");
 }
 
 // What a folder holds, by name: a power loss that takes the key's name away takes all that is sealed under it.
