@@ -29,7 +29,6 @@ std::string format_endpoint(const Endpoint& endpoint);
 // Throws StartRefused when another program, or another Granary, has the port.
 void prove_port_is_free(const Endpoint& endpoint);
 
-
 // Accepts on one thread. Everything but the constructor runs on that thread's context.
 class Listener {
  public:
