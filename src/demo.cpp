@@ -225,7 +225,8 @@ int run_demo(config::Config config, const std::map<std::string, config::Given>& 
   SystemRandom random;
   std::unique_ptr<sandbox::Sandbox> sandbox;
   http::Listener listener(main, free_endpoint(*http::parse_endpoint(kSandboxListen)),
-                          [&](http::Request& request, http::BodyReader& body) { return sandbox->handle(request, body); }, {});
+                          [&](http::Request& request, http::BodyReader& body) { return sandbox->handle(request, body); },
+                          {.unknown_headers = http::UnknownHeaders::kept});
   const std::string origin = "http://" + http::format_endpoint(listener.endpoint());
   point_at_sandbox(config, origin);
   const Catalog catalog = cli::load_catalog(config);
@@ -256,7 +257,8 @@ int run_sandbox(config::Config config, const std::map<std::string, config::Given
   const Catalog catalog = cli::load_catalog(config);
   sandbox::Sandbox sandbox(catalog, clock, random);
   http::Listener listener(main, *endpoint,
-                          [&](http::Request& request, http::BodyReader& body) { return sandbox.handle(request, body); }, {});
+                          [&](http::Request& request, http::BodyReader& body) { return sandbox.handle(request, body); },
+                          {.unknown_headers = http::UnknownHeaders::kept});
   listener.start();
   print(fmt::format("The simulated providers listen at http://{0}; `curl http://{0}/sandbox` shows everything.\n",
                     http::format_endpoint(listener.endpoint())));

@@ -146,6 +146,7 @@ class Server {
         if (i == 0) socket_->stop();
       });
     asio::post(product_.checks_context, [this] { product_.scheduler.stop(); });
+    product_.passwords.stop();
     count_down();
   }
 

@@ -72,6 +72,10 @@ def lists(users, connected):
         f"{CREDENTIALS}?size=100&provider=sentera&status=UNAUTHENTICATED",
         f"{CREDENTIALS}?size=100&changedSince=1970-01-01T00:00:00.001000Z",
         f"{USERS}/{connected}/valley-credentials/events?size=100",
+        # Long queries, which the links of a list repeat.
+        f"{USERS}?size=1&page=1&name=" + "," * 15_000,
+        f"{USERS}?size=1&page=1&unknown=" + "%2C" * 5_000,
+        f"{USERS}?size=1&page=1" + "&a=b" * 3_500,
     ]
     return paths
 

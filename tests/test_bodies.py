@@ -95,6 +95,8 @@ INVALID = {
     "-1e400": b'{"name": "n", "x": -1e400}',
     "1e999999999999": b'{"name": "n", "x": [1e999999999999]}',
     "a wide number": b'{"name": "n", "x": ' + b"9" * 400 + b"}",
+    "more than 20,000 values": b'{"name": "n", "x": [' + b"0," * 20000 + b"0]}",
+    "more than 20,000 values in objects": b'{"name": "n", "x": [' + b'{"a": {}},' * 10000 + b"{}]}",
     "33 deep": nested(33),
     "33 deep in objects": nested_objects(33),
     "10,000 deep": nested(10000),

@@ -124,6 +124,33 @@ def test_idle_connections_make_room(start_granary):
         connection.close()
 
 
+def test_half_sent_logins_and_unread_answers_make_room(start_granary):
+    server = start_granary(limits={"connections": 30})
+    slow = [connect(server) for _ in range(15)]
+    for connection in slow:
+        connection.sendall(post(LOGIN, "Content-Length: 100", b"{"))
+    deaf = [connect(server) for _ in range(15)]
+    for connection in deaf:
+        send_quietly(connection, (b"GET /nothing HTTP/1.1\r\nHost: granary\r\n\r\n") * 100)
+    for _ in range(40):
+        assert first_answer(server, LIVE + b"\r\n")[0] == 200
+    for connection in slow + deaf:
+        connection.close()
+
+
+def test_a_head_of_many_small_headers_leaves_nothing_behind(start_granary):
+    server = start_granary()
+    head = LIVE + b"a:\r\n" * 3900 + b"\r\n"
+    before = resident(server)
+    held = [connect(server) for _ in range(300)]
+    for connection in held:
+        connection.sendall(head)
+        assert Reader(connection).answer()[0] == 200
+    assert resident(server) - before < 12 * MEBIBYTE
+    for connection in held:
+        connection.close()
+
+
 def test_the_metrics_port_has_its_own_few_places(start_granary):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -43,10 +43,15 @@ http::Response respond(int status, const Revealed& credentials) {
 
 using Change = Task<Result<Revealed>> (*)(Parts&, OwnerId, LeafUserId, const Provider&, Fields);
 
+// The body as a tree is gone before a provider is asked: it may be large, and that may take long.
+Result<Fields> read_fields_of(Call& call) {
+  const auto body = read_body(call.request);
+  if (!body) return std::unexpected(body.error());
+  return read_fields(*body, *call.provider);
+}
+
 Task<Result<http::Response>> change_credentials(Call& call, Change change, int status) {
-  auto body = read_body(call.request);
-  if (!body) co_return std::unexpected(body.error());
-  auto fields = read_fields(*body, *call.provider);
+  auto fields = read_fields_of(call);
   if (!fields) co_return std::unexpected(fields.error());
   if (!call.user) co_return fail(ErrorCode::not_found);
   const auto changed = co_await change(call.parts, call.owner, *call.user, *call.provider, std::move(*fields));

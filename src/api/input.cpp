@@ -108,9 +108,12 @@ std::string ListQuery::target(std::string_view path, std::int64_t page) const {
   for (const auto& [name, value] : others_) {
     out += "&" + percent_encode(name) + "=";
     // A comma separates key and direction; it is legal in a query as it stands.
-    std::string encoded = percent_encode(value);
-    for (auto at = encoded.find("%2C"); at != std::string::npos; at = encoded.find("%2C", at)) encoded.replace(at, 3, ",");
-    out += encoded;
+    for (std::size_t begin = 0; begin <= value.size();) {
+      const std::size_t comma = std::min(value.find(',', begin), value.size());
+      if (begin > 0) out += ',';
+      out += percent_encode(std::string_view(value).substr(begin, comma - begin));
+      begin = comma + 1;
+    }
   }
   return out + ">";
 }

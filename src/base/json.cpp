@@ -31,8 +31,10 @@ bool has_duplicate_keys(const Json::Object& members) {
   return std::ranges::adjacent_find(keys) != keys.end();
 }
 
-// False when the value breaks a rule. Depth is bounded by the parser.
-bool convert(simdjson::dom::element from, Json& to) {
+// False when the value breaks a rule. Depth is bounded by the parser; `left` is how many more values may come.
+bool convert(simdjson::dom::element from, Json& to, std::size_t& left) {
+  if (left == 0) return false;
+  --left;
   switch (from.type()) {
     case element_type::NULL_VALUE: to = Json(); return true;
     case element_type::BOOL: to = Json(bool(from)); return true;
@@ -47,7 +49,7 @@ bool convert(simdjson::dom::element from, Json& to) {
     case element_type::ARRAY: {
       Json::Array items;
       for (const auto item : simdjson::dom::array(from))
-        if (!convert(item, items.emplace_back())) return false;
+        if (!convert(item, items.emplace_back(), left)) return false;
       to = Json(std::move(items));
       return true;
     }
@@ -55,7 +57,7 @@ bool convert(simdjson::dom::element from, Json& to) {
       Json::Object members;
       for (const auto& [key, value] : simdjson::dom::object(from)) {
         auto& member = members.emplace_back(std::string(key), Json());
-        if (!is_clean(key) || !convert(value, member.second)) return false;
+        if (!is_clean(key) || !convert(value, member.second, left)) return false;
       }
       const bool unique = !has_duplicate_keys(members);
       to = Json(std::move(members));
@@ -104,7 +106,8 @@ std::optional<Json> Json::parse(std::string_view text) {
   }
   std::optional<Json> out;
   Json tree;
-  if (!failed && convert(root, tree)) out = std::move(tree);
+  std::size_t left = kJsonValuesMax;
+  if (!failed && convert(root, tree, left)) out = std::move(tree);
   std::fill_n(padded.data(), padded.size(), '\0');
   return out;
 }

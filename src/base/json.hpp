@@ -13,6 +13,9 @@
 namespace granary {
 
 inline constexpr std::size_t kJsonDepthMax = 32;
+// Members and items, all together. A mebibyte of `[]` would take thirty milliseconds to read, and hundreds of bytes for each of
+// them.
+inline constexpr std::size_t kJsonValuesMax = 20'000;
 
 class Json {
  public:
@@ -33,7 +36,7 @@ class Json {
   Json(Array value) : value_(std::move(value)) {}
   Json(Object value) : value_(std::move(value)) {}
 
-  // nullopt for anything that is not strict JSON as above. The text need not be padded.
+  // nullopt for anything that is not strict JSON as above, or has more than kJsonValuesMax values. The text need not be padded.
   static std::optional<Json> parse(std::string_view text);
   std::string dump() const;
 

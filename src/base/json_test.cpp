@@ -82,6 +82,17 @@ const std::vector<Row> kRefused = {
     {"a hundred thousand arrays", nested(100'000, "[", "", "]")},
 };
 
+TEST(Json, HasSoManyValues) {
+  const auto array_of = [](std::size_t count) {
+    std::string text = "[";
+    for (std::size_t i = 0; i < count; ++i) text += i == 0 ? "0" : ",0";
+    return text + "]";
+  };
+  EXPECT_TRUE(Json::parse(array_of(kJsonValuesMax - 1))) << "with the array itself";
+  EXPECT_FALSE(Json::parse(array_of(kJsonValuesMax)));
+  EXPECT_FALSE(Json::parse("{\"a\": " + array_of(kJsonValuesMax - 1) + "}"));
+}
+
 TEST(JsonParse, Refuses) {
   for (const Row& row : kRefused) EXPECT_FALSE(Json::parse(row.text)) << row.name;
 }

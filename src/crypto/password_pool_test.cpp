@@ -14,6 +14,8 @@ namespace {
 // No hash at all: it is answered at once, so that a full queue takes no time.
 constexpr const char* kNoHash = "$argon2id$";
 
+using Party = PasswordPool::Party;
+
 TEST(PasswordPool, HashesAndVerifiesOffTheLoop) {
   asio::io_context context;
   PasswordPool pool;
@@ -24,8 +26,8 @@ TEST(PasswordPool, HashesAndVerifiesOffTheLoop) {
     const auto hash = co_await pool.hash("party", Plaintext(std::string("correct horse battery")), random);
     EXPECT_EQ(std::this_thread::get_id(), here);
     EXPECT_TRUE(hash && hash->starts_with("$argon2id$"));
-    EXPECT_EQ(co_await pool.verify("party", *hash, Plaintext(std::string("correct horse battery"))), true);
-    EXPECT_EQ(co_await pool.verify("party", *hash, Plaintext(std::string("wrong horse battery"))), false);
+    EXPECT_EQ(co_await pool.verify(Party::stranger, "party", *hash, Plaintext(std::string("correct horse battery"))), true);
+    EXPECT_EQ(co_await pool.verify(Party::stranger, "party", *hash, Plaintext(std::string("wrong horse battery"))), false);
     EXPECT_EQ(std::this_thread::get_id(), here);
     is_done = true;
   };
@@ -56,11 +58,11 @@ class BusyPool : public testing::Test {
     context_.poll();
     random_.started.wait();
   }
-  void ask(const std::string& party) {
+  void ask(const std::string& party, Party kind = Party::stranger) {
     asio::co_spawn(
         context_,
-        [this, party]() -> Task<> {
-          const auto answer = co_await pool_.verify(party, kNoHash, Plaintext(std::string("password")));
+        [this, party, kind]() -> Task<> {
+          const auto answer = co_await pool_.verify(kind, party, kNoHash, Plaintext(std::string("password")));
           (answer ? answered_ : turned_away_)[party] += 1;
           order_ += party;
         },
@@ -87,6 +89,26 @@ TEST_F(BusyPool, PartiesTakeTurns) {
   EXPECT_EQ(answered_["a"], 20);
   EXPECT_LE(order_.find('b'), 4U) << order_;  // two threads may swap neighbours
   EXPECT_LE(order_.find('c'), 5U) << order_;
+}
+
+TEST_F(BusyPool, StrangersAndThoseWhoAreKnownTakeTurns) {
+  for (int i = 0; i < 100; ++i) ask(std::string(1, static_cast<char>('A' + i % 26)));
+  ask("k", Party::known);
+  ask("l", Party::known);
+  answer();
+  EXPECT_LE(order_.find('k'), 3U) << order_;
+  EXPECT_LE(order_.find('l'), 5U) << order_;
+  EXPECT_TRUE(turned_away_.empty());
+}
+
+TEST_F(BusyPool, WhatWaitsAtAStopIsTurnedAway) {
+  for (int i = 0; i < 10; ++i) ask("a");
+  ask("k", Party::known);
+  pool_.stop();
+  ask("b");
+  answer();
+  EXPECT_TRUE(answered_.empty());
+  EXPECT_EQ(turned_away_, (std::map<std::string, int>{{"a", 10}, {"b", 1}, {"k", 1}}));
 }
 
 TEST_F(BusyPool, OnePartyHasAPartOfTheQueue) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <ranges>
 
 #include "base/encoding.hpp"
 
@@ -33,12 +34,37 @@ std::optional<AddressBytes> read_address(std::string_view text) {
   return parse_address(text);
 }
 
+// Of a link-local address, without the interface: `fe80::1%eth0`.
+std::string_view without_scope(std::string_view address) { return address.substr(0, address.find('%')); }
+
+// Where `mark` stands in the text outside of quotes (RFC 9110, section 5.6.4); the end of the text where it does not. Commas and
+// semicolons within quotes separate nothing: `host="a, for=6.6.6.6"`.
+std::size_t find_unquoted(std::string_view text, char mark) {
+  bool in_quotes = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (in_quotes && text[i] == '\\') ++i;
+    else if (text[i] == '"') in_quotes = !in_quotes;
+    else if (!in_quotes && text[i] == mark) return i;
+  }
+  return text.size();
+}
+
+std::size_t find_plain(std::string_view text, char mark) { return std::min(text.find(mark), text.size()); }
+
+// `find` tells the end of the first part.
+std::vector<std::string_view> split(std::string_view text, char mark, std::size_t (*find)(std::string_view, char) = find_plain) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const std::size_t end = find(text, mark);
+    parts.push_back(trim(text.substr(0, end)));
+    if (end == text.size()) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
 // The node of one element of RFC 7239: `by=x;For="[::1]:80"` is `[::1]:80`; empty where there is none.
 std::string_view forwarded_node(std::string_view element) {
-  while (!element.empty()) {
-    const std::string_view pair = trim(element.substr(0, element.find(';')));
-    element.remove_prefix(
-        std::min(element.size(), element.find(';') == std::string_view::npos ? element.size() : element.find(';') + 1));
+  for (const std::string_view pair : split(element, ';', find_unquoted)) {
     const auto equals = pair.find('=');
     if (equals == std::string_view::npos || !equal_ignoring_case(trim(pair.substr(0, equals)), "for")) continue;
     std::string_view node = trim(pair.substr(equals + 1));
@@ -52,17 +78,17 @@ std::string_view forwarded_node(std::string_view element) {
 
 bool TrustedProxies::contains(std::string_view address) const {
   if (ranges.empty()) return false;
-  const auto bytes = parse_address(address);
+  const auto bytes = parse_address(without_scope(address));
   return bytes && std::ranges::any_of(ranges, [&](const AddressRange& range) { return range.contains(*bytes); });
 }
 
 std::string client_address(const TrustedProxies& proxies, std::string_view peer, std::string_view header) {
   if (!proxies.contains(peer)) return std::string(peer);
-  while (!header.empty()) {
-    const auto comma = header.rfind(',');
-    const std::string_view element = trim(comma == std::string_view::npos ? header : header.substr(comma + 1));
-    header = comma == std::string_view::npos ? std::string_view() : header.substr(0, comma);
-    const auto address = read_address(proxies.header == "forwarded" ? forwarded_node(element) : element);
+  const bool is_rfc_7239 = proxies.header == "forwarded";
+  // A list of addresses has no quotes: one that a client makes up hides nothing that stands behind it.
+  const auto elements = is_rfc_7239 ? split(header, ',', find_unquoted) : split(header, ',');
+  for (const std::string_view element : elements | std::views::reverse) {
+    const auto address = read_address(is_rfc_7239 ? forwarded_node(element) : element);
     if (!address) break;
     if (std::string text = to_text(*address); !proxies.contains(text)) return text;
   }
@@ -70,7 +96,7 @@ std::string client_address(const TrustedProxies& proxies, std::string_view peer,
 }
 
 std::string network_of(std::string_view address) {
-  auto bytes = parse_address(address);
+  auto bytes = parse_address(without_scope(address));
   if (!bytes || is_ipv4(*bytes)) return bytes ? to_text(*bytes) : std::string(address);
   std::fill(bytes->begin() + 8, bytes->end(), 0);
   return to_text(*bytes) + "/64";

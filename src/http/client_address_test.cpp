@@ -39,6 +39,7 @@ TEST(ClientAddress, ALineOfAddresses) {
       {"10.0.0.1", "[2001:db8::1", "10.0.0.1"},
       {"10.0.0.1", "[2001:db8::1]x", "10.0.0.1"},
       {"10.0.0.1", "for=1.2.3.4", "10.0.0.1"},
+      {"10.0.0.1", "\"6.6.6.6, 1.2.3.4", "1.2.3.4"},
       // Who is not trusted names nobody.
       {"1.1.1.1", "1.2.3.4", "1.1.1.1"},
       {"2001:db8::1", "10.0.0.1", "2001:db8::1"},
@@ -58,6 +59,11 @@ TEST(ClientAddress, Forwarded) {
       {"10.0.0.1", "1.2.3.4", "10.0.0.1"},
       {"10.0.0.1", "for=2001:db8::7;by=y", "2001:db8::7"},
       {"10.0.0.1", "for=\"1.2.3.4", "10.0.0.1"},
+      // What a client wrote into a name that the proxy quotes separates nothing.
+      {"10.0.0.1", "host=\"a;for=6.6.6.6;b\";proto=https;for=1.2.3.4", "1.2.3.4"},
+      {"10.0.0.1", "for=1.2.3.4;host=\"a, for=6.6.6.6;b\"", "1.2.3.4"},
+      {"10.0.0.1", "for=1.2.3.4;host=\"a\\\", for=6.6.6.6;b\"", "1.2.3.4"},
+      {"10.0.0.1", "for=1.2.3.4, host=\"a, for=6.6.6.6", "10.0.0.1"},
   };
   for (const auto& [peer, header, client] : cases)
     EXPECT_EQ(client_address(trusting("forwarded"), peer, header), client) << header;
@@ -74,6 +80,7 @@ TEST(ClientAddress, ANetworkIsOneClient) {
   EXPECT_EQ(network_of("2001:db8:1:2::1"), network_of("2001:db8:1:2:ffff::1"));
   EXPECT_NE(network_of("2001:db8:1:2::1"), network_of("2001:db8:1:3::1"));
   EXPECT_EQ(network_of("::1"), "::/64");
+  EXPECT_EQ(network_of("fe80::1%eth0"), "fe80::/64");
   EXPECT_EQ(network_of("nonsense"), "nonsense");
 }
 

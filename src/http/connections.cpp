@@ -2,6 +2,17 @@
 
 namespace granary::http {
 
+std::list<Connection>& Connections::list_of(const Connection& connection) {
+  switch (connection.phase) {
+    case Connection::Phase::waiting: return waiting_;
+    case Connection::Phase::reading_body:
+    case Connection::Phase::writing: return stalled_;
+    case Connection::Phase::answering:
+    case Connection::Phase::evicted: break;
+  }
+  return busy_;
+}
+
 Connections::Place Connections::add(std::function<void()> close, std::function<void()> give_place_back) {
   const std::lock_guard lock(mutex_);
   waiting_.push_back(
@@ -28,7 +39,7 @@ void Connections::enter(Place place, Connection::Phase phase) {
 // A closed socket ends its session later, from the event loop: no list changes here.
 void Connections::close_if(const std::function<bool(const Connection&)>& is_to_close) {
   const std::lock_guard lock(mutex_);
-  for (auto* list : {&waiting_, &busy_})
+  for (auto* list : {&waiting_, &stalled_, &busy_})
     for (Connection& connection : *list)
       if (is_to_close(connection)) connection.close();
 }
@@ -38,25 +49,29 @@ void Connections::close_overdue(TimePoint now) {
 }
 
 void Connections::close_unanswered() {
-  close_if([](const Connection& connection) { return connection.phase != Connection::Phase::answering; });
+  close_if([](const Connection& connection) {
+    return connection.phase == Connection::Phase::waiting || connection.phase == Connection::Phase::reading_body;
+  });
 }
 
 void Connections::close_all() {
   close_if([](const Connection&) { return true; });
 }
 
-std::optional<Connections::TimePoint> Connections::longest_wait_since() {
+std::optional<Connections::TimePoint> Connections::longest_idle_since(Idle idle) {
   const std::lock_guard lock(mutex_);
-  return waiting_.empty() ? std::nullopt : std::optional(waiting_.front().since);
+  const auto& list = list_of(idle);
+  return list.empty() ? std::nullopt : std::optional(list.front().since);
 }
 
-bool Connections::close_longest_waiting() {
+bool Connections::close_longest_idle(Idle idle) {
   {
     const std::lock_guard lock(mutex_);
-    if (waiting_.empty()) return false;
-    const Place longest = waiting_.begin();
+    auto& list = list_of(idle);
+    if (list.empty()) return false;
+    const Place longest = list.begin();
     longest->phase = Connection::Phase::evicted;
-    busy_.splice(busy_.end(), waiting_, longest);
+    busy_.splice(busy_.end(), list, longest);
     if (longest->give_place_back) std::exchange(longest->give_place_back, nullptr)();
   }
   closer_([this] { close_if([](const Connection& connection) { return connection.phase == Connection::Phase::evicted; }); });

@@ -1,5 +1,5 @@
 // The open connections of one listener: what each is at, and which of them closes when its time is over, when the listener
-// stops, or when another connection needs its place. Made for one thread; only close_longest_waiting and longest_wait_since are
+// stops, or when another connection needs its place. Made for one thread; only close_longest_idle and longest_idle_since are
 // called from others.
 #pragma once
 
@@ -17,7 +17,8 @@ struct Connection {
   enum class Phase {
     waiting,       // for a request: its head is not whole yet
     reading_body,  // the rest of a request
-    answering,     // a request, until its response is written
+    writing,       // a response that its client does not take at once
+    answering,     // a request: a handler is at work
     evicted,       // another connection has its place; it closes soon
   };
   Phase phase = Phase::waiting;
@@ -42,27 +43,29 @@ class Connections {
   // Does nothing to one that is evicted.
   void enter(Place place, Connection::Phase phase);
 
-  bool empty() const { return waiting_.empty() && busy_.empty(); }
+  bool empty() const { return waiting_.empty() && stalled_.empty() && busy_.empty(); }
   void close_overdue(TimePoint now);
   // Those without a whole request.
   void close_unanswered();
   void close_all();
 
-  // Since when the one that has waited longest waits; nullopt when none waits.
-  std::optional<TimePoint> longest_wait_since();
-  // It gives its place back at once, and closes soon. False when none waits.
-  bool close_longest_waiting();
+  // Who makes room: first those that wait for a request, then those whose clients send or take nothing.
+  enum class Idle { waiting, stalled };
+  // Since when the longest idle one is; nullopt when none is.
+  std::optional<TimePoint> longest_idle_since(Idle idle);
+  // It gives its place back at once, and closes soon. False when none is.
+  bool close_longest_idle(Idle idle);
 
  private:
   void close_if(const std::function<bool(const Connection&)>& is_to_close);
-  std::list<Connection>& list_of(const Connection& connection) {
-    return connection.phase == Connection::Phase::waiting ? waiting_ : busy_;
-  }
+  std::list<Connection>& list_of(const Connection& connection);
+  std::list<Connection>& list_of(Idle idle) { return idle == Idle::waiting ? waiting_ : stalled_; }
 
   std::function<void(std::function<void()>)> closer_;
   std::mutex mutex_;               // of the lists, and of phase and give_place_back of each connection
-  std::list<Connection> waiting_;  // who has waited longest comes first
-  std::list<Connection> busy_;     // all others
+  std::list<Connection> waiting_;  // in this and the next list, who is idle longest comes first
+  std::list<Connection> stalled_;
+  std::list<Connection> busy_;  // all others
 };
 
 }  // namespace granary::http

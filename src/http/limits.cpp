@@ -66,15 +66,18 @@ bool ConnectionLimits::make_room() {
     const std::lock_guard lock(mutex_);
     all = all_;
   }
-  Connections* longest = nullptr;
-  std::optional<std::chrono::steady_clock::time_point> since;
-  for (Connections* connections : all) {
-    const auto here = connections->longest_wait_since();
-    if (!here || (since && *here >= *since)) continue;
-    since = here;
-    longest = connections;
+  for (const auto idle : {Connections::Idle::waiting, Connections::Idle::stalled}) {
+    Connections* longest = nullptr;
+    std::optional<std::chrono::steady_clock::time_point> since;
+    for (Connections* connections : all) {
+      const auto here = connections->longest_idle_since(idle);
+      if (!here || (since && *here >= *since)) continue;
+      since = here;
+      longest = connections;
+    }
+    if (longest && longest->close_longest_idle(idle)) return true;
   }
-  return longest && longest->close_longest_waiting();
+  return false;
 }
 
 bool BodyMemory::take(const std::string& payer, std::size_t bytes) {

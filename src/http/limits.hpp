@@ -35,8 +35,7 @@ class ConnectionLimits {
 
   // The connections that may have to make room. They outlive the limits' use.
   void add(Connections& connections);
-  // Closes the connection that has waited longest for a request, on whichever thread, and gives its place back. False when every
-  // connection is at work on one.
+  // Closes the connection that is idle longest, on whichever thread, and gives its place back. False when every one is at work.
   bool make_room();
 
  private:

@@ -17,6 +17,9 @@ inline constexpr std::size_t kHeadBytesMax = 16 * 1024;
 // What is wrong with a request's head. The handler still answers; the connection then closes.
 enum class Defect { none, malformed, head_too_large };
 
+// Whether a listener keeps the headers whose names are in no standard: each takes many times its bytes.
+enum class UnknownHeaders { dropped, kept };
+
 struct Request {
   Defect defect = Defect::none;
   std::string method;
@@ -25,7 +28,8 @@ struct Request {
   std::string authorization;
   std::string content_type;
   std::string body;
-  std::vector<std::pair<std::string, std::string>> other_headers;  // those whose name is in no standard
+  std::vector<std::pair<std::string, std::string>>
+      other_headers;      // whose names are in no standard, where the listener keeps them
   std::string forwarded;  // all values of the header that names clients behind proxies, with commas between them
   std::string peer;       // the client's address, without its port
 };

@@ -43,7 +43,7 @@ Received deliver(Delivery delivery, std::chrono::milliseconds wait = std::chrono
     response.delivery = delivery;
     co_return response;
   };
-  Listener listener(context, Endpoint(asio::ip::address_v4::loopback(), 0), handler, {});
+  Listener listener(context, Endpoint(asio::ip::address_v4::loopback(), 0), handler, {.unknown_headers = UnknownHeaders::kept});
   listener.start();
   Received received;
   asio::co_spawn(context, ask(context, listener.endpoint(), wait), [&](std::exception_ptr error, Received result) {

@@ -23,7 +23,8 @@ void split_target(std::string_view target, Request& request) {
 
 }  // namespace
 
-RequestParser::RequestParser(Request& request, std::string_view forwarded) : request_(request), forwarded_(forwarded) {
+RequestParser::RequestParser(Request& request, std::string_view forwarded, UnknownHeaders unknown)
+    : request_(request), forwarded_(forwarded), unknown_(unknown) {
   header_limit(kHeadBytesMax);
   body_limit(boost::none);  // the session counts
 }
@@ -59,7 +60,9 @@ void RequestParser::on_field_impl(Field name, Text name_text, Text value, ErrorC
       if (request_.content_type.empty()) request_.content_type = view(value);
       break;
     case Field::expect: expects_continue_ = equal_ignoring_case(view(value), "100-continue"); break;
-    case Field::unknown: request_.other_headers.emplace_back(view(name_text), view(value)); break;
+    case Field::unknown:
+      if (unknown_ == UnknownHeaders::kept) request_.other_headers.emplace_back(view(name_text), view(value));
+      break;
     default: break;
   }
 }

@@ -9,8 +9,9 @@ namespace granary::http {
 
 class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
-  // Fills `request`, which must be empty. The values of the header `forwarded` (in lower case; empty: none) are kept.
-  RequestParser(Request& request, std::string_view forwarded);
+  // Fills `request`, which must be empty. The values of the header `forwarded` (in lower case; empty: none) are kept, and those
+  // whose names are in no standard where `unknown` says so.
+  RequestParser(Request& request, std::string_view forwarded, UnknownHeaders unknown);
 
   // Forms of RFC 9112 that the grammar lets through and that two readers could understand in two ways. Once the head is done.
   bool is_ambiguous() const;
@@ -37,6 +38,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
 
   Request& request_;
   std::string_view forwarded_;
+  UnknownHeaders unknown_;
   int version_ = 0;
   int hosts_ = 0, lengths_ = 0, codings_ = 0, authorizations_ = 0;
   bool odd_coding_ = false;

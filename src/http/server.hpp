@@ -38,6 +38,7 @@ class Listener {
     ConnectionLimits* limits = nullptr;
     BodyMemory* body_memory = nullptr;
     TrustedProxies proxies;
+    UnknownHeaders unknown_headers = UnknownHeaders::dropped;
     std::function<Response()> too_many;  // the response to a connection over the limits
   };
 

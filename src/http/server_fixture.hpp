@@ -90,6 +90,7 @@ class ServerTest : public testing::Test {
   std::optional<Listener> listener_;
   std::thread thread_;
   std::uint16_t port_ = 0;
+  std::vector<RawSocket> waiting_sockets_;
   std::size_t body_max_ = kBodyBytesMax;
   std::string payer_ = "somebody";
   std::atomic<int> heads_ = 0, handled_ = 0, waiting_ = 0;

@@ -207,6 +207,27 @@ TEST_F(ServerTest, WhoHasWaitedLongestMakesRoom) {
   EXPECT_EQ(body_of(read_response(busy)), "GET /wait?|||") << "one at work is never chosen";
 }
 
+TEST_F(ServerTest, WhoseClientsSendOrTakeNothingMakeRoomToo) {
+  limits_.emplace(2, 100);
+  start({.limits = &*limits_, .too_many = too_many});
+  RawSocket body = connect(), deaf = connect();
+  body.send(with_headers("Content-Length: 100", "a"));
+  for (int i = 0; i < 10; ++i) deaf.send("GET /long HTTP/1.1\r\nHost: h\r\n\r\n");
+  while (heads_ < 2) std::this_thread::yield();
+  std::this_thread::sleep_for(milliseconds(50));  // the long response fills what the kernel takes
+  for (int i = 0; i < 2; ++i) {
+    RawSocket next = connect();
+    next.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
+    while (waiting_ <= i && next.is_open()) std::this_thread::yield();
+    waiting_sockets_.push_back(std::move(next));
+  }
+  EXPECT_EQ(body.read_all(), "");
+  EXPECT_FALSE(body.timed_out());
+  EXPECT_LT(deaf.read_all().size(), 30'000'000U) << "cut";
+  asio::post(context_, [this] { signal_.fire(); });
+  for (RawSocket& socket : waiting_sockets_) EXPECT_EQ(body_of(read_response(socket)), "GET /wait?|||");
+}
+
 TEST_F(ServerTest, WhereAllAreAtWorkThereIsNoRoom) {
   limits_.emplace(2, 100);
   start({.limits = &*limits_, .too_many = too_many});

@@ -87,7 +87,7 @@ void clear(Request& request) {
     text->clear();
     keep_small(*text);
   }
-  request.other_headers.clear();
+  request.other_headers = {};
 }
 
 // A part of the memory for bodies, given back when it ends.
@@ -215,6 +215,7 @@ class Session final : public BodyReader {
       if (error && error != asio::error::would_block) co_return false;
     }
     if (sent == out_.size()) co_return true;
+    context_.enter(Connection::Phase::writing);
     context_.set_deadline(kWriteTimeout);
     const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(out_) + sent, kQuiet);
     co_return !error;
@@ -246,7 +247,7 @@ class Session final : public BodyReader {
   Task<bool> read_head() {
     clear(request_);
     request_.peer = peer_;
-    parser_.emplace(request_, context_.options.proxies.header);
+    parser_.emplace(request_, context_.options.proxies.header, context_.options.unknown_headers);
     taken_ = 0;
     is_abandoned_ = is_whole_ = false;
     bool has_begun = begin_ < end_;
@@ -272,7 +273,9 @@ class Session final : public BodyReader {
     constexpr std::size_t kFirst = 4096;
     const std::size_t ahead = std::min(std::max(2 * body_reserved_, kFirst), most);
     for (const std::size_t reserved : {std::max(ahead, needed), needed}) {
-      if (!body_share_.grow_to(reserved)) continue;
+      // A body that is no longer than what a connection reads at once anyway, as that of a login, takes no share: it is always
+      // read.
+      if (!body_share_.grow_to(reserved - std::min(reserved, kFirst))) continue;
       request_.body.reserve(reserved);
       body_reserved_ = reserved;
       return true;

@@ -61,8 +61,10 @@ void collect_secrets(const Provider& provider, const Fields& fields, std::vector
   }
 }
 
-// `replaced` are the fields that were shown before the provider gave others. Between two events, others get their turn.
-Task<std::vector<Event>> make_events(const Asking& asking, const Verdict& verdict, const std::vector<TimedExchange>& exchanges,
+// `replaced` are the fields that were shown before the provider gave others. Between two events, others get their turn: one takes
+// up to twenty milliseconds.
+Task<std::vector<Event>> make_events(Checker& checker, const Asking& asking, const Verdict& verdict,
+                                     const std::vector<TimedExchange>& exchanges,
                                      const std::optional<Fields>& replaced = std::nullopt) {
   std::vector<const Plaintext*> secrets;
   const Provider& provider = *asking.lane.provider;
@@ -76,7 +78,7 @@ Task<std::vector<Event>> make_events(const Asking& asking, const Verdict& verdic
   std::vector<Event> events;
   events.reserve(exchanges.size());
   for (const auto& timed : exchanges) {
-    if (!events.empty()) co_await asio::post(co_await asio::this_coro::executor, use_task);
+    co_await checker.redactions.wait(asking.credential.owner);
     events.push_back(make_event(timed, redactor));
   }
   co_return events;
@@ -216,7 +218,7 @@ Task<Kept> keep_stored(Checker& checker, Asking& asking, const Verdict& so_far, 
                             return state;
                           },
                       .fields = stored_with(checker, asking, so_far.updates),
-                      .events = co_await make_events(asking, so_far, exchanges.all()),
+                      .events = co_await make_events(checker, asking, so_far, exchanges.all()),
                       .clears_spending = true,
                       .holds = Holds::nothing};
   if ((co_await record_answer(checker, std::move(recording))).kind != RecordedEnd::Kind::recorded) co_return Kept::gone;
@@ -243,7 +245,7 @@ Task<Kept> keep_candidate(Checker& checker, Asking& asking, const Verdict& so_fa
   if (!fields) co_return Kept::yes;
   auto kept = co_await keep_given_to_candidate(checker, asking.credential, *fields);
   if (!kept) co_return Kept::gone;
-  std::ranges::move(co_await make_events(asking, so_far, exchanges.all()), std::back_inserter(asked.events));
+  std::ranges::move(co_await make_events(checker, asking, so_far, exchanges.all()), std::back_inserter(asked.events));
   exchanges.clear();
   asking.credential.candidate = Candidate{.fields = std::move(*kept), .progress = Candidate::Progress::given};
   asking.fields = std::move(*fields);
@@ -381,7 +383,7 @@ class Conversation {
     verdict.updates = std::move(unkept_);
     asked_.verdict = std::move(verdict);
     asked_.was_given = asked_.was_given || gives(asked_.verdict.updates, one_use_field(checker_, *asking_.lane.provider));
-    std::ranges::move(co_await make_events(asking_, asked_.verdict, exchanges_.all(), replaced_),
+    std::ranges::move(co_await make_events(checker_, asking_, asked_.verdict, exchanges_.all(), replaced_),
                       std::back_inserter(asked_.events));
     co_return std::move(asked_);
   }

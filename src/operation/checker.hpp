@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/loop_turns.hpp"
 #include "base/metrics.hpp"
 #include "crypto/primitives.hpp"
 #include "domain/breaker.hpp"
@@ -130,7 +131,8 @@ struct Checker {
         log(the_log),
         metrics(the_metrics),
         settings(std::move(the_settings)),
-        turns(checks_executor) {
+        turns(checks_executor),
+        redactions(checks_executor) {
     the_random.fill(&process, sizeof process);
     process &= INT64_MAX;
     login_key = Plaintext(the_random.bytes(crypto::kKeyBytes));
@@ -152,6 +154,7 @@ struct Checker {
   std::map<std::string, std::unique_ptr<FlowPlan>, std::less<>> plans;  // by provider's short name
   std::map<Lane, LaneState> lanes;
   Turns turns;
+  LoopTurns redactions;             // an owner's answers are redacted in turn with other owners'
   std::map<OwnerId, int> requests;  // of each owner, that wait for providers (RequestPlace)
   std::map<std::int32_t, Plaintext> day_keys;
   bool stopping = false;

@@ -66,13 +66,14 @@ Result<void> may_log_in(Parts& parts, const std::string& network) {
 Task<Result<std::string>> log_in(Parts& parts, const LoginTry& attempt, Plaintext password, Remember remember) {
   if (auto allowed = may_log_in(parts, attempt.network); !allowed) co_return std::unexpected(allowed.error());
   const auto owner = co_await parts.store.find_owner(attempt.username);
-  auto allowed = allowed_after(parts.logins.wait_of_username(attempt.username, parts.clock.elapsed()));
-  if (!allowed && !(owner && co_await parts.store.find_last_login(owner->id, attempt.network)))
-    co_return std::unexpected(allowed.error());
+  const bool is_known = owner && co_await parts.store.find_last_login(owner->id, attempt.network);
+  const auto allowed = allowed_after(parts.logins.wait_of_username(attempt.username, parts.clock.elapsed()));
+  if (!allowed && !is_known) co_return std::unexpected(allowed.error());
 
   const auto counted = parts.logins.begin(attempt, parts.clock.elapsed());
+  const auto kind = is_known ? crypto::PasswordPool::Party::known : crypto::PasswordPool::Party::stranger;
   const auto verified =
-      co_await parts.passwords.verify(attempt.network, owner ? owner->password_hash : kNobody, std::move(password));
+      co_await parts.passwords.verify(kind, attempt.network, owner ? owner->password_hash : kNobody, std::move(password));
   if (!verified) {
     parts.logins.take_back(attempt, counted);
     co_return std::unexpected(allowed_after(seconds(1)).error());
