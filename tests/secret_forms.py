@@ -4,6 +4,7 @@ secrets and to prove that nothing of them is kept."""
 import base64
 import html
 import json
+import re
 import secrets
 import string
 from urllib.parse import quote, quote_plus
@@ -33,6 +34,11 @@ def base64_at(text, offset):
     return base64.b64encode(b"abc" + b"x" * offset + text.encode() + b" and more").decode()
 
 
+def lines(text, end, width=20):
+    """As MIME and PEM break base64, in shorter lines."""
+    return end.join(text[at : at + width] for at in range(0, len(text), width))
+
+
 def encodings(secret):
     """Every form that behaviour.md names, as {name: text}."""
     data = secret.encode()
@@ -52,7 +58,17 @@ def encodings(secret):
         "base64url": base64.urlsafe_b64encode(data).decode(),
         "base64url_offset_1": base64_at(secret, 1).replace("+", "-").replace("/", "_"),
         "base64url_offset_2": base64_at(secret, 2).replace("+", "-").replace("/", "_"),
+        "base64_lines": lines(base64.b64encode(data).decode(), "\n"),
+        "base64_lines_crlf": lines(base64_at(secret, 1), "\r\n", 16),
+        "base64_lines_folded": lines(base64_at(secret, 2), "\r\n\t "),
+        "base64_lines_json": lines(base64.b64encode(data).decode(), "\\r\\n"),
+        "base64_lines_percent": lines(base64.b64encode(data).decode(), "%0D%0A"),
+        "base64_lines_html": lines(base64.b64encode(data).decode(), "&#13;&#10;"),
+        "base64url_lines": lines(base64.urlsafe_b64encode(data).decode(), "\n"),
         "hex": data.hex(),
+        "hex_lines": lines(data.hex(), "\n"),
+        "hex_groups": data.hex(" "),
+        "hex_colons": data.hex(":").upper(),
         "hex_upper": data.hex().upper(),
         "percent": quote(secret, safe=""),
         "percent_lower": lower_percent(quote(secret, safe="")),
@@ -83,6 +99,10 @@ def _base64_traces(core):
         yield encoded[start : (8 * (offset + len(core))) // 6]
 
 
+# What may stand between the digits of base64 and hex.
+BREAK = re.compile(rb"[\s:]|\\+[nrt]|%0[AaDd9]|&#1[03];")
+
+
 def traces(secret):
     """Byte strings of which none may be found where the secret must not be."""
     found = set()
@@ -100,4 +120,5 @@ def traces(secret):
 def traces_in(data, secret):
     """What is left of the secret in `data` (text or bytes); empty when all is well."""
     data = data.encode() if isinstance(data, str) else data
-    return sorted(trace for trace in traces(secret) if trace in data)
+    joined = BREAK.sub(b"", data)
+    return sorted(trace for trace in traces(secret) if trace in data or trace in joined)

@@ -9,6 +9,12 @@ namespace granary {
 
 namespace {
 
+// What may stand between the digits of base64, which MIME breaks into lines, and of hex.
+constexpr std::string_view kBlanks = " \t\r\n";
+constexpr std::string_view kBetweenHex = " \t\r\n:-";
+// All that any spelling reads over. Symbols and characters are the same here.
+constexpr std::string_view kReadOver = "\\ \t\r\n:-";
+
 // One spelling of a secret, of which only a few characters are ever made at a time.
 class Spelling {
  public:
@@ -39,6 +45,12 @@ class Spelling {
   }
   // Whether a backslash stands before: then more may stand there, since nobody knows how often it was escaped.
   bool is_behind_backslash(std::size_t at) const { return kind_ == Kind::as_it_is && at > 0 && secret_[at - 1] == '\\'; }
+  // What is read over before the character at `at`, however much of it stands there.
+  std::string_view read_over(std::size_t at) const {
+    if (at == 0) return {};
+    if (kind_ == Kind::as_it_is) return is_behind_backslash(at) ? "\\" : "";
+    return kind_ == Kind::hex ? kBetweenHex : kBlanks;
+  }
   // Characters of which the beginning of a secret that was cut has at least so many.
   unsigned cut_min() const { return kind_ == Kind::as_it_is ? kSecretCharactersMin : kSecretCharactersMin * 4 / 3; }
 
@@ -66,10 +78,11 @@ class Pattern {
   Pattern& operator=(const Pattern&) = delete;
 
   void clear() {
-    for (const std::uint32_t symbol : symbols_) bits_of_[symbol] = 0;
+    for (const std::uint32_t symbol : symbols_) bits_of_[symbol] = {};
+    for (const char c : kReadOver) bits_of_[static_cast<unsigned char>(c)] = {};
     if (!symbols_.empty()) wipe(symbols_.data(), symbols_.size() * sizeof(std::uint32_t));
     symbols_.clear();
-    firsts_ = lasts_ = long_enough_ = behind_backslash_ = 0;
+    firsts_ = lasts_ = long_enough_ = 0;
     size_ = 0;
   }
   // The characters of the spelling from `at` on, at most so many; `at` moves behind them. Returns the bit of the first one.
@@ -79,7 +92,7 @@ class Pattern {
     firsts_ |= first;
     for (unsigned count = 0; count < count_max && !spelling.ends_at(at); ++count) {
       if (is_rest || count >= spelling.cut_min()) long_enough_ |= next_bit();
-      if (spelling.is_behind_backslash(at)) behind_backslash_ |= next_bit();
+      for (const char c : spelling.read_over(at)) bits_of_[static_cast<unsigned char>(c)].over |= next_bit();
       char32_t other = 0;
       set(spelling.take(at, other));
       set(other);
@@ -95,29 +108,33 @@ class Pattern {
 
   // The state before a character, from which it leads to this one or to an end.
   std::uint64_t before(std::uint64_t state, std::uint32_t symbol) const {
-    const std::uint64_t before = ((state >> 1) | lasts_) & bits_of_[symbol];
-    return symbol == '\\' ? before | (state & behind_backslash_) : before;
+    const Bits& bits = bits_of_[symbol];
+    return (((state >> 1) | lasts_) & bits.taken) | (state & bits.over);
   }
-  bool ends_with(std::uint64_t state, std::uint32_t symbol) const { return (state & bits_of_[symbol] & lasts_) != 0; }
+  bool ends_with(std::uint64_t state, std::uint32_t symbol) const { return (state & bits_of_[symbol].taken & lasts_) != 0; }
   std::uint64_t behind(std::uint64_t state, std::uint32_t symbol) const {
-    const std::uint64_t behind = (state & bits_of_[symbol] & ~lasts_) << 1;
-    return symbol == '\\' ? behind | (state & behind_backslash_) : behind;
+    const Bits& bits = bits_of_[symbol];
+    return ((state & bits.taken & ~lasts_) << 1) | (state & bits.over);
   }
 
  private:
+  // Of a symbol: the characters that it is, and those before which it is read over.
+  struct Bits {
+    std::uint64_t taken = 0, over = 0;
+  };
   std::uint64_t next_bit() const { return std::uint64_t{1} << size_; }
   void set(char32_t character) {
     const std::uint32_t symbol = readings_.symbol_of(character);
     if (symbol == Readings::kNoSymbol) return;
-    bits_of_[symbol] |= next_bit();
+    bits_of_[symbol].taken |= next_bit();
     symbols_.push_back(symbol);
   }
 
   const Readings& readings_;
-  std::vector<std::uint64_t> bits_of_;
+  std::vector<Bits> bits_of_;
   std::vector<std::uint32_t> symbols_;
   unsigned size_ = 0;
-  std::uint64_t firsts_ = 0, lasts_ = 0, long_enough_ = 0, behind_backslash_ = 0;
+  std::uint64_t firsts_ = 0, lasts_ = 0, long_enough_ = 0;
 };
 
 // To look whether a match begins at a place is less than a step.

@@ -123,6 +123,80 @@ TEST(SecretSearch, HexAndBase64AreFoundInOtherEncodings) {
   }
 }
 
+// Lines of so many characters, as MIME, PEM and mail write them.
+std::string broken(std::string_view text, std::size_t width, std::string_view line_end) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size(); at += width) {
+    if (at > 0) out += line_end;
+    out += text.substr(at, width);
+  }
+  return out;
+}
+
+TEST(SecretSearch, BrokenLinesOfBase64AndHexGoWhole) {
+  FakeRandom random(76);
+  for (int i = 0; i < 150; ++i) {
+    std::string secret = hostile_text(random, 6 + random.below(i % 20 == 0 ? 1'000 : 80));
+    while (secret.size() % 3 != 0) secret += "=";  // so that all of its base64 depends on it
+    for (const std::string& form_of_it : {to_hex(secret), to_base64(secret), to_base64url(secret)})
+      for (const std::size_t width : {76, 64, 60, 20, 3, 1})
+        for (const std::string_view line_end : {"\n", "\r\n", "\r", "\n  ", "\r\n\t", "\n\n\n", " "}) {
+          std::string text = broken(form_of_it, width, line_end);
+          for (auto layers = random.below(3); layers > 0; --layers) text = kEncodings[random.below(kEncodings.size())](text);
+          ASSERT_EQ(redact("[" + text + "]", {secret}), "[#]") << secret << "\n" << text;
+        }
+  }
+}
+
+TEST(SecretSearch, BreaksInBase64AndHex) {
+  const std::string secret = "correct-horse?battery>staple~correct-horse?battery>staple~correct-horse?battery>staple";
+  // The last two digits of base64 hold bits of what stands behind.
+  const std::string plain = to_base64(secret + "."), url = to_base64url(secret + "."), hex = to_hex(secret);
+  struct Row {
+    const char* what;
+    std::string text, out;
+  };
+  const std::string many(3'000, ' ');
+  const Row rows[] = {
+      {"Python's encodebytes", broken(plain, 76, "\n") + "\n", "#" + plain.substr(plain.size() - 2) + "\n"},
+      {"PHP's chunk_split", broken(plain, 76, "\r\n") + "\r\n", "#" + plain.substr(plain.size() - 2) + "\r\n"},
+      {"PEM", "-----BEGIN KEY-----\n" + broken(hex, 64, "\n") + "\n-----END KEY-----",
+       "-----BEGIN KEY-----\n#\n-----END KEY-----"},
+      {"a header, folded", broken(hex, 64, "\r\n\t "), "#"},
+      {"JSON", R"({"a":")" + broken(hex, 76, R"(\n)") + R"("})", R"({"a":"#"})"},
+      {"JSON, CRLF", R"({"a":")" + broken(hex, 76, R"(\r\n)") + R"("})", R"({"a":"#"})"},
+      {"JSON, twice", R"({"a":")" + broken(hex, 76, R"(\\r\\n)") + R"("})", R"({"a":"#"})"},
+      {"JSON, by number", R"({"a":")" + broken(hex, 76, R"(\u000d\u000A\t)") + R"("})", R"({"a":"#"})"},
+      {"percent", "a=" + broken(hex, 76, "%0D%0A") + "&b", "a=#&b"},
+      {"percent, small", "a=" + broken(hex, 76, "%0a") + "&b", "a=#&b"},
+      {"form, blanks", "a=" + broken(hex, 4, "+") + "&b", "a=#&b"},
+      {"HTML", "<p>" + broken(hex, 76, "&#13;&#10;") + "</p>", "<p>#</p>"},
+      {"HTML, hexadecimal", "<p>" + broken(hex, 76, "&#xD;&#xA;") + "</p>", "<p>#</p>"},
+      {"indented", broken(hex, 76, "\n\n  \t  "), "#"},
+      {"far apart", broken(hex, 76, many), "#"},
+      {"each alone", "<" + broken(hex, 1, "\n") + ">", "<#>"},
+      {"base64url", broken(url, 64, "\n"), "#" + url.substr(url.size() - 2)},
+      {"hex in groups", "<" + broken(hex, 2, " ") + ">", "<#>"},
+      {"hex with colons", "<" + broken(hex, 2, ":") + ">", "<#>"},
+      {"hex with hyphens", "<" + broken(hex, 2, "-") + ">", "<#>"},
+      // Where no secret is, nothing goes: neither around it nor what only begins like it.
+      {"blanks around", "a \n" + broken(hex, 76, "\n") + " \n b", "a \n# \n b"},
+      {"blanks in the secret itself", "<" + broken(secret, 20, "\n") + ">", "<" + broken(secret, 20, "\n") + ">"},
+      {"colons in base64", "<" + broken(plain, 8, ":") + ">", "<" + broken(plain, 8, ":") + ">"},
+      {"too little", "<" + broken(plain.substr(0, 12), 4, "\n") + ">", "<" + broken(plain.substr(0, 12), 4, "\n") + ">"},
+      {"another digit", "<" + broken(hex.substr(0, 14), 4, "\n") + "00>", "<" + broken(hex.substr(0, 14), 4, "\n") + "00>"},
+      {"blanks alone", many, many},
+  };
+  for (const Row& row : rows) EXPECT_EQ(redact(row.text, {secret}), row.out) << row.what;
+  // In other bytes at each offset, and cut in the middle.
+  for (std::size_t before = 0; before < 4; ++before) {
+    const std::string text = broken(to_base64(std::string(before, '.') + secret), 20, R"(\r\n)");
+    EXPECT_LE(redact(text, {secret}).size(), 1 + (before * 8 + 5) / 6 + 4) << text;
+    for (std::size_t size = 40; size < text.size(); ++size)
+      EXPECT_LE(redact(text.substr(0, size), {secret}, true).size(), 1 + (before * 8 + 5) / 6 + 2) << text.substr(0, size);
+  }
+}
+
 TEST(SecretSearch, TextWithoutTheSecretIsUnchanged) {
   FakeRandom random(3);
   for (int i = 0; i < 5'000; ++i) {
