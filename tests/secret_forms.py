@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import string
+from html.entities import codepoint2name
 from urllib.parse import quote, quote_plus
 
 SPECIALS = "\"'<&>+/= \\%é"
@@ -78,6 +79,8 @@ def encodings(secret):
         "html_decimal": html.escape(secret, quote=False).replace('"', "&#34;").replace("'", "&#39;"),
         "html_hexadecimal": html.escape(secret, quote=False).replace('"', "&quot;").replace("'", "&#x27;"),
         "html_all_decimal": secret.translate({ord(c): f"&#{ord(c)};" for c in SPECIALS if c.isascii() and c != " "}),
+        "html_names": "".join(f"&{codepoint2name[ord(c)]};" if ord(c) in codepoint2name else c for c in secret),
+        "html_names_in_html": html.escape(html.escape(secret).replace("é", "&eacute;")),
         "html_apos": html.escape(secret, quote=False).replace('"', "&quot;").replace("'", "&apos;"),
     }
 

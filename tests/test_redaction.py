@@ -4,6 +4,7 @@ a provider may echo a secret of the credential."""
 import json
 import secrets
 import time
+from html.entities import name2codepoint
 
 import logins
 import pytest
@@ -68,6 +69,15 @@ def test_an_echoed_secret_is_taken_out_of_json(granary, providers, name):
         body = credential.events(size=1)[0]["body"]
         assert traces_in(body, secret) == []
         assert set(json.loads(body)) == set(echo)
+
+
+def test_all_names_of_html_are_known(granary, providers):
+    names = [f"&{name};" for name in sorted(name2codepoint)]
+    login = logins.agvance(providers, password="".join(map(chr, (name2codepoint[name[1:-1]] for name in names))))
+    credential = granary.credential(login.slug)
+    login.fail(faults.answer(500, f"<p>{''.join(names)}</p>"))
+    assert credential.post(login.body).status_code == 201
+    assert credential.events(size=1)[0]["body"] == f"<p>{MARK}</p>"
 
 
 def test_an_echoed_secret_is_taken_out_of_headers(granary, providers):

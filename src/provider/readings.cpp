@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/plaintext.hpp"
+#include "provider/html_entities.hpp"
 
 namespace granary {
 
@@ -65,11 +66,7 @@ std::optional<Escape> read_percent(const Units& units, std::size_t at) {
 constexpr std::size_t kEntityMax = 12;  // with its ampersand
 
 std::optional<char32_t> entity_of(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, char32_t>, 6> kNames = {
-      {{"quot", '"'}, {"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"apos", '\''}, {"nbsp", 0xa0}}};
-  for (const auto& [known, character] : kNames)
-    if (known == name) return character;
-  if (!name.starts_with('#')) return std::nullopt;
+  if (!name.starts_with('#')) return html_entity(name);
   name.remove_prefix(1);
   const bool is_hex = name.starts_with('x') || name.starts_with('X');
   if (is_hex) name.remove_prefix(1);

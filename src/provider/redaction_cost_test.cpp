@@ -58,6 +58,8 @@ std::vector<Attack> escapes_and_secrets() {
       {"&amp;amp;amp; and the like", {repeated("&amp;", kToken)}, "&amp;amp;amp;"},
       {"& alone", {repeated("&", kToken)}, "&"},
       {"& and eleven letters", {"secret-one"}, "&abcdefghijk"},
+      {"names of HTML", {repeated("\xcf\x91", kToken)}, "&thetasym;"},
+      {"names of HTML, nearly", {"secret-one"}, "&nv;"},
       {"%2525252525", {repeated("%25", kToken)}, "%2525252525"},
       {"percent signs", {repeated("%", kToken)}, "%"},
       {"%E2%82%E2%82, never a character", {repeated("\xE2\x82\xAC", kToken)}, "%E2%82"},

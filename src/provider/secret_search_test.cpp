@@ -231,6 +231,33 @@ TEST(SecretSearch, LayersOfEncodings) {
   for (const Row& row : rows) EXPECT_EQ(redact(row.text, {row.secret}), row.out) << row.text;
 }
 
+TEST(SecretSearch, NamesOfHtmlAreRead) {
+  struct Row {
+    const char *secret, *text, *out;
+  };
+  const Row rows[] = {
+      {"éÿ€éÿ€", "<&eacute;&yuml;&euro;&eacute;&yuml;&euro;>", "<#>"},
+      {"Élan-vital", "<&Eacute;lan-vital>", "<#>"},
+      {"Élan-vital", "<&eacute;lan-vital>", "<&eacute;lan-vital>"},
+      {"Größe-77", "<Gr&ouml;&szlig;e-77 Gr&#246;&#xDF;e-77 Größe-77>", "<# # #>"},
+      {"Größe-77", "<Gr&amp;ouml;&amp;amp;szlig;e-77>", "<#>"},
+      {"Größe-77", R"(<Gr\u0026ouml;%26szlig;e-77>)", "<#>"},
+      {"a\u00a0b£c§d©e", "<a&nbsp;b&pound;c&sect;d&copy;e>", "<#>"},
+      {"“quoted”–‘…’", "<&ldquo;quoted&rdquo;&ndash;&lsquo;&hellip;&rsquo;>", "<#>"},
+      {"αω-ΑΩ-ϑϒϖ", "<&alpha;&omega;-&Alpha;&Omega;-&thetasym;&upsih;&piv;>", "<#>"},
+      {"½²∴♥⇔\u200c", "<&frac12;&sup2;&there4;&hearts;&hArr;&zwnj;>", "<#>"},
+      {"Æ'AElig\"&<>", "<&AElig;&apos;AElig&quot;&amp;&lt;&gt;>", "<#>"},
+      // The first and the last of the table, and what is nearly in it.
+      {"secret-ÆŸ\u200d\u200c", "<secret-&AElig;&Yuml;&zwj;&zwnj;>", "<#>"},
+      {"secret-é", "<secret-&eacut; secret-&eacutes; secret-&A; secret-&zz; secret-&; secret-&eacute>",
+       "<secret-&eacut; secret-&eacutes; secret-&A; secret-&zz; secret-&; secret-&eacute>"},
+      // A secret may be made of such names itself.
+      {"&eacute;&yuml;", "<&eacute;&yuml; &amp;eacute;&amp;yuml; éÿ>", "<# # éÿ>"},
+  };
+  for (const Row& row : rows) EXPECT_EQ(redact(row.text, {row.secret}), row.out) << row.text;
+  EXPECT_EQ(redact("it ends in secret-&thetasy", {"secret-\u03d1"}, true), "it ends in #");
+}
+
 // Only the beginning is searched for; the rest of a long one is followed where that is found.
 TEST(SecretSearch, LongSecretsGoWhole) {
   FakeRandom random(5);
