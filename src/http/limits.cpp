@@ -100,7 +100,8 @@ void BodyMemory::give_back(const std::string& payer, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   bytes_ -= bytes;
   const auto found = by_payer_.find(payer);
-  if ((found->second -= bytes) == 0) by_payer_.erase(found);
+  found->second -= bytes;
+  if (found->second == 0) by_payer_.erase(found);
 }
 
 }  // namespace granary::http

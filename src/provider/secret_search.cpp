@@ -182,7 +182,7 @@ class Search {
     const Spelling& spelling;
     std::uint64_t first = 0;  // its bit in the pattern
     std::size_t at = 0;       // where it goes on behind the pattern
-    Place free = 0;           // behind its last match
+    Place free = 0;           // where the next match may begin
   };
 
   void limit(std::size_t passes) {
@@ -239,16 +239,22 @@ class Search {
       if (!(states_[place] & pattern_.firsts())) continue;
       for (Begun& one : begun) {
         if (!(states_[place] & one.first) || place < one.free) continue;
-        const auto end = match_end(place, one);
-        if (!end) return cut_at(place);
-        found_.emplace_back(place, *end);
-        one.free = std::max(*end, place + 1);
+        const auto match = find_match(place, one);
+        if (!match) return cut_at(place);
+        found_.emplace_back(place, match->end);
+        // Within what broke off, the whole secret may begin: `aaab` in `aaaab`.
+        one.free = match->is_whole ? std::max(match->end, place + 1) : place + 1;
       }
     }
   }
 
-  // The farthest end of a match that begins here. nullopt: too costly.
-  std::optional<Place> match_end(Place begin, const Begun& begun) {
+  struct Match {
+    Place end;  // the farthest
+    bool is_whole;
+  };
+
+  // The match that begins here. nullopt: too costly.
+  std::optional<Match> find_match(Place begin, const Begun& begun) {
     const Spelling& spelling = begun.spelling;
     std::size_t at = begun.at;
     reached_[begin] = begun.first;
@@ -262,9 +268,9 @@ class Search {
       farthest_ = std::ranges::max(ends_);
       if (!follow(rest_, std::ranges::min(ends_), nullptr)) return std::nullopt;
     }
-    if (ends_.empty()) return is_cut_match_ ? end_ : farthest_;
+    if (ends_.empty()) return Match{.end = is_cut_match_ ? end_ : farthest_, .is_whole = is_cut_match_};
     const Place end = std::ranges::max(ends_);
-    return spelling.is_behind_backslash(at) ? behind_backslashes(end) : end;
+    return Match{.end = spelling.is_behind_backslash(at) ? behind_backslashes(end) : end, .is_whole = true};
   }
 
   // The last one of a secret may have been escaped, too.

@@ -272,6 +272,12 @@ TEST(SecretSearch, LongSecretsGoWhole) {
   }
 }
 
+TEST(SecretSearch, ASecretThatBeginsWithinAnothersBeginningIsFound) {
+  const std::string letters(64, 'a');
+  EXPECT_EQ(redact("<aa" + letters + "-and-the-rest>", {letters + "-and-the-rest"}), "<#>");
+  EXPECT_EQ(redact("<" + to_hex("aaaaaaaaaa-and-the-rest") + ">", {"aaaaaaaa-and-the-rest"}), "<#>");
+}
+
 TEST(SecretSearch, WhatOverlapsIsOneRange) {
   EXPECT_EQ(redact("token-abcdef-7-rest", {"token-abc", "abcdef", "def-7-rest"}), "#");
   EXPECT_EQ(redact("secret-onesecret-two", {"secret-one", "secret-two"}), "##");
