@@ -2,11 +2,12 @@
 went away, a PUT that cannot be asked any more."""
 
 import re
+import time
 
 import logins
 import pytest
 from background import in_background
-from harness import CREDENTIALS, eventually, run_binary
+from harness import CREDENTIALS, USERS, eventually, run_binary
 from probed import PROBE, PROBE_PATH
 from standins import Valley, faults
 
@@ -24,6 +25,38 @@ def test_a_check_of_what_was_linked_anew_is_not_answered_by_one_of_before(start_
     assert credential.checked()["status"] == "OK"
     assert len(login.calls()) == 3, "it asked for itself"
     assert before().status_code == 200, "it is linked"
+
+
+def forget_by_delete(server, credential):
+    assert credential.delete().status_code == 204
+
+
+def forget_by_unlink(server, credential):
+    credential.unlink()
+
+
+def forget_user(server, credential):
+    assert server.request("DELETE", f"{USERS}/{credential.user_id}").status_code == 204
+
+
+@pytest.mark.parametrize("forget", [forget_by_delete, forget_by_unlink, forget_user])
+@pytest.mark.parametrize("make", [logins.valley, logins.sentera, logins.agvance, logins.ag_leader])
+def test_what_waits_for_a_slot_is_not_sent_after_it_was_forgotten(start_granary, providers, make, forget):
+    """Fault 10 of the review: a password or a token was sent after the deletion was acknowledged."""
+    first, second = make(providers), make(providers)
+    name = first.slug.removesuffix("-credentials")
+    server = start_granary(checks={"timeout": "20s"}, providers={name: {"concurrency": 1}})
+    busy, credential = server.connect(first), server.connect(second)
+    first.fail(faults.late_answer(2), times=1)
+    calls = len(second.calls())
+    slow = in_background(busy.check)
+    time.sleep(0.5)
+    waiting = in_background(credential.check)
+    time.sleep(0.5)
+    forget(server, credential)
+    assert slow().json()["status"] == "OK"
+    assert waiting().status_code == 404
+    assert len(second.calls()) == calls
 
 
 def test_what_is_linked_to_a_provider_without_address_says_ok_no_longer(start_granary, providers):

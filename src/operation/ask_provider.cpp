@@ -118,6 +118,16 @@ Task<Begun> note_spending(Checker& checker, const StoredCredential& credential, 
                                                   claim_for(checker, credential));
 }
 
+// Whether the row is still linked as it was loaded, after a wait for a slot, for the rate or for an answer: what was deleted or
+// unlinked meanwhile is not shown to the provider any more. A PUT's fields must still be its candidate.
+Task<bool> is_still_wanted(Checker& checker, const Asking& asking) {
+  const StoredCredential& known = asking.credential;
+  const auto stored = co_await checker.store.find_credential(known.id);
+  if (!stored || !stored->leaf_user || stored->link_version != known.link_version) co_return false;
+  if (asking.shown == ShownFields::stored) co_return true;
+  co_return stored->candidate && stored->candidate->fields.bytes == known.candidate->fields.bytes;
+}
+
 // Durably, before anything is sent: to whom the credential is bound, and what is about to be spent.
 Task<Begun> note_before_sending(Checker& checker, const Asking& asking, const Send& send, bool is_first) {
   const StoredCredential& credential = asking.credential;
@@ -143,6 +153,8 @@ Task<Begun> note_before_sending(Checker& checker, const Asking& asking, const Se
 // the same. A client is told that the store fails.
 Task<Begun> note_later(Checker& checker, const Asking& asking, const Send& send, Asked& asked) {
   try {
+    // Of what is unlinked by now, the answers that came before count still: a token that was given is kept.
+    if (!co_await is_still_wanted(checker, asking)) co_return asking.shown == ShownFields::stored ? Begun::claimed : Begun::gone;
     co_return co_await note_before_sending(checker, asking, send, false);
   } catch (const StoreUnavailable&) {
     if (asking.trigger == Trigger::request) throw;
@@ -345,7 +357,9 @@ class Conversation {
       asked_.outcome = checker_.stopping ? AskOutcome::stopping : AskOutcome::not_sent;
       co_return Clearance::stop;
     }
-    const Begun begun = is_noted_late() ? Begun::yes : co_await note_before_sending(checker_, asking_, send, true);
+    Begun begun = Begun::yes;
+    if (!co_await is_still_wanted(checker_, asking_)) begun = Begun::gone;
+    else if (!is_noted_late()) begun = co_await note_before_sending(checker_, asking_, send, true);
     if (begun == Begun::yes) co_return Clearance::send;
     asked_.outcome = begun == Begun::gone ? AskOutcome::gone : AskOutcome::claimed;
     co_return Clearance::stop;
