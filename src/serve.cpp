@@ -57,6 +57,16 @@ Task<http::Response> answer_metrics(Product& product, http::Request& request) {
   co_return http::Response{.content_type = "text/plain; version=0.0.4", .body = product.metrics.text()};
 }
 
+// The request boundary of the metrics port.
+Task<http::Response> answer_metrics_or_say_why(Product& product, http::Request& request) {
+  try {
+    co_return co_await answer_metrics(product, request);
+  } catch (const std::exception& failure) {
+    product.log.error("the metrics could not be collected", {{"error", failure.what()}});
+  }
+  co_return http::Response{.status = 503, .content_type = "text/plain", .body = "the store cannot be read now\n"};
+}
+
 http::TrustedProxies trusted_proxies(const config::Config& config) {
   http::TrustedProxies proxies{.ranges = {}, .header = to_lower(config.forwarded_header)};
   for (const auto& text : config.trusted_proxies) proxies.ranges.push_back(*AddressRange::parse(text));  // as the options say
@@ -107,18 +117,24 @@ class Server {
     if (serving.metrics_endpoint)
       metrics_ = std::make_unique<http::Listener>(
           first.context, *serving.metrics_endpoint,
-          [&product](http::Request& request, http::BodyReader&) { return answer_metrics(product, request); },
+          [&product](http::Request& request, http::BodyReader&) { return answer_metrics_or_say_why(product, request); },
           http::Listener::Options{.limits = &metrics_limits_, .too_many = api::too_many_connections});
     socket_ = std::make_unique<cli::CommandSocket>(first.context, product.folder.path(), [&first](Json request) {
       return cli::run_command(first.parts, std::move(request));
     });
   }
 
-  // However serving ends, no thread outlives what it uses.
+  // However serving ends, no thread and no coroutine outlives what it uses: what is under way is cut off and comes to its end.
   ~Server() {
     if (threads_.empty() || !threads_.front().joinable()) return;
-    product_.checks_context.stop();
-    for (auto& worker : product_.workers) worker->context.stop();
+    if (threads_.size() == product_.workers.size() + 1) {
+      stop([] {});
+      cut_off();
+    } else {  // not all threads could be started
+      product_.passwords.stop();
+      product_.checks_context.stop();
+      for (auto& worker : product_.workers) worker->context.stop();
+    }
     join();
   }
   Server(const Server&) = delete;
@@ -133,10 +149,11 @@ class Server {
     for (auto& worker : product_.workers) threads_.emplace_back([this, &worker] { run_context(worker->context); });
   }
 
-  // Tells every thread to end; `all_ended` is called from the last one.
+  // Tells every thread to end; `all_ended` is called from the last one. Once.
   void stop(std::function<void()> all_ended) {
     {
       const std::lock_guard lock(mutex_);
+      if (all_ended_) return;
       all_ended_ = std::move(all_ended);
     }
     for (std::size_t i = 0; i < listeners_.size(); ++i)
@@ -213,8 +230,8 @@ Task<> reload_on_hangup(Signals& hangups, http::TlsCertificate* certificate, Log
     try {
       certificate->reload();
       log.info("the certificate was read anew");
-    } catch (const StartRefused& refused) {
-      log.error("the certificate could not be read anew; the one from before is kept", {{"why", refused.what()}});
+    } catch (const std::exception& failure) {
+      log.error("the certificate could not be read anew; the one from before is kept", {{"why", failure.what()}});
     }
   }
 }

@@ -200,9 +200,7 @@ http::Handler make_handler(Parts& parts, const Catalog& catalog, Log& log, Metri
 }
 
 http::Response too_many_connections() {
-  auto error = fail(ErrorCode::too_many_requests);
-  error.error().retry_after = seconds(1);
-  http::Response response = problem(error.error(), "/");
+  http::Response response = problem(fail_until(seconds(1)).error(), "/");
   response.fixed_headers = kFixedHeaders;
   return response;
 }

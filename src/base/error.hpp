@@ -52,6 +52,11 @@ inline std::unexpected<Error> fail(ErrorCode code, std::string detail = {}) {
   return std::unexpected(Error{.code = code, .fields = {}, .retry_after = seconds(0), .detail = std::move(detail)});
 }
 
+// too_many_requests, with the time to wait.
+inline std::unexpected<Error> fail_until(seconds wait) {
+  return std::unexpected(Error{.code = ErrorCode::too_many_requests, .fields = {}, .retry_after = wait, .detail = {}});
+}
+
 // The world broke: database gone, disk full. Thrown in store/, crypto/, sealing/ and main, and in operation/ where something else
 // waits for the store already (decision 0007); caught at the request boundary (503), at the job boundary (tried again later), and
 // where a provider's answer is held until it can be stored.

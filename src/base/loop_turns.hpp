@@ -19,8 +19,9 @@ class LoopTurns {
   Task<> wait(OwnerId owner) {
     co_await asio::async_initiate<const asio::use_awaitable_t<Executor>&, void()>(
         [&](auto handler) {
-          if (waiting_.empty()) post_next();
+          const bool is_first = waiting_.empty();
           waiting_.push(owner, std::move(handler));
+          if (is_first) post_next();
         },
         use_task);
   }

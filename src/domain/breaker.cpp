@@ -72,10 +72,14 @@ bool Breaker::settle_doubt(const LastCheck& check, Found found) {
     asked_refused_ = 0;
     return false;
   }
-  refused_in_row_[check.id] = check.owner;
+  // No more than a doubt needs: so many, and one of another owner.
+  if (std::ssize(refused_in_row_) < kBreakerDoubt || !is_row_of_several_owners()) {
+    if (std::ssize(refused_in_row_) > kBreakerDoubt) refused_in_row_.erase(std::prev(refused_in_row_.end()));
+    refused_in_row_[check.id] = check.owner;
+  }
   const bool is_row = std::ssize(refused_in_row_) >= kBreakerDoubt && !worked_.empty();
   if (!doubt_since_ && is_row && (watches_ == Watches::one_owner || is_row_of_several_owners())) doubt_since_ = check.checked;
-  return was_asked && ++asked_refused_ == kBreakerDoubtAsks;
+  return was_asked && is_in_doubt(check.checked) && ++asked_refused_ == kBreakerDoubtAsks;
 }
 
 bool Breaker::is_row_of_several_owners() const {

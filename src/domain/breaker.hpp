@@ -56,8 +56,8 @@ inline constexpr seconds kBreakerProbeInterval{60};
 class Breaker {
  public:
   enum class Change { none, opened, closed };
-  // What a check found. `first_refusal`: one that was OK was refused or forbidden for the first time; one that an earlier opening
-  // has counted was not OK, until it works again.
+  // What a check found. first_refusal: the first refusal of a credential that was OK. A credential that an earlier opening
+  // counted is not OK until it works again.
   enum class Found { works, unavailable, refused, first_refusal };
   // `all_owners`: at most half of the policy's minimum is counted from one owner.
   enum class Watches { one_owner, all_owners };

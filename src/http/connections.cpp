@@ -6,9 +6,9 @@ std::list<Connection>& Connections::list_of(const Connection& connection) {
   switch (connection.phase) {
     case Connection::Phase::waiting: return waiting_;
     case Connection::Phase::reading_body:
-    case Connection::Phase::writing: return stalled_;
-    case Connection::Phase::answering:
-    case Connection::Phase::evicted: break;
+    case Connection::Phase::writing: return transferring_;
+    case Connection::Phase::answering: break;
+    case Connection::Phase::evicted: return evicted_;
   }
   return busy_;
 }
@@ -39,7 +39,7 @@ void Connections::enter(Place place, Connection::Phase phase) {
 // A closed socket ends its session later, from the event loop: no list changes here.
 void Connections::close_if(const std::function<bool(const Connection&)>& is_to_close) {
   const std::lock_guard lock(mutex_);
-  for (auto* list : {&waiting_, &stalled_, &busy_})
+  for (auto* list : {&waiting_, &transferring_, &busy_, &evicted_})
     for (Connection& connection : *list)
       if (is_to_close(connection)) connection.close();
 }
@@ -71,10 +71,13 @@ bool Connections::close_longest_idle(Idle idle) {
     if (list.empty()) return false;
     const Place longest = list.begin();
     longest->phase = Connection::Phase::evicted;
-    busy_.splice(busy_.end(), list, longest);
+    evicted_.splice(evicted_.end(), list, longest);
     if (longest->give_place_back) std::exchange(longest->give_place_back, nullptr)();
   }
-  closer_([this] { close_if([](const Connection& connection) { return connection.phase == Connection::Phase::evicted; }); });
+  closer_([this] {
+    const std::lock_guard closing(mutex_);
+    for (Connection& connection : evicted_) connection.close();
+  });
   return true;
 }
 

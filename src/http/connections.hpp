@@ -43,14 +43,18 @@ class Connections {
   // Does nothing to one that is evicted.
   void enter(Place place, Connection::Phase phase);
 
-  bool empty() const { return waiting_.empty() && stalled_.empty() && busy_.empty(); }
+  bool empty() const {
+    const std::lock_guard lock(mutex_);
+    return waiting_.empty() && transferring_.empty() && busy_.empty() && evicted_.empty();
+  }
   void close_overdue(TimePoint now);
   // Those without a whole request.
   void close_unanswered();
   void close_all();
 
-  // Who makes room: first those that wait for a request, then those whose clients send or take nothing.
-  enum class Idle { waiting, stalled };
+  // Who makes room: first those that wait for a request; then those that read a body or write a response, the one that began
+  // first.
+  enum class Idle { waiting, transferring };
   // Since when the longest idle one is; nullopt when none is.
   std::optional<TimePoint> longest_idle_since(Idle idle);
   // It gives its place back at once, and closes soon. False when none is.
@@ -59,13 +63,14 @@ class Connections {
  private:
   void close_if(const std::function<bool(const Connection&)>& is_to_close);
   std::list<Connection>& list_of(const Connection& connection);
-  std::list<Connection>& list_of(Idle idle) { return idle == Idle::waiting ? waiting_ : stalled_; }
+  std::list<Connection>& list_of(Idle idle) { return idle == Idle::waiting ? waiting_ : transferring_; }
 
   std::function<void(std::function<void()>)> closer_;
-  std::mutex mutex_;               // of the lists, and of phase and give_place_back of each connection
+  mutable std::mutex mutex_;       // of the lists, and of phase and give_place_back of each connection
   std::list<Connection> waiting_;  // in this and the next list, who is idle longest comes first
-  std::list<Connection> stalled_;
-  std::list<Connection> busy_;  // all others
+  std::list<Connection> transferring_;
+  std::list<Connection> busy_;     // a request of each is being answered
+  std::list<Connection> evicted_;  // each closes soon
 };
 
 }  // namespace granary::http

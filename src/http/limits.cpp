@@ -66,7 +66,7 @@ bool ConnectionLimits::make_room() {
     const std::lock_guard lock(mutex_);
     all = all_;
   }
-  for (const auto idle : {Connections::Idle::waiting, Connections::Idle::stalled}) {
+  for (const auto idle : {Connections::Idle::waiting, Connections::Idle::transferring}) {
     Connections* longest = nullptr;
     std::optional<std::chrono::steady_clock::time_point> since;
     for (Connections* connections : all) {
@@ -81,6 +81,7 @@ bool ConnectionLimits::make_room() {
 }
 
 bool BodyMemory::take(const std::string& payer, std::size_t bytes) {
+  if (bytes == 0) return true;  // give_back() forgets no payer that has taken nothing
   const std::lock_guard lock(mutex_);
   if (bytes > bytes_max_ - bytes_) return false;
   const auto found = by_payer_.find(payer);
@@ -88,6 +89,11 @@ bool BodyMemory::take(const std::string& payer, std::size_t bytes) {
   bytes_ += bytes;
   by_payer_[payer] += bytes;
   return true;
+}
+
+std::size_t BodyMemory::payers() {
+  const std::lock_guard lock(mutex_);
+  return by_payer_.size();
 }
 
 std::size_t BodyMemory::bytes() {

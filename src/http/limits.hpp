@@ -33,7 +33,7 @@ class ConnectionLimits {
   bool enter_forwarded(const std::string& network);
   void leave_forwarded(const std::string& network);
 
-  // The connections that may have to make room. They outlive the limits' use.
+  // The connections that may have to make room. They must outlive the last call of make_room().
   void add(Connections& connections);
   // Closes the connection that is idle longest, on whichever thread, and gives its place back. False when every one is at work.
   bool make_room();
@@ -59,6 +59,7 @@ class BodyMemory {
   void give_back(const std::string& payer, std::size_t bytes);
   // What is taken now.
   std::size_t bytes();
+  std::size_t payers();
 
  private:
   std::mutex mutex_;

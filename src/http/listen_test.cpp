@@ -119,6 +119,12 @@ TEST(BodyMemory, OnePayerHasAQuarter) {
   memory.give_back("a", 100);
   EXPECT_TRUE(memory.take("e", 100));
   EXPECT_FALSE(memory.take("a", 1));
+  const std::size_t payers = memory.payers();
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(memory.take(std::to_string(i), 0));
+    memory.give_back(std::to_string(i), 0);
+  }
+  EXPECT_EQ(memory.payers(), payers) << "who takes nothing is not remembered";
 }
 
 }  // namespace

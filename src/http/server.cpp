@@ -101,7 +101,10 @@ struct Listener::State : std::enable_shared_from_this<State> {
         co_await pause.async_wait(kQuiet);
         continue;
       }
-      spawn(run_session(std::move(socket)));
+      try {
+        spawn(run_session(std::move(socket)));
+      } catch (const std::bad_alloc&) {  // this connection is closed; the next one may find memory
+      }
     }
   }
 

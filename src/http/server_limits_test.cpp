@@ -207,7 +207,7 @@ TEST_F(ServerTest, WhoHasWaitedLongestMakesRoom) {
   EXPECT_EQ(body_of(read_response(busy)), "GET /wait?|||") << "one at work is never chosen";
 }
 
-TEST_F(ServerTest, WhoseClientsSendOrTakeNothingMakeRoomToo) {
+TEST_F(ServerTest, WhoReadsABodyOrWritesAResponseMakesRoomToo) {
   limits_.emplace(2, 100);
   start({.limits = &*limits_, .too_many = too_many});
   RawSocket body = connect(), deaf = connect();

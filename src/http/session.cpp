@@ -165,7 +165,7 @@ class Session final : public BodyReader {
 
   Task<> refuse(const Response& response) {
     write_head_and_body(out_, response, "GET", false);
-    co_await write();
+    if (co_await write()) co_await linger();
   }
 
   bool has_body() const override { return !parser_->is_done(); }
@@ -297,6 +297,7 @@ class Session final : public BodyReader {
       if (std::exchange(may_continue, false)) {
         out_ = "HTTP/1.1 100 Continue\r\n\r\n";
         if (!co_await write()) co_return BodyEnd::abandoned;
+        context_.enter(Connection::Phase::reading_body);
         context_.set_deadline(kBodyTimeout);
       }
       if (!co_await receive()) co_return BodyEnd::abandoned;
@@ -371,38 +372,40 @@ class Session final : public BodyReader {
   std::string out_;
 };
 
-}  // namespace
-
-Task<> serve_connection(Socket& socket, std::string peer, SessionContext context) {
-  context.set_deadline(kHeadTimeout);
+// Runs `use(session)` over plain TCP or TLS, and ends TLS in order.
+template <class Use>
+Task<> with_session(Socket& socket, std::string peer, SessionContext context, Use use) {
   error_code ignored;
   socket.non_blocking(true, ignored);
   if (!context.options.tls) {
-    co_await Session<Socket>(socket, std::move(peer), context).run();
+    Session<Socket> session(socket, std::move(peer), context);
+    co_await use(session);
     co_return;
   }
   const auto certificate = context.options.tls->current();
   asio::ssl::stream<Socket&> stream(socket, *certificate);
   const auto [failed] = co_await stream.async_handshake(asio::ssl::stream_base::server, kQuiet);
   if (failed) co_return;
-  co_await Session<asio::ssl::stream<Socket&>>(stream, std::move(peer), context).run();
+  {
+    Session<asio::ssl::stream<Socket&>> session(stream, std::move(peer), context);
+    co_await use(session);
+  }
   context.set_deadline(kLingerTimeout);
   co_await stream.async_shutdown(kQuiet);
+}
+
+}  // namespace
+
+Task<> serve_connection(Socket& socket, std::string peer, SessionContext context) {
+  context.set_deadline(kHeadTimeout);
+  co_await with_session(socket, std::move(peer), context, [](auto& session) { return session.run(); });
 }
 
 Task<> refuse_connection(Socket& socket, SessionContext context) {
   context.set_deadline(kLingerTimeout);
   context.enter(Connection::Phase::answering);
-  error_code ignored;
-  socket.non_blocking(true, ignored);
-  if (!context.options.tls) {
-    co_await Session<Socket>(socket, {}, context).refuse(context.options.too_many());
-    co_return;
-  }
-  const auto certificate = context.options.tls->current();
-  asio::ssl::stream<Socket&> stream(socket, *certificate);
-  const auto [failed] = co_await stream.async_handshake(asio::ssl::stream_base::server, kQuiet);
-  if (!failed) co_await Session<asio::ssl::stream<Socket&>>(stream, {}, context).refuse(context.options.too_many());
+  const Response response = context.options.too_many();
+  co_await with_session(socket, {}, context, [&response](auto& session) { return session.refuse(response); });
 }
 
 }  // namespace granary::http

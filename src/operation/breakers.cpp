@@ -154,7 +154,8 @@ Task<> tell_breakers(Checker& checker, LaneState& lane, const StoredCredential& 
                                                      : Breaker::Found::unavailable;
   const LastCheck check{.id = credential.id, .owner = credential.owner, .checked = now, .first_refused = {}, .login = login};
   const auto breakers = breakers_for(checker, lane, credential.owner);
-  // All of them are told before the store can fail.
+  // Each breaker hears of the check before the store can fail. A success that a probe found may be lost then: the next probe
+  // tells it.
   std::vector<Watched> were_open;
   for (const Watched& breaker : breakers) {
     if (breaker.its.breaker.is_open()) were_open.push_back(breaker);

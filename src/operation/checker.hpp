@@ -67,6 +67,7 @@ struct LaneState {
   std::optional<WallTime> last_success;                    // of a check
   std::optional<WallTime> stored_success;                  // as the store has it
   SteadyTime paused_until{};                               // the store failed one of its checks
+  SteadyTime next_tending{};                               // of its breakers
 };
 
 // How long after its beginning a check on this lane may send its first request: later there is not the time left that its checks
@@ -82,6 +83,7 @@ enum class CheckEnd;
 class Turns {
  public:
   explicit Turns(Executor executor) : executor_(executor) {}
+  std::int64_t count() const { return static_cast<std::int64_t>(running_.size()); }
   bool is_taken(CredentialId id) const { return running_.contains(id) && !is_planted(Fault::two_checks_at_once); }
   // Waits until nobody has the turn; does not take it. What the last turn that was waited for came to, where it was a check's.
   // StoreUnavailable, when who has it waits for the store.

@@ -56,7 +56,7 @@ void LaneLimits::leave(OwnerId owner, Trigger trigger, microseconds took) {
   if (trigger == Trigger::clock) --used_by_clock_;
   if (const auto held = held_.find(owner); --held->second == 0) held_.erase(held);
   if (waiting_.empty() || stopping_ || !has_room(Trigger::request)) return;
-  const int half = std::max(slots_ / 2, 1);
+  const int half = (slots_ + 1) / 2;  // rounded up: of two owners who wait, one may always have the slot
   const auto may_have = [&](OwnerId waiting) {
     const auto held = held_.find(waiting);
     return waiting_.keys() == 1 || held == held_.end() || held->second < half;
@@ -92,7 +92,8 @@ Task<> LaneLimits::pace() {
     }
     const auto next = exchanges_.pop();
     const bool is_late = next->second->deadline < now;
-    if (!is_late) next_exchange_ += gap_;  // of a sleep that was too long, the rest is made up for
+    constexpr milliseconds kMadeUpMax{1000};  // of a sleep that was too long; more would be a burst
+    if (!is_late) next_exchange_ = std::max<SteadyTime>(next_exchange_ + gap_, now + gap_ - kMadeUpMax);
     next->second->decide(is_late ? Entry::too_late : Entry::granted);
   }
   is_pacing_ = false;

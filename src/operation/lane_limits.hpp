@@ -3,7 +3,7 @@
 //
 // A quarter of the slots is kept for requests, so that the clock never keeps people waiting. Where there are two or more, one is
 // kept for the clock, so that requests that come without end do not end its checks. Owners take turns, at the slots and at the
-// rate; while another owner waits for a slot, nobody is given more than half of them.
+// rate; while another owner waits for a slot, nobody is given more than half of them (rounded up).
 #pragma once
 
 #include <map>
@@ -42,7 +42,7 @@ class LaneLimits {
   std::size_t waiting() const { return waiting_.size(); }
   // Wakes those whose deadline has passed. Called by the scheduler's tick.
   void expire(SteadyTime now);
-  // Nothing is granted any more; who waits is told so.
+  // No slot and no first exchange is granted any more; whoever waits for one is told so. Later exchanges of a check go on.
   void stop();
 
  private:

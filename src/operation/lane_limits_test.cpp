@@ -176,6 +176,20 @@ TEST_F(LaneLimitsTest, OwnersTakeTurnsAndNoneHasMoreThanHalfWhileAnotherWaits) {
   EXPECT_EQ(granted(waiting), 1) << "nobody else waits";
 }
 
+TEST_F(LaneLimitsTest, OfAnOddNumberOfSlotsNoneStaysIdle) {
+  LaneLimits lane = limits(1e6, 3);
+  ASSERT_EQ(enter(lane, Trigger::clock, owner_number(1)), Entry::granted);
+  ASSERT_EQ(enter(lane, Trigger::request, owner_number(2)), Entry::granted);
+  ASSERT_EQ(enter(lane, Trigger::request, owner_number(3)), Entry::granted);
+  std::optional<Entry> first, second;
+  enter(lane, Trigger::request, first, seconds(10), owner_number(1));
+  enter(lane, Trigger::request, second, seconds(10), owner_number(2));
+  leave(lane, Trigger::request, owner_number(3));
+  settle();
+  EXPECT_EQ(first, Entry::granted);
+  EXPECT_EQ(lane.waiting(), 1U);
+}
+
 TEST_F(LaneLimitsTest, OwnersTakeTurnsAtTheRate) {
   LaneLimits lane = limits(1, 8);
   std::string order;

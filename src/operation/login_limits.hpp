@@ -17,7 +17,7 @@ struct LoginTry {
 
 class LoginLimits {
  public:
-  // No more failures of one network count against a user name: a single stranger locks nobody out.
+  // At most so many failures of one network count against a user name: a single stranger locks nobody out.
   static constexpr int kOfOneNetworkMax = 5;
 
   explicit LoginLimits(int failures_per_minute) : failures_max_(failures_per_minute) {}

@@ -18,9 +18,7 @@ constexpr std::string_view kCommandLine = "command line";
 
 Result<void> allowed_after(seconds wait) {
   if (wait <= seconds(0)) return {};
-  auto error = fail(ErrorCode::too_many_requests);
-  error.error().retry_after = wait;
-  return error;
+  return fail_until(wait);
 }
 
 // Once a day is often enough. A store that cannot write now keeps nobody from logging in.
@@ -76,7 +74,7 @@ Task<Result<std::string>> log_in(Parts& parts, const LoginTry& attempt, Plaintex
       co_await parts.passwords.verify(kind, attempt.network, owner ? owner->password_hash : kNobody, std::move(password));
   if (!verified) {
     parts.logins.take_back(attempt, counted);
-    co_return std::unexpected(allowed_after(seconds(1)).error());
+    co_return fail_until(seconds(1));
   }
   if (!owner || !*verified) {
     parts.log.warning("login failed", {{"address", attempt.address}});

@@ -4,11 +4,7 @@ namespace granary {
 
 Result<RequestPlace> RequestPlace::take(Checker& checker, OwnerId owner) {
   int& waiting = checker.requests[owner];
-  if (waiting >= kRequestsOfOneOwnerMax) {
-    auto error = fail(ErrorCode::too_many_requests);
-    error.error().retry_after = std::chrono::ceil<seconds>(checker.settings.timeout);
-    return error;
-  }
+  if (waiting >= kRequestsOfOneOwnerMax) return fail_until(std::chrono::ceil<seconds>(checker.settings.timeout));
   ++waiting;
   return RequestPlace(checker, owner);
 }

@@ -18,6 +18,7 @@ constexpr milliseconds kTick{200};
 constexpr milliseconds kBusyTick{20};  // while a lane has more due than it may start
 constexpr std::chrono::minutes kExpiryInterval{10};
 constexpr seconds kPauseAfterFailure{1};
+constexpr milliseconds kTendInterval{1000};
 constexpr int kStartsMax = 200;
 constexpr std::chrono::minutes kSuccessInterval{1};
 constexpr seconds kStopsWithin{8};  // of the ten that SIGTERM leaves
@@ -60,7 +61,10 @@ Task<bool> Scheduler::tend(LaneState& lane) {
     pause(lane, failure);
   }
   // Beside the others: what a closing does to a large lane takes a while.
-  if (needs_tending(lane)) checks_.start(tend_its_breakers(lane));
+  if (needs_tending(lane) && now >= lane.next_tending) {
+    lane.next_tending = now + kTendInterval;
+    checks_.start(tend_its_breakers(lane));
+  }
   co_return is_busy;
 }
 
@@ -97,16 +101,18 @@ void Scheduler::stop() {
   for (auto& [key, lane] : checker_.lanes) lane.limits.stop();
 }
 
-// One credential a minute where a breaker is open: of all owners, or of the one whose breaker it is. The owners of whose
-// credentials nothing else is started; nullopt: of nobody's.
+// Starts what the breakers ask for: one probe a minute for each that is open, and the credentials of a doubt. Returns the owners
+// who are held back: no other check of theirs starts. nullopt: no other check of this lane starts.
 Task<std::optional<std::vector<OwnerId>>> Scheduler::probe(LaneState& lane, WallTime now) {
   std::vector<OwnerId> held_back;
   for (auto& [owner, its] : lane.breakers) {
-    const auto doubtful = its.breaker.take_doubtful(now);
+    // Without a free slot it would not be asked, and would count as asked all the same.
+    const bool has_room = lane.limits.room_for_clock(latest_start(checker_.settings, lane.limits)) > 0;
+    const auto doubtful = has_room ? its.breaker.take_doubtful(now) : std::nullopt;
     if (doubtful && !is_passed_over(*doubtful)) checks_.start(check(lane, *doubtful, &its));
     if (!its.holds_back(now)) continue;
     if (its.breaker.is_open() && its.breaker.take_probe(now)) {
-      const auto ids = co_await checker_.store.list_probes({lane.lane, owner}, now, 1 + passed_over(lane));
+      const auto ids = co_await checker_.store.list_probes({lane.lane, owner}, now, 1 + passed_over());
       const auto id = std::ranges::find_if_not(ids, [&](CredentialId known) { return is_passed_over(known); });
       if (id != ids.end()) checks_.start(check(lane, *id, &its));
     }
@@ -116,10 +122,9 @@ Task<std::optional<std::vector<OwnerId>>> Scheduler::probe(LaneState& lane, Wall
   co_return held_back;
 }
 
-// Those under way, held or set aside are due until they are recorded, so they stand among the answers.
-std::int64_t Scheduler::passed_over(const LaneState& lane) const {
-  return lane.provider->concurrency + checker_.held_answers + static_cast<std::int64_t>(aside_.size());
-}
+// Those that have their turn (also requests that wait for a slot) or are set aside are due until they are recorded, so they stand
+// among the answers.
+std::int64_t Scheduler::passed_over() const { return checker_.turns.count() + static_cast<std::int64_t>(aside_.size()); }
 
 bool Scheduler::is_passed_over(CredentialId id) const { return checker_.turns.is_taken(id) || aside_.contains(id); }
 
@@ -129,7 +134,7 @@ Task<bool> Scheduler::start_due(LaneState& lane) {
   if (!held_back) co_return false;
   const int room = std::min(lane.limits.room_for_clock(latest_start(checker_.settings, lane.limits)), kStartsMax);
   if (room <= 0) co_return lane.limits.waiting() == 0;
-  const std::int64_t limit = room + passed_over(lane);
+  const std::int64_t limit = room + passed_over() + 1;  // one more shows that there is a backlog
   const auto is_busy = [&](CredentialId id) { return is_passed_over(id); };
   auto ids = co_await list_due(lane, now, limit, *held_back);
   std::erase_if(ids, is_busy);
@@ -144,7 +149,8 @@ Task<bool> Scheduler::start_due(LaneState& lane) {
     ids.insert(ids.begin(), first.begin(), first.end());
   }
   for (const CredentialId& id : ids | std::views::take(room)) checks_.start(check(lane, id, nullptr));
-  co_return is_backlog;
+  // Each tick reads past all that is due of the owners held back: not at the pace of a busy lane.
+  co_return is_backlog && held_back->empty();
 }
 
 Task<std::vector<CredentialId>> Scheduler::list_due(const LaneState& lane, WallTime now, std::int64_t limit,

@@ -33,7 +33,7 @@ class Scheduler {
   Task<std::vector<CredentialId>> list_due(const LaneState& lane, WallTime now, std::int64_t limit,
                                            const std::vector<OwnerId>& except);
   Task<std::optional<std::vector<OwnerId>>> probe(LaneState& lane, WallTime now);
-  std::int64_t passed_over(const LaneState& lane) const;
+  std::int64_t passed_over() const;
   bool is_passed_over(CredentialId id) const;
   // `probed_in`: the breaker whose probe it is; null where it is none.
   Task<> check(LaneState& lane, CredentialId id, const LaneBreaker* probed_in);
