@@ -59,9 +59,7 @@ Task<Json> run_providers(Parts& parts, const Json&) {
     row.set("provider", health.provider);
     row.set("environment", health.environment);
     row.set("configured", health.is_configured);
-    const int owners = health.owners_with_open_breaker;
-    const std::string for_owners = owners == 0 ? "closed" : fmt::format("open for {} owner{}", owners, owners == 1 ? "" : "s");
-    row.set("breaker", health.is_open_for_all ? "open" : for_owners);
+    row.set("breaker", health.breaker_opened ? "open" : "closed");
     row.set("breakerOpened", time_or_null(health.breaker_opened));
     row.set("lastSuccess", time_or_null(health.last_success));
     for (const Status status : kAllStatuses) {

@@ -19,6 +19,18 @@ TEST_F(CheckSchedule, RefusalsByRequestDoNotPushTheConfirmingCheckBack) {
   }
 }
 
+// A breaker that has just closed, or is in doubt, holds confirmations for a moment: a minute later, not an interval, one is due.
+TEST_F(CheckSchedule, WhatIsRefusedWhileConfirmationsAreHeldIsAskedAgainSoon) {
+  policy_.holds_confirmations = true;
+  CheckState state = check(settled(Status::ok), kRefused, 0);
+  EXPECT_EQ(wait_of(state, 0), kMinute);
+  state = check(state, kRefused, kMinute);
+  EXPECT_EQ(state.status, Status::ok);
+  EXPECT_EQ(wait_of(state, kMinute), kMinute);
+  policy_.holds_confirmations = false;
+  EXPECT_EQ(check(state, kRefused, 2 * kMinute).status, Status::unauthenticated);
+}
+
 // A provider that refuses and forbids by turns confirms neither: its password is not shown each minute for that.
 TEST_F(CheckSchedule, APasswordThatIsRefusedAndForbiddenByTurnsIsShownAtItsInterval) {
   for (const LoginKind login : {LoginKind::password, LoginKind::refresh_token}) {

@@ -52,7 +52,7 @@ bool is_confirmed(CheckState& state, Pending kind, const CheckPolicy& policy, co
     state.pending_since = now;
     return false;
   }
-  if (policy.breaker_open) return false;
+  if (policy.breaker_open || policy.holds_confirmations) return false;
   return time_between(*state.pending_since, now) >= policy.confirm_after;
 }
 
@@ -74,6 +74,10 @@ void schedule_confirmation(CheckState& state, Pending before, const CheckPolicy&
     // Nothing is confirmed now: another credential is probed before this one is asked again. Nor where a provider refuses and
     // forbids by turns: a password is not shown each minute for that.
     state.next_check = spread_next(now.wall, policy.interval, random);
+    return;
+  }
+  if (policy.holds_confirmations) {
+    state.next_check = plus(now.wall, policy.confirm_after);
     return;
   }
   // Counted from the first of the two; one that came too early for it does not push it back.

@@ -73,6 +73,7 @@ struct CheckPolicy {
   milliseconds outage_after{std::chrono::minutes(15)};
   LoginKind login = LoginKind::password;
   bool breaker_open = false;
+  bool holds_confirmations = false;  // for a moment: a breaker has just closed, or is in doubt
 };
 
 inline constexpr int kPasswordTriesMax = 3;

@@ -22,6 +22,7 @@ struct Watched {
 
 std::vector<Watched> breakers_of(LaneState& lane) {
   std::vector<Watched> all;
+  all.reserve(lane.breakers.size());
   for (auto& [owner, its] : lane.breakers) all.push_back({.lane = lane, .owner = owner, .its = its});
   return all;
 }
@@ -48,7 +49,9 @@ Task<> store_opening(Checker& checker, Watched breaker) {
 Task<> store_closing(Checker& checker, Watched breaker) {
   const WallTime closed_at = *breaker.its.closing_owed;
   const milliseconds spread = std::min(breaker.lane.interval, kRespreadMax);
-  co_await checker.store.respread(breaker.scope(), closed_at, checker.clock.now(), spread);
+  // What is checked while this is stored lies ahead of now as well, and is left alone as all that was checked since.
+  constexpr std::chrono::minutes kStoredWithin{1};
+  co_await checker.store.respread(breaker.scope(), closed_at, checker.clock.now() + kStoredWithin, spread);
   if (breaker.its.closing_owed != closed_at) co_return;
   co_await checker.store.save_breaker(breaker.scope(), breaker.its.breaker.state());
   if (breaker.its.closing_owed == closed_at) breaker.its.closing_owed.reset();

@@ -40,8 +40,6 @@ Task<std::vector<ProviderHealth>> lanes_here(Checker& checker) {
       if (!its.breaker.is_open()) continue;
       const WallTime opened = its.breaker.state().opened_at;
       health.breaker_opened = std::min(health.breaker_opened.value_or(opened), opened);
-      if (owner) ++health.owners_with_open_breaker;
-      else health.is_open_for_all = true;
     }
     for (const StatusCount& count : counts)
       if (count.lane == key) health.credentials.emplace_back(count.status, count.count);

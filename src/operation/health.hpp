@@ -38,9 +38,7 @@ struct ProviderHealth {
   std::string provider;  // short name
   std::string environment;
   bool is_configured = false;
-  bool is_open_for_all = false;                              // the breaker of all owners together
-  int owners_with_open_breaker = 0;                          // their own
-  std::optional<WallTime> breaker_opened;                    // of these, the first
+  std::optional<WallTime> breaker_opened;                    // the first that is open: of all owners together, or of one
   std::optional<WallTime> last_success;                      // of a check, by the clock or on request
   std::vector<std::pair<Status, std::int64_t>> credentials;  // linked, by status, of the provider as a whole
 };

@@ -119,7 +119,9 @@ CheckPolicy policy_for(Checker& checker, const LaneState& lane, OwnerId owner) {
           .confirm_after = checker.settings.confirm_after,
           .outage_after = checker.settings.outage_after,
           .login = lane.provider->login_kind(),
-          .breaker_open = any_breaker(lane, owner, [&](const LaneBreaker& its) { return its.holds_back(now); })};
+          .breaker_open = any_breaker(lane, owner, [](const LaneBreaker& its) { return its.breaker.is_open(); }),
+          .holds_confirmations = any_breaker(
+              lane, owner, [&](const LaneBreaker& its) { return its.breaker.is_in_doubt(now) || its.is_closing(now); })};
 }
 
 Task<RecordedEnd> record_answer(Checker& checker, Recording recording) {
