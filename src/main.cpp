@@ -109,6 +109,7 @@ int run_on_data(const config::Config& config, cli::Arguments arguments) {
         DataFolder folder(config.data, arguments.makes_folder ? MissingFolder::make : MissingFolder::refuse, kFolderPatience,
                           ForeignFolder::allow_to_root);
         product = std::make_unique<Product>(config, catalog, root_key, std::move(folder), 1);
+        product->tell_what_was_closed();
       }
       // One thread is enough for one command: the checks' context and the worker's are the same to it.
       Worker& worker = *product->workers.front();

@@ -121,9 +121,6 @@ Product::Product(const config::Config& config, Catalog the_catalog, const Plaint
       checker(checks_context.get_executor(), checks_store, *sealer, clock, random, catalog, transport, log, metrics,
               settings_of(config, guard)),
       scheduler(checker) {
-  for (const std::string& name : folder.closed_to_others())
-    log.warning("others could get at the data folder; now they cannot",
-                {{"path", name == "." ? folder.path() : folder.path() + "/" + name}});
   token_key = run_to_end(checks_context, load_token_key(checks_store, *sealer, random));
   const auto breakers = run_to_end(checks_context, checks_store.load_breakers());
   if (auto prepared = prepare_lanes(checker, breakers); !prepared) throw StartRefused("[providers] " + prepared.error().detail);
@@ -132,6 +129,12 @@ Product::Product(const config::Config& config, Catalog the_catalog, const Plaint
 }
 
 Product::~Product() = default;
+
+void Product::tell_what_was_closed() {
+  for (const std::string& name : folder.closed_to_others())
+    log.warning("others could get at the data folder; now they cannot",
+                {{"path", name == "." ? folder.path() : folder.path() + "/" + name}});
+}
 
 Task<> Product::bring_up(const config::Config& config) {
   const WallTime now = clock.now();

@@ -42,6 +42,10 @@ struct Product {
   // a crash interrupted. Runs on the checks' context.
   Task<> bring_up(const config::Config& config);
 
+  // Logs what of the data folder others could get at until this start. Once the start has succeeded: one that is refused says one
+  // sentence, and nothing else.
+  void tell_what_was_closed();
+
   SystemClock clock;
   SystemRandom random;
   Log log;

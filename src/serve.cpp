@@ -252,6 +252,7 @@ Task<> wait_and_stop(asio::io_context& context, Signals& stops, Server& server, 
 void serve(Product& product, const config::Config& config, const Serving& serving, asio::io_context& main,
            const std::function<void(const http::Endpoint&)>& when_ready) {
   run_to_end(product.checks_context, product.bring_up(config));
+  product.tell_what_was_closed();
   Signals stops(main.get_executor(), SIGTERM, SIGINT), hangups(main.get_executor());
   if (serving.on_hangup == Hangup::reads_certificate) hangups.add(SIGHUP);
   else if (!is_hangup_ignored()) stops.add(SIGHUP);
