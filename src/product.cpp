@@ -19,16 +19,6 @@ LogLevel level_of(const std::string& name) {
   return name == "error" ? LogLevel::error : LogLevel::info;
 }
 
-std::vector<AddressRange> allowed_ranges(const config::Config& config) {
-  std::vector<AddressRange> ranges;
-  for (const auto& text : config.egress_allow) {
-    const auto range = AddressRange::parse(text);
-    check(range.has_value(), "an address range that the configuration let through");
-    ranges.push_back(*range);
-  }
-  return ranges;
-}
-
 std::optional<Sealer> open_ring(const std::vector<sqlite::RingRow>& rows, const Plaintext& root_key) {
   std::vector<RingKey> ring;
   ring.reserve(rows.size());
@@ -116,7 +106,7 @@ Product::Product(const config::Config& config, Catalog the_catalog, const Plaint
       read_pool(std::make_unique<sqlite::ReadPool>(folder.store_file())),
       logins(config.logins_per_minute),
       checks_store(folder.store_file(), *writer, *read_pool),
-      guard(allowed_ranges(config)),
+      guard(config::ranges_of(config.egress_allow)),
       transport(checks_context, guard, {.ca_file = config.ca_file, .proxy = config.proxy}),
       checker(checks_context.get_executor(), checks_store, *sealer, clock, random, catalog, transport, log, metrics,
               settings_of(config, guard)),

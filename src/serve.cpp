@@ -68,9 +68,7 @@ Task<http::Response> answer_metrics_or_say_why(Product& product, http::Request& 
 }
 
 http::TrustedProxies trusted_proxies(const config::Config& config) {
-  http::TrustedProxies proxies{.ranges = {}, .header = to_lower(config.forwarded_header)};
-  for (const auto& text : config.trusted_proxies) proxies.ranges.push_back(*AddressRange::parse(text));  // as the options say
-  return proxies;
+  return {.ranges = config::ranges_of(config.trusted_proxies), .header = to_lower(config.forwarded_header)};
 }
 
 // As many clients as leave the providers, the store and the log the files that they need: a thousand, or half of what is

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/address_range.hpp"
 #include "base/json.hpp"
 #include "base/time.hpp"
 
@@ -69,6 +70,8 @@ struct Option {
 };
 
 std::span<const Option> options();
+// The ranges of an option that lists addresses; the option let no other text through.
+std::vector<AddressRange> ranges_of(const std::vector<std::string>& texts);
 // checks.interval -> --checks-interval, GRANARY_CHECKS_INTERVAL.
 std::string flag_of(const Option& option);
 std::string variable_of(const Option& option);

@@ -3,7 +3,7 @@
 #include <array>
 #include <charconv>
 
-#include "base/address_range.hpp"
+#include "base/check.hpp"
 #include "base/encoding.hpp"
 #include "config/config.hpp"
 
@@ -267,6 +267,17 @@ std::string line_of(const Option& option, const std::string& value) {
 }  // namespace
 
 std::span<const Option> options() { return kOptions; }
+
+std::vector<AddressRange> ranges_of(const std::vector<std::string>& texts) {
+  std::vector<AddressRange> ranges;
+  ranges.reserve(texts.size());
+  for (const auto& text : texts) {
+    const auto range = AddressRange::parse(text);
+    check(range.has_value(), "an address range that the configuration let through");
+    ranges.push_back(*range);
+  }
+  return ranges;
+}
 
 std::string flag_of(const Option& option) {
   if (option.key == "providers_dir") return "--providers";
