@@ -11,7 +11,6 @@ namespace granary {
 namespace {
 
 constexpr milliseconds kStartSpreadMax{std::chrono::minutes(10)};
-constexpr const char* kTokenKey = "token key";
 
 LogLevel level_of(const std::string& name) {
   if (name == "debug") return LogLevel::debug;
@@ -39,17 +38,6 @@ std::unique_ptr<Sealer> open_store(const std::string& file, const Plaintext& roo
   auto sealer = open_ring(sqlite::inspect(file), root_key);
   if (!sealer) throw StartRefused("the root key does not open the store " + file);
   return std::make_unique<Sealer>(std::move(*sealer));
-}
-
-Task<Plaintext> load_token_key(Store& store, const Sealer& sealer, Random& random) {
-  if (const auto stored = co_await store.find_setting(kTokenKey)) {
-    auto key = sealer.open_setting(kTokenKey, {*stored});
-    if (!key) throw StartRefused("the key of the login tokens does not open: the store is damaged, restore it from a backup");
-    co_return std::move(*key);
-  }
-  Plaintext key(random.bytes(crypto::kKeyBytes));
-  co_await store.save_setting(kTokenKey, sealer.seal_setting(kTokenKey, key, random).bytes);
-  co_return key;
 }
 
 CheckSettings settings_of(const config::Config& config, const http::EgressGuard& guard) {

@@ -83,6 +83,11 @@ Task<std::optional<std::string>> MemoryStore::find_setting(std::string_view name
   co_return found == db_.settings.end() ? std::nullopt : std::optional(found->second);
 }
 
+Task<std::string> MemoryStore::ensure_setting(std::string_view name, std::string_view value) {
+  co_return co_await write(
+      [this, name = std::string(name), value = std::string(value)] { return db_.settings.emplace(name, value).first->second; });
+}
+
 Task<> MemoryStore::save_setting(std::string_view name, std::string_view value) {
   co_await write([&] { db_.settings.insert_or_assign(std::string(name), std::string(value)); });
 }

@@ -133,6 +133,10 @@ class Store {
 
   // Settings and keys.
   virtual Task<std::optional<std::string>> find_setting(std::string_view name) = 0;
+  // Keeps the first value given under a name and returns the one that is kept. For what is made once, such as a key: of two
+  // processes that make it at the same time, both get the same one.
+  virtual Task<std::string> ensure_setting(std::string_view name, std::string_view value) = 0;
+  // Replaces the value.
   virtual Task<> save_setting(std::string_view name, std::string_view value) = 0;
   virtual Task<std::optional<Sealed>> find_day_key(std::int32_t day) = 0;
   // Keeps the first key given for a day and returns it; but one that is `damaged` gives way.

@@ -29,6 +29,11 @@ TEST_P(StoreContract, SettingsAndDayKeys) {
   EXPECT_EQ(run(store_.find_setting("a")), "");
   EXPECT_EQ(run(store_.find_setting("A")), std::nullopt);
 
+  EXPECT_EQ(run(store_.ensure_setting("made once", std::string_view("1\0st", 4))), std::string("1\0st", 4));
+  EXPECT_EQ(run(store_.ensure_setting("made once", "second")), std::string("1\0st", 4)) << "the first value stays";
+  EXPECT_EQ(run(store_.find_setting("made once")), std::string("1\0st", 4));
+  EXPECT_EQ(run(store_.ensure_setting("a", "other")), "") << "an empty value is a value";
+
   EXPECT_FALSE(run(store_.find_day_key(7)));
   EXPECT_EQ(run(store_.ensure_day_key(7, {"first"}, {})).bytes, "first");
   EXPECT_EQ(run(store_.ensure_day_key(7, {"second"}, {})).bytes, "first") << "a day's key never changes";

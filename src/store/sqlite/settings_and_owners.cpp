@@ -35,6 +35,15 @@ Task<std::optional<std::string>> SqliteStore::find_setting(std::string_view name
   co_return row.bind(name).step() ? std::optional(row.blob(0)) : std::nullopt;
 }
 
+Task<std::string> SqliteStore::ensure_setting(std::string_view name, std::string_view value) {
+  co_return co_await writer_.run([name = std::string(name), value = as_blob(value)](Connection& db) {
+    db.prepare("INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING").bind(name, value).run();
+    auto row = db.prepare("SELECT value FROM setting WHERE name = ?");
+    row.bind(name).step();
+    return row.blob(0);
+  });
+}
+
 Task<> SqliteStore::save_setting(std::string_view name, std::string_view value) {
   co_await writer_.run([name = std::string(name), value = as_blob(value)](Connection& db) {
     db.prepare("INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")

@@ -17,6 +17,7 @@ class SqliteStore final : public Store {
   Task<bool> is_writable() override;
 
   Task<std::optional<std::string>> find_setting(std::string_view name) override;
+  Task<std::string> ensure_setting(std::string_view name, std::string_view value) override;
   Task<> save_setting(std::string_view name, std::string_view value) override;
   Task<std::optional<Sealed>> find_day_key(std::int32_t day) override;
   Task<Sealed> ensure_day_key(std::int32_t day, const Sealed& wrapped, const std::optional<Sealed>& damaged) override;
