@@ -63,6 +63,7 @@ void prove_root_key(const std::string& store_file, const Plaintext& root_key) {
 Worker::Worker(Product& product, const std::string& store_file)
     : store(store_file, *product.writer, *product.read_pool),
       tokens(product.token_key, product.token_generation),
+      status_counts(product.clock, [this] { return store.count_by_status(); }),
       parts{.store = store,
             .sealer = *product.sealer,
             .clock = product.clock,

@@ -11,6 +11,7 @@
 #include "config/config.hpp"
 #include "http/curl_transport.hpp"
 #include "operation/parts.hpp"
+#include "operation/status_counts.hpp"
 #include "scheduler/scheduler.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
@@ -23,6 +24,7 @@ struct Worker {
   asio::io_context context{1};
   sqlite::SqliteStore store;
   TokenVerifier tokens;
+  StatusCounts status_counts;
   LoopTurns turns{context.get_executor()};
   Parts parts;
 };

@@ -37,8 +37,7 @@ Task<http::Response> answer_metrics(Product& product, http::Request& request) {
   std::map<std::pair<std::string, Status>, std::int64_t> credentials;  // of all environments together
   for (const Provider& provider : product.catalog.all())
     for (const Status status : kAllStatuses) credentials[{std::string(provider.short_name()), status}] = 0;
-  for (const auto& count : co_await worker.store.count_by_status())
-    credentials[{count.lane.provider, count.status}] += count.count;
+  for (const auto& count : co_await worker.status_counts.find()) credentials[{count.lane.provider, count.status}] += count.count;
   for (const auto& [of, count] : credentials)
     product.metrics.set_credentials(of.first, name_of(of.second), static_cast<double>(count));
   product.metrics.set_store_writable(product.writer->has_room() && !product.writer->is_failing());

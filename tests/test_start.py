@@ -314,6 +314,22 @@ def test_metrics_only_where_they_are_asked_for(start_granary):
         assert requests.get(f"http://127.0.0.1:{port}{path}", timeout=10, proxies={"http": ""}).status_code == 404
 
 
+def test_a_scrape_of_the_metrics_counts_nothing_that_was_counted_just_now(start_granary, providers):
+    """Counting goes through every credential. One count serves all scrapes of 10 seconds; a person who asks is told what is so."""
+    port = free_port()
+    server = start_granary(arguments=["--metrics-listen", f"127.0.0.1:{port}"])
+
+    def scraped():
+        return requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10, proxies={"http": ""}).text
+
+    none = 'granary_credentials{provider="valley",status="OK"} 0\n'
+    assert none in scraped()
+    server.connect(new_login(providers, "valley-credentials"))
+    assert none in scraped()
+    shown = server.cli("providers", *server.store, "--config", str(server.config_file)).stdout
+    assert re.search(r"^valley\b.*\b1\b", shown, re.M | re.I), shown
+
+
 def test_no_metrics_without_the_option(granary):
     assert granary.request("GET", "/metrics", token=None).status_code == 404
 
