@@ -91,8 +91,7 @@ Task<Json> run_credentials(Parts& parts, const Json& request) {
   if (filter.provider && !providers(parts).find_short_name(*filter.provider))
     co_return refuse("there is no provider " + *filter.provider + "; `granary providers` lists them");
   const Json* page = request.find("page");
-  const auto found =
-      co_await list_health(parts, std::nullopt, filter, {.page = page ? page->integer().value_or(0) : 0, .size = 100});
+  const auto found = co_await list_all_health(parts, filter, {.page = page ? page->integer().value_or(0) : 0, .size = 100});
   Json::Array rows;
   for (const auto& health : found.items) {
     Json row;

@@ -27,6 +27,12 @@ HealthReport report_of(const Catalog& catalog, const CredentialSummary& summary)
   return report;
 }
 
+Page<HealthReport> reports_of(const Catalog& catalog, const Page<CredentialSummary>& found) {
+  Page<HealthReport> out{.items = {}, .total = found.total};
+  for (const auto& summary : found.items) out.items.push_back(report_of(catalog, summary));
+  return out;
+}
+
 // Runs on the checks' executor, where the lanes are.
 Task<std::vector<ProviderHealth>> lanes_here(Checker& checker) {
   std::vector<ProviderHealth> out;
@@ -87,12 +93,12 @@ Task<Result<HealthReport>> check_health(Parts& parts, OwnerId owner, LeafUserId 
   co_return report;
 }
 
-Task<Page<HealthReport>> list_health(Parts& parts, std::optional<OwnerId> owner, const CredentialFilter& filter,
-                                     PageRequest page) {
-  const auto found = co_await parts.store.list_summaries(owner, filter, page);
-  Page<HealthReport> out{.items = {}, .total = found.total};
-  for (const auto& summary : found.items) out.items.push_back(report_of(parts.catalog, summary));
-  co_return out;
+Task<Page<HealthReport>> list_health(Parts& parts, OwnerId owner, const CredentialFilter& filter, PageRequest page) {
+  co_return reports_of(parts.catalog, co_await parts.store.list_summaries(owner, filter, page));
+}
+
+Task<Page<HealthReport>> list_all_health(Parts& parts, const CredentialFilter& filter, PageRequest page) {
+  co_return reports_of(parts.catalog, co_await parts.store.list_all_summaries(filter, page));
 }
 
 Task<std::vector<ProviderHealth>> list_provider_health(Parts& parts) {

@@ -30,9 +30,10 @@ struct HealthReport {
 Task<Result<HealthReport>> find_health(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider);
 // After a real exchange with the provider. not_found, seal_broken.
 Task<Result<HealthReport>> check_health(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider);
-// Newest change first; without an owner, everybody's (command line).
-Task<Page<HealthReport>> list_health(Parts& parts, std::optional<OwnerId> owner, const CredentialFilter& filter,
-                                     PageRequest page);
+// Newest change first.
+Task<Page<HealthReport>> list_health(Parts& parts, OwnerId owner, const CredentialFilter& filter, PageRequest page);
+// Of all owners: for the command line alone.
+Task<Page<HealthReport>> list_all_health(Parts& parts, const CredentialFilter& filter, PageRequest page);
 
 struct ProviderHealth {
   std::string provider;  // short name

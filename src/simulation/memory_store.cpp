@@ -47,6 +47,22 @@ void unlink(Database& db, CredentialEntry& entry, WallTime now) {
   entry.row.state.next_check.reset();
 }
 
+// Of all owners, newest change first.
+std::vector<CredentialSummary> find_summaries(const Database& database, const CredentialFilter& filter) {
+  std::vector<CredentialSummary> found;
+  for (const auto& [id, entry] : database.credentials) {
+    const StoredCredential& row = entry.row;
+    if (row.leaf_user && (!filter.status || row.state.status == *filter.status) &&
+        (!filter.provider || row.provider == *filter.provider) &&
+        (!filter.changed_since || row.state.since >= *filter.changed_since))
+      found.push_back(summary(row));
+  }
+  std::ranges::sort(found, [](const auto& a, const auto& b) {
+    return a.state.since != b.state.since ? a.state.since > b.state.since : a.id < b.id;
+  });
+  return found;
+}
+
 }  // namespace
 
 std::int64_t CredentialEntry::events() const {
@@ -289,20 +305,14 @@ Task<std::optional<CredentialSummary>> MemoryStore::find_summary(OwnerId owner, 
   co_return entry && entry->row.owner == owner ? std::optional(summary(entry->row)) : std::nullopt;
 }
 
-Task<Page<CredentialSummary>> MemoryStore::list_summaries(std::optional<OwnerId> owner, const CredentialFilter& filter,
-                                                          PageRequest page) {
-  std::vector<CredentialSummary> found;
-  for (const auto& [id, entry] : db_.credentials) {
-    const StoredCredential& row = entry.row;
-    if (row.leaf_user && (!owner || row.owner == *owner) && (!filter.status || row.state.status == *filter.status) &&
-        (!filter.provider || row.provider == *filter.provider) &&
-        (!filter.changed_since || row.state.since >= *filter.changed_since))
-      found.push_back(summary(row));
-  }
-  std::ranges::sort(found, [](const auto& a, const auto& b) {
-    return a.state.since != b.state.since ? a.state.since > b.state.since : a.id < b.id;
-  });
+Task<Page<CredentialSummary>> MemoryStore::list_summaries(OwnerId owner, const CredentialFilter& filter, PageRequest page) {
+  auto found = find_summaries(db_, filter);
+  std::erase_if(found, [&](const CredentialSummary& summary) { return summary.owner != owner; });
   co_return cut(std::move(found), page);
+}
+
+Task<Page<CredentialSummary>> MemoryStore::list_all_summaries(const CredentialFilter& filter, PageRequest page) {
+  co_return cut(find_summaries(db_, filter), page);
 }
 
 Task<bool> MemoryStore::delete_credential(OwnerId owner, LeafUserId user, std::string_view provider) {

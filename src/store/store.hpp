@@ -168,8 +168,10 @@ class Store {
   // Those of several users, in the order in which the users are given.
   virtual Task<std::vector<RevealedRow>> list_revealed(OwnerId owner, std::span<const LeafUserId> users) = 0;
   virtual Task<std::optional<CredentialSummary>> find_summary(OwnerId owner, LeafUserId user, std::string_view provider) = 0;
-  virtual Task<Page<CredentialSummary>> list_summaries(std::optional<OwnerId> owner, const CredentialFilter& filter,
-                                                       PageRequest page) = 0;
+  // Linked ones, newest change first.
+  virtual Task<Page<CredentialSummary>> list_summaries(OwnerId owner, const CredentialFilter& filter, PageRequest page) = 0;
+  // The same of all owners: for the command line alone.
+  virtual Task<Page<CredentialSummary>> list_all_summaries(const CredentialFilter& filter, PageRequest page) = 0;
   virtual Task<bool> delete_credential(OwnerId owner, LeafUserId user, std::string_view provider) = 0;
 
   // Checks.

@@ -424,7 +424,19 @@ TEST_P(StoreContract, SummariesAreNewestChangeFirst) {
   EXPECT_EQ(run(store_.list_summaries(owner_, {.status = Status::ok}, {.page = 0, .size = 1})).total, 2);
   const OwnerId other = add_owner("other@example.com");
   EXPECT_EQ(run(store_.list_summaries(other, {}, {})).total, 0);
-  EXPECT_EQ(run(store_.list_summaries(std::nullopt, {}, {})).total, 3) << "the command line sees everybody's";
+  auto others = make_credential(other, add_user(other), "agvance");
+  others.state.since = at(40);
+  ASSERT_TRUE(run(store_.add_credential(others)));
+  EXPECT_EQ(run(store_.list_summaries(owner_, {}, {})).total, 3);
+  const auto all_ids = [&](const CredentialFilter& filter, PageRequest page = {}) {
+    std::vector<CredentialId> out;
+    for (const auto& summary : run(store_.list_all_summaries(filter, page)).items) out.push_back(summary.id);
+    return out;
+  };
+  EXPECT_EQ(all_ids({}), (Ids{others.id, b, c, a}));
+  EXPECT_EQ(all_ids({}, {.page = 1, .size = 3}), Ids{a});
+  EXPECT_EQ(all_ids({.status = Status::ok}), (Ids{c, a}));
+  EXPECT_EQ(all_ids({.provider = "agvance", .changed_since = at(40)}), Ids{others.id});
 }
 
 }  // namespace

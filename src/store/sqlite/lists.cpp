@@ -79,6 +79,28 @@ CredentialSummary load_summary(Connection& db, std::int64_t number) {
   return read_summary(row);
 }
 
+// `of` says whose. Put together of constants only; values are bound.
+ListSql sql_of_linked(const std::string& of, const CredentialFilter& filter) {
+  std::string from = " FROM credential" + of;
+  if (filter.status) from += " AND status = ?";
+  if (filter.provider) from += " AND provider = ?";
+  if (filter.changed_since) from += " AND since >= ?";
+  return {.count = "SELECT count(*)" + from, .page = "SELECT row" + from + " ORDER BY since DESC, id LIMIT ? OFFSET ?"};
+}
+
+void bind_values(Statement& statement, const CredentialFilter& filter) {
+  if (filter.status) statement.bind(static_cast<std::int64_t>(*filter.status));
+  if (filter.provider) statement.bind(*filter.provider);
+  if (filter.changed_since) statement.bind(*filter.changed_since);
+}
+
+template <class Bind>
+Page<CredentialSummary> read_summaries(Connection& db, const ListSql& sql, Bind bind_filter, PageRequest page) {
+  Page<CredentialSummary> result{.items = {}, .total = count_rows(db, sql, bind_filter)};
+  for (const std::int64_t number : page_rows(db, sql, bind_filter, page)) result.items.push_back(load_summary(db, number));
+  return result;
+}
+
 void read_revealed_of(Connection& db, OwnerId owner, LeafUserId user, std::vector<RevealedRow>& out) {
   auto rows = db.prepare(kRevealedOfUser);
   rows.bind(user, owner);
@@ -96,14 +118,12 @@ ListSql sql_of_users(const UserFilter& filter, const std::vector<UserSort>& sort
   return {.count = "SELECT count(*)" + from, .page = "SELECT rowid" + from + order_of(sort) + " LIMIT ? OFFSET ?"};
 }
 
-ListSql sql_of_credentials(const std::optional<OwnerId>& owner, const CredentialFilter& filter) {
-  // Put together of constants only; values are bound.
-  std::string from = std::string(" FROM credential") + (owner ? index_for(filter) : "") + " WHERE leaf_user_id IS NOT NULL";
-  if (owner) from += " AND owner_id = ?";
-  if (filter.status) from += " AND status = ?";
-  if (filter.provider) from += " AND provider = ?";
-  if (filter.changed_since) from += " AND since >= ?";
-  return {.count = "SELECT count(*)" + from, .page = "SELECT row" + from + " ORDER BY since DESC, id LIMIT ? OFFSET ?"};
+ListSql sql_of_credentials(const CredentialFilter& filter) {
+  return sql_of_linked(std::string(index_for(filter)) + " WHERE leaf_user_id IS NOT NULL AND owner_id = ?", filter);
+}
+
+ListSql sql_of_all_credentials(const CredentialFilter& filter) {
+  return sql_of_linked(" WHERE leaf_user_id IS NOT NULL", filter);
 }
 
 Task<Page<LeafUser>> SqliteStore::list_users(OwnerId owner, const UserFilter& filter, const std::vector<UserSort>& sort,
@@ -136,20 +156,19 @@ Task<std::vector<RevealedRow>> SqliteStore::list_revealed(OwnerId owner, std::sp
   co_return co_await pool_.run(owner, read);
 }
 
-Task<Page<CredentialSummary>> SqliteStore::list_summaries(std::optional<OwnerId> owner, const CredentialFilter& filter,
-                                                          PageRequest page) {
-  const ListSql sql = sql_of_credentials(owner, filter);
+Task<Page<CredentialSummary>> SqliteStore::list_summaries(OwnerId owner, const CredentialFilter& filter, PageRequest page) {
   const auto bind_filter = [&](Statement& statement) {
-    if (owner) statement.bind(*owner);
-    if (filter.status) statement.bind(static_cast<std::int64_t>(*filter.status));
-    if (filter.provider) statement.bind(*filter.provider);
-    if (filter.changed_since) statement.bind(*filter.changed_since);
+    statement.bind(owner);
+    bind_values(statement, filter);
   };
-  co_return co_await pool_.run(owner.value_or(kNobody), [&](Connection& db) {
-    Page<CredentialSummary> result{.items = {}, .total = count_rows(db, sql, bind_filter)};
-    for (const std::int64_t number : page_rows(db, sql, bind_filter, page)) result.items.push_back(load_summary(db, number));
-    return result;
-  });
+  co_return co_await pool_.run(owner,
+                               [&](Connection& db) { return read_summaries(db, sql_of_credentials(filter), bind_filter, page); });
+}
+
+Task<Page<CredentialSummary>> SqliteStore::list_all_summaries(const CredentialFilter& filter, PageRequest page) {
+  const auto bind_filter = [&](Statement& statement) { bind_values(statement, filter); };
+  co_return co_await pool_.run(
+      kNobody, [&](Connection& db) { return read_summaries(db, sql_of_all_credentials(filter), bind_filter, page); });
 }
 
 }  // namespace granary::sqlite

@@ -22,7 +22,8 @@ inline constexpr const char* kRevealedOfUser =
     " FROM credential INDEXED BY credential_of_user WHERE leaf_user_id = ? AND owner_id = ?";
 
 ListSql sql_of_users(const UserFilter& filter, const std::vector<UserSort>& sort);
-// Without an owner, everybody's; then no owner is bound.
-ListSql sql_of_credentials(const std::optional<OwnerId>& owner, const CredentialFilter& filter);
+// Of one owner, and of all owners; of all, no owner is bound.
+ListSql sql_of_credentials(const CredentialFilter& filter);
+ListSql sql_of_all_credentials(const CredentialFilter& filter);
 
 }  // namespace granary::sqlite

@@ -73,11 +73,10 @@ TEST_F(ListsTest, SortsBySeveralKeysStayWithinTheOwner) {
 }
 
 TEST_F(ListsTest, CredentialsAreFoundByIndexNewestFirst) {
-  const OwnerId owner{};
   for (const auto& status : {std::optional<Status>(), std::optional(Status::ok)})
     for (const auto& provider : {std::optional<std::string>(), std::optional<std::string>("valley")})
       for (const auto& since : {std::optional<WallTime>(), std::optional(WallTime())}) {
-        const ListSql sql = sql_of_credentials(owner, {.status = status, .provider = provider, .changed_since = since});
+        const ListSql sql = sql_of_credentials({.status = status, .provider = provider, .changed_since = since});
         for (const std::string& text : {sql.count, sql.page}) {
           EXPECT_THAT(plan_of(text), HasSubstr("SEARCH credential USING INDEX")) << text;
           EXPECT_THAT(plan_of(text), HasSubstr("(owner_id=?")) << text;

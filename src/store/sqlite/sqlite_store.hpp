@@ -41,8 +41,8 @@ class SqliteStore final : public Store {
   Task<std::optional<RevealedRow>> find_revealed(OwnerId owner, LeafUserId user, std::string_view provider) override;
   Task<std::vector<RevealedRow>> list_revealed(OwnerId owner, std::span<const LeafUserId> users) override;
   Task<std::optional<CredentialSummary>> find_summary(OwnerId owner, LeafUserId user, std::string_view provider) override;
-  Task<Page<CredentialSummary>> list_summaries(std::optional<OwnerId> owner, const CredentialFilter& filter,
-                                               PageRequest page) override;
+  Task<Page<CredentialSummary>> list_summaries(OwnerId owner, const CredentialFilter& filter, PageRequest page) override;
+  Task<Page<CredentialSummary>> list_all_summaries(const CredentialFilter& filter, PageRequest page) override;
   Task<bool> delete_credential(OwnerId owner, LeafUserId user, std::string_view provider) override;
 
   Task<std::optional<StoredCredential>> find_credential(CredentialId id) override;
