@@ -15,7 +15,7 @@ Result<Fields> read_fields(const Json& body, const Provider& provider) {
   for (const RequestField& field : provider.request) {
     const Json* given = body.find(field.name);
     const bool is_empty = given && given->string() && given->string()->empty();
-    auto value = read_optional(body, field.name, errors);
+    auto value = read_optional(body, field.name, errors, provider.code_points_max(field.name));
     const bool was_faulty = given && !given->is_null() && !is_empty && !value;
     if (was_faulty) continue;
     if (!value && field.required) {

@@ -47,15 +47,16 @@ Result<Json> read_body(const http::Request& request) {
   return std::move(*body);
 }
 
-std::optional<std::string> read_optional(const Json& body, std::string_view field, FieldErrors& errors) {
+std::optional<std::string> read_optional(const Json& body, std::string_view field, FieldErrors& errors,
+                                         std::size_t code_points_max) {
   const Json* value = body.find(field);
   if (!value || value->is_null()) return std::nullopt;
   if (!value->string()) {
     errors.add(field, "must be a string");
     return std::nullopt;
   }
-  if (count_code_points(*value->string()) > kFieldCodePointsMax) {
-    errors.add(field, "must have at most 4096 characters");
+  if (count_code_points(*value->string()) > code_points_max) {
+    errors.add(field, "must have at most " + std::to_string(code_points_max) + " characters");
     return std::nullopt;
   }
   if (value->string()->empty()) return std::nullopt;

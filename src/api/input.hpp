@@ -28,7 +28,8 @@ class FieldErrors {
 };
 
 // The text of a field, nullopt when absent, null or empty. Adds to `errors` when it is of another type or too long.
-std::optional<std::string> read_optional(const Json& body, std::string_view field, FieldErrors& errors);
+std::optional<std::string> read_optional(const Json& body, std::string_view field, FieldErrors& errors,
+                                         std::size_t code_points_max = kFieldCodePointsMax);
 
 // The same, but absent, null and empty are errors too.
 std::optional<std::string> read_required(const Json& body, std::string_view field, FieldErrors& errors);

@@ -139,7 +139,9 @@ void add_provider_schemas(Json& schemas, const Provider& provider) {
   Json request{Json::Object()}, answer{Json::Object()};
   Json::Array required;
   for (const RequestField& field : provider.request) {
-    Json schema = field.required ? object({{"type", "string"}, {"minLength", 1}, {"maxLength", 4096}}) : nullable_text(4096);
+    const auto longest = static_cast<std::int64_t>(provider.code_points_max(field.name));
+    Json schema =
+        field.required ? object({{"type", "string"}, {"minLength", 1}, {"maxLength", longest}}) : nullable_text(longest);
     if (!field.allowed.empty()) {
       Json::Array values;
       for (const auto& value : field.allowed) values.emplace_back(value);

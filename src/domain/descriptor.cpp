@@ -120,6 +120,19 @@ const RequestField* Provider::find_request(std::string_view field) const {
   return found == request.end() ? nullptr : &*found;
 }
 
+std::string Provider::access_token_field() const {
+  return flow == FlowKind::oauth2_refresh ? parameters.find_string("access_token_field").value_or("accessToken") : "";
+}
+
+std::string Provider::refresh_token_field() const {
+  return flow == FlowKind::oauth2_refresh ? parameters.find_string("refresh_token_field").value_or("refreshToken") : "";
+}
+
+std::size_t Provider::code_points_max(std::string_view field) const {
+  const bool is_token = !field.empty() && (field == access_token_field() || field == refresh_token_field());
+  return is_token ? kTokenCodePointsMax : kFieldCodePointsMax;
+}
+
 const Environment* Provider::find_environment(std::string_view environment) const {
   const auto found = std::ranges::find(environments, environment, &Environment::name);
   return found == environments.end() ? nullptr : &*found;

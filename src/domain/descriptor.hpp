@@ -16,6 +16,8 @@
 namespace granary {
 
 inline constexpr std::size_t kFieldCodePointsMax = 4096;
+// A provider may give a token of 64 KiB, and what GET gave can be PUT back.
+inline constexpr std::size_t kTokenCodePointsMax = 65'536;
 
 struct RequestField {
   std::string name;
@@ -55,6 +57,12 @@ struct Provider {
   std::string_view short_name() const;
   LoginKind login_kind() const { return flow == FlowKind::oauth2_refresh ? LoginKind::refresh_token : LoginKind::password; }
   const RequestField* find_request(std::string_view field) const;
+  // Which of its fields hold the tokens of an oauth2_refresh provider; empty for other flows. Read from the parameters at each
+  // call, because the configuration may replace those.
+  std::string access_token_field() const;
+  std::string refresh_token_field() const;
+  // How many characters a request's field may have: tokens may be longer than what people type.
+  std::size_t code_points_max(std::string_view field) const;
   const Environment* find_environment(std::string_view environment) const;
   bool is_configured(std::string_view environment) const;
 };

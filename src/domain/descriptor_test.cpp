@@ -57,6 +57,31 @@ TEST(Descriptor, ReadsTheSmallest) {
   EXPECT_EQ(provider->find_request("Token"), nullptr);
 }
 
+TEST(Descriptor, TokensMayBeLongerThanOtherFields) {
+  struct Row {
+    const char *flow, *parameters;
+    std::vector<std::string_view> tokens;
+  };
+  const Row rows[] = {
+      {"'oauth2_refresh'", "{}", {"accessToken", "refreshToken"}},
+      {"'oauth2_refresh'", "{'access_token_field':'env'}", {"env", "refreshToken"}},
+      {"'oauth2_refresh'", "{'access_token_field':'env','refresh_token_field':'token'}", {"env", "token"}},
+      {"'sentera'", "{}", {}},
+      {"'agvance'", "{'access_token_field':'env'}", {}},
+      {"'encrypted_login'", "{}", {}},
+  };
+  for (const Row& row : rows) {
+    Json descriptor = with("flow", row.flow);
+    descriptor.set("parameters", json(row.parameters));
+    const auto provider = parse_descriptor(descriptor);
+    ASSERT_TRUE(provider) << provider.error().detail;
+    for (const std::string_view field : {"accessToken", "refreshToken", "token", "env", ""}) {
+      const bool is_token = std::ranges::find(row.tokens, field) != row.tokens.end();
+      EXPECT_EQ(provider->code_points_max(field), is_token ? 65'536U : 4'096U) << row.flow << row.parameters << field;
+    }
+  }
+}
+
 TEST(Descriptor, ReadsAddressesIntervalAndLimits) {
   auto provider = parse_descriptor(with("base_url", "'https://Api.Example.com/v1/'"));
   ASSERT_TRUE(provider);

@@ -24,7 +24,7 @@ struct Parameters {
   std::string token_path;
   ClientAuthentication client_authentication = ClientAuthentication::basic;
   std::string client_id_field, client_secret_field;
-  std::string access_token_field = "accessToken", refresh_token_field = "refreshToken";
+  std::string access_token_field, refresh_token_field;
   std::vector<std::pair<std::string, std::string>> form;
   std::vector<RefusedAnswer> refused;
   std::optional<RequestTemplate> probe;
@@ -258,8 +258,8 @@ Result<std::unique_ptr<FlowPlan>> plan_oauth2_refresh(const Provider& provider) 
   parameters.client_authentication = authentication == "basic" ? ClientAuthentication::basic : ClientAuthentication::body;
   parameters.client_id_field = json.find_string("client_id_field").value_or("");
   parameters.client_secret_field = json.find_string("client_secret_field").value_or("");
-  parameters.access_token_field = json.find_string("access_token_field").value_or("accessToken");
-  parameters.refresh_token_field = json.find_string("refresh_token_field").value_or("refreshToken");
+  parameters.access_token_field = provider.access_token_field();
+  parameters.refresh_token_field = provider.refresh_token_field();
   for (const auto& field : {parameters.client_id_field, parameters.client_secret_field, parameters.refresh_token_field})
     if (!provider.find_request(field))
       return bad("client_id_field, client_secret_field and refresh_token_field must name request fields");

@@ -13,10 +13,11 @@ using Wrong = std::unexpected<std::string>;
 
 Wrong wrong(std::string sentence) { return Wrong(std::move(sentence)); }
 
-std::expected<std::string, std::string> read_field(const RequestField& field, const Json& value) {
+std::expected<std::string, std::string> read_field(const Provider& provider, const RequestField& field, const Json& value) {
   if (!value.string() || value.string()->empty()) return wrong(field.name + " must be a string, and not empty");
-  if (count_code_points(*value.string()) > kFieldCodePointsMax)
-    return wrong(field.name + " must have at most " + std::to_string(kFieldCodePointsMax) + " characters");
+  const std::size_t longest = provider.code_points_max(field.name);
+  if (count_code_points(*value.string()) > longest)
+    return wrong(field.name + " must have at most " + std::to_string(longest) + " characters");
   if (!field.allowed.empty() && std::ranges::find(field.allowed, *value.string()) == field.allowed.end())
     return wrong(field.name + " must be one of those that the descriptor lists");
   return *value.string();
@@ -153,7 +154,7 @@ std::expected<AccountSettings, std::string> read_settings(const Provider& provid
   for (const auto& [name, value] : *body.object()) {
     if (name == "provider") continue;
     if (const RequestField* field = provider.find_request(name)) {
-      auto text = read_field(*field, value);
+      auto text = read_field(provider, *field, value);
       if (!text) return wrong(text.error());
       settings.fields[name] = std::move(*text);
     } else if (const Setting* setting = find_setting(provider, name)) {
