@@ -6,7 +6,7 @@ import time
 import logins
 import pytest
 from harness import eventually
-from standins.proxy import CLOSE, GARBAGE, HANG, PASS, Proxy
+from standins.proxy import CLOSE, CUT_REQUEST, CUT_TUNNEL, GARBAGE, HANG, PASS, Proxy
 from standins.weather import NAME, Weather
 
 
@@ -30,7 +30,7 @@ def server(start_granary, proxy):
     )
 
 
-@pytest.mark.parametrize("mode", [403, 407, 429, 502, 503, CLOSE, GARBAGE, HANG])
+@pytest.mark.parametrize("mode", [403, 407, 429, 502, 503, CLOSE, GARBAGE, HANG, CUT_TUNNEL])
 def test_a_request_that_the_proxy_refused_was_not_sent(server, proxy, providers, mode):
     login = logins.ag_leader(providers)
     credential = server.connect(login)
@@ -40,7 +40,8 @@ def test_a_request_that_the_proxy_refused_was_not_sent(server, proxy, providers,
         assert credential.checked()["status"] == "OK"
     assert len(proxy.asked) >= asked + 2 and set(proxy.asked) == {f"CONNECT {NAME}:443 HTTP/1.1"}
     event = credential.events(size=1)[0]
-    assert (event["statusCode"], event["body"]) == (0, "timeout" if mode == HANG else "unreachable"), "no answer of the provider's"
+    said = {HANG: ["timeout"], CUT_TUNNEL: ["tls", "unreachable"]}.get(mode, ["unreachable"])
+    assert event["statusCode"] == 0 and event["body"] in said, "no answer of the provider's"
     assert len(login.calls()) == calls and credential.values()["refreshToken"] == token
 
     proxy.mode = PASS
@@ -49,7 +50,7 @@ def test_a_request_that_the_proxy_refused_was_not_sent(server, proxy, providers,
     assert not login.record.reused
 
 
-@pytest.mark.parametrize("mode", [403, CLOSE, HANG])
+@pytest.mark.parametrize("mode", [403, CLOSE, HANG, CUT_TUNNEL])
 def test_a_grower_who_withdraws_afterwards_is_said_to_have_done_so(server, proxy, providers, mode):
     """Had the proxy's refusal counted as a lost answer, the reason would be that we may have burnt the token ourselves."""
     login = logins.ag_leader(providers)
@@ -61,6 +62,20 @@ def test_a_grower_who_withdraws_afterwards_is_said_to_have_done_so(server, proxy
     credential.checked()
     time.sleep(1)
     eventually(lambda: credential.checked() and credential.standing() == ("UNAUTHENTICATED", "refused"), pause=1)
+
+
+def test_a_request_that_went_through_the_tunnel_and_was_cut_was_sent(server, proxy, providers):
+    """The token is spent at the provider, and its answer is lost: nobody can say that the grower withdrew."""
+    login = logins.ag_leader(providers)
+    credential = server.connect(login)
+    token = login.record.refresh_token
+    proxy.mode = CUT_REQUEST
+    credential.checked()
+    assert login.record.spent[-1:] == [token]
+    proxy.mode = PASS
+    credential.checked()
+    time.sleep(1)
+    eventually(lambda: credential.checked() and credential.standing() == ("UNAUTHENTICATED", "refresh_outcome_unknown"), pause=1)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import socket
 import threading
 
 PASS, CLOSE, HANG, GARBAGE = "pass", "close", "hang", "garbage"
+CUT_TUNNEL = "cut tunnel"  # CONNECT is accepted, and the connection ends before a byte of the request went through
+CUT_REQUEST = "cut request"  # the request went through to the provider, and the connection ends before its answer
 
 
 class Proxy:
@@ -54,14 +56,20 @@ class Proxy:
             self.stopping.wait(20)
         elif self.mode == GARBAGE:
             client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
-        elif self.mode != PASS:
+        elif self.mode not in (PASS, CUT_TUNNEL, CUT_REQUEST):
             client.sendall(f"HTTP/1.1 {self.mode} No\r\nContent-Length: 2\r\nRetry-After: 3600\r\nConnection: close\r\n\r\nno".encode())
         else:
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            self.tunnel(client)
+            if self.mode != CUT_TUNNEL:
+                self.tunnel(client, answers=self.mode == PASS)
 
-    def tunnel(self, client):
+    def tunnel(self, client, answers):
         with self.context.wrap_socket(client, server_side=True) as inside, socket.create_connection(("127.0.0.1", self.port)) as provider:
+            if not answers:
+                threading.Thread(target=pump, args=(inside, provider), daemon=True).start()
+                provider.recv(1)  # the provider has acted on the request
+                inside.shutdown(socket.SHUT_RDWR)
+                return
             back = threading.Thread(target=pump, args=(provider, inside), daemon=True)
             back.start()
             pump(inside, provider)
