@@ -1,5 +1,7 @@
 #include "base/encoding.hpp"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -140,30 +142,7 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return out;
 }
 
-bool is_utf8(std::string_view text) {
-  const auto* p = reinterpret_cast<const std::uint8_t*>(text.data());
-  const auto* end = p + text.size();
-  while (p < end) {
-    if (*p < 0x80) {
-      ++p;
-      continue;
-    }
-    int extra = 0;
-    std::uint32_t point = 0, least = 0;
-    if ((*p & 0xe0) == 0xc0) extra = 1, point = *p & 0x1f, least = 0x80;
-    else if ((*p & 0xf0) == 0xe0) extra = 2, point = *p & 0x0f, least = 0x800;
-    else if ((*p & 0xf8) == 0xf0) extra = 3, point = *p & 0x07, least = 0x10000;
-    else return false;
-    if (end - p <= extra) return false;
-    for (int i = 1; i <= extra; ++i) {
-      if ((p[i] & 0xc0) != 0x80) return false;
-      point = (point << 6) | (p[i] & 0x3f);
-    }
-    if (point < least || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return false;
-    p += extra + 1;
-  }
-  return true;
-}
+bool is_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
 std::size_t count_code_points(std::string_view text) {
   return static_cast<std::size_t>(

@@ -1,5 +1,7 @@
 #include "operation/ask_provider.hpp"
 
+#include <bit>
+
 #include "base/encoding.hpp"
 #include "domain/planted.hpp"
 #include "operation/recording.hpp"
@@ -12,22 +14,17 @@ namespace {
 
 // Text for people: bytes that are no UTF-8 are shown as U+FFFD, and what is too long is cut at a code point.
 std::string to_text(std::string_view bytes) {
-  if (!is_utf8(bytes)) {
-    std::string out;
-    for (std::size_t i = 0; i < bytes.size();) {
-      std::size_t size = 1;
-      while (size < 4 && i + size <= bytes.size() && !is_utf8(bytes.substr(i, size))) ++size;
-      if (i + size <= bytes.size() && is_utf8(bytes.substr(i, size))) {
-        out += bytes.substr(i, size);
-        i += size;
-      } else {
-        out += "\xEF\xBF\xBD";
-        ++i;
-      }
-    }
-    return out;
+  if (is_utf8(bytes)) return std::string(bytes);
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size();) {
+    const auto first = static_cast<unsigned char>(bytes[i]);
+    // A character has as many bytes as its first byte has ones in front; one of ASCII has none there.
+    const std::string_view character = bytes.substr(i, first < 0x80 ? 1 : static_cast<std::size_t>(std::countl_one(first)));
+    const bool is_whole = first < 0x80 || is_utf8(character);
+    out += is_whole ? character : "\xEF\xBF\xBD";
+    i += is_whole ? character.size() : 1;
   }
-  return std::string(bytes);
+  return out;
 }
 
 struct TimedExchange {
