@@ -1,62 +1,49 @@
 #include "base/address_range.hpp"
 
-#include <arpa/inet.h>
-
-#include <algorithm>
+#include <boost/asio/ip/address.hpp>
 #include <charconv>
-#include <cstring>
-#include <string>
 
 namespace granary {
 
+namespace ip = boost::asio::ip;
+
 namespace {
 
-std::optional<AddressBytes> parse(std::string_view text, bool& is_ipv4) {
-  const std::string name(text);
-  in_addr v4{};
-  in6_addr v6{};
-  AddressBytes out{};
-  is_ipv4 = inet_pton(AF_INET, name.c_str(), &v4) == 1;
-  if (is_ipv4) {
-    out[10] = out[11] = 0xff;
-    std::memcpy(out.data() + 12, &v4, 4);
-    return out;
-  }
-  if (inet_pton(AF_INET6, name.c_str(), &v6) != 1) return std::nullopt;
-  std::memcpy(out.data(), &v6, 16);
-  return out;
+std::optional<ip::address> parse(std::string_view text) {
+  boost::system::error_code error;
+  const auto address = ip::make_address(text, error);
+  return error || text.contains('%') ? std::nullopt : std::optional(address);
+}
+
+Address to_v6(const ip::address& address) {
+  return address.is_v4() ? ip::make_address_v6(ip::v4_mapped, address.to_v4()) : address.to_v6();
 }
 
 }  // namespace
 
-std::optional<AddressBytes> parse_address(std::string_view text) {
-  bool is_ipv4 = false;
-  return parse(text, is_ipv4);
-}
+std::optional<Address> parse_address(std::string_view text) { return parse(text).transform(to_v6); }
 
-std::optional<AddressRange> AddressRange::parse(std::string_view text) {
+std::optional<AddressRange> parse_range(std::string_view text) {
   const auto slash = text.find('/');
-  bool is_ipv4 = false;
-  const auto address = granary::parse(text.substr(0, slash), is_ipv4);
+  const auto address = parse(text.substr(0, slash));
   if (!address) return std::nullopt;
-  const int width = is_ipv4 ? 32 : 128;
-  int prefix = width;
+  const unsigned short width = address->is_v4() ? 32 : 128;
+  unsigned short prefix = width;
+  // Not by ip::make_network_v6: its atoi takes `/4294967304` for `/8`.
   if (slash != std::string_view::npos) {
     const std::string_view digits = text.substr(slash + 1);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), prefix);
-    if (error != std::errc() || end != digits.data() + digits.size() || prefix < 0 || prefix > width) return std::nullopt;
+    if (error != std::errc() || end != digits.data() + digits.size() || prefix > width) return std::nullopt;
   }
-  return AddressRange{.address = *address, .prefix = prefix + (128 - width)};
+  return AddressRange(to_v6(*address), static_cast<unsigned short>(prefix + (128 - width)));
 }
 
-bool AddressRange::contains(const AddressBytes& other) const {
-  for (int bit = 0; bit < prefix; bit += 8) {
-    const auto at = static_cast<std::size_t>(bit / 8);
-    const int used = std::min(8, prefix - bit);
-    const auto mask = static_cast<std::uint8_t>(0xff << (8 - used));
-    if ((address[at] & mask) != (other[at] & mask)) return false;
-  }
-  return true;
+bool contains(const AddressRange& range, const Address& address) {
+  return AddressRange(address, range.prefix_length()).network() == range.network();
+}
+
+std::string to_text(const Address& address) {
+  return address.is_v4_mapped() ? ip::make_address_v4(ip::v4_mapped, address).to_string() : address.to_string();
 }
 
 }  // namespace granary

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/address_range.hpp"
 #include "base/encoding.hpp"
 
 namespace granary {
@@ -32,7 +33,7 @@ std::optional<Url> Url::parse(std::string_view text) {
     const auto close = authority.find(']');
     if (close == std::string_view::npos) return std::nullopt;
     url.host = to_lower(authority.substr(1, close - 1));
-    if (url.host.find_first_not_of("0123456789abcdef:.") != std::string::npos) return std::nullopt;
+    if (!url.host.contains(':') || !parse_address(url.host)) return std::nullopt;
     authority.remove_prefix(close + 1);
   } else {
     const std::string_view host = authority.substr(0, authority.find(':'));

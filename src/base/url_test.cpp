@@ -97,6 +97,9 @@ TEST(Url, Refuses) {
       "https://[::1]x",
       "https://[::1]80",
       "https://[a.example]",
+      "https://[127.0.0.1]",
+      "https://[::::]",
+      "https://[2001:db8]",
       "https://[fe80::1%25eth0]",
       "https://::1",
   };

@@ -60,7 +60,7 @@ template <std::vector<std::string> Config::* member>
 std::string take_ranges(Config& config, const Given& given) {
   if (std::string wrong = take_list<member>(config, given); !wrong.empty()) return wrong;
   for (const auto& text : config.*member)
-    if (!AddressRange::parse(text)) return "must list addresses or ranges, such as 127.0.0.1/32";
+    if (!parse_range(text)) return "must list addresses or ranges, such as 127.0.0.1/32";
   return {};
 }
 
@@ -272,7 +272,7 @@ std::vector<AddressRange> ranges_of(const std::vector<std::string>& texts) {
   std::vector<AddressRange> ranges;
   ranges.reserve(texts.size());
   for (const auto& text : texts) {
-    const auto range = AddressRange::parse(text);
+    const auto range = parse_range(text);
     check(range.has_value(), "an address range that the configuration let through");
     ranges.push_back(*range);
   }

@@ -1,7 +1,5 @@
 #include "http/client_address.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <optional>
 #include <ranges>
@@ -12,19 +10,8 @@ namespace granary::http {
 
 namespace {
 
-bool is_ipv4(const AddressBytes& bytes) {
-  return AddressRange{.address = *parse_address("::ffff:0.0.0.0"), .prefix = 96}.contains(bytes);
-}
-
-std::string to_text(const AddressBytes& bytes) {
-  char text[INET6_ADDRSTRLEN] = {};
-  if (is_ipv4(bytes)) inet_ntop(AF_INET, bytes.data() + 12, text, sizeof text);
-  else inet_ntop(AF_INET6, bytes.data(), text, sizeof text);
-  return text;
-}
-
 // `1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]`, `[::1]:80`.
-std::optional<AddressBytes> read_address(std::string_view text) {
+std::optional<Address> read_address(std::string_view text) {
   if (text.starts_with('[')) {
     const auto end = text.find(']');
     if (end == std::string_view::npos || (end + 1 < text.size() && text[end + 1] != ':')) return std::nullopt;
@@ -78,8 +65,8 @@ std::string_view forwarded_node(std::string_view element) {
 
 bool TrustedProxies::contains(std::string_view address) const {
   if (ranges.empty()) return false;
-  const auto bytes = parse_address(without_scope(address));
-  return bytes && std::ranges::any_of(ranges, [&](const AddressRange& range) { return range.contains(*bytes); });
+  const auto parsed = parse_address(without_scope(address));
+  return parsed && std::ranges::any_of(ranges, [&](const AddressRange& range) { return granary::contains(range, *parsed); });
 }
 
 std::string client_address(const TrustedProxies& proxies, std::string_view peer, std::string_view header) {
@@ -96,10 +83,9 @@ std::string client_address(const TrustedProxies& proxies, std::string_view peer,
 }
 
 std::string network_of(std::string_view address) {
-  auto bytes = parse_address(without_scope(address));
-  if (!bytes || is_ipv4(*bytes)) return bytes ? to_text(*bytes) : std::string(address);
-  std::fill(bytes->begin() + 8, bytes->end(), 0);
-  return to_text(*bytes) + "/64";
+  const auto parsed = parse_address(without_scope(address));
+  if (!parsed) return std::string(address);
+  return parsed->is_v4_mapped() ? to_text(*parsed) : AddressRange(*parsed, 64).canonical().to_string();
 }
 
 }  // namespace granary::http

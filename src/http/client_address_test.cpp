@@ -7,7 +7,7 @@ namespace granary::http {
 namespace {
 
 TrustedProxies trusting(const std::string& header) {
-  return {.ranges = {*AddressRange::parse("10.0.0.0/8"), *AddressRange::parse("fd00::/8")}, .header = header};
+  return {.ranges = {*parse_range("10.0.0.0/8"), *parse_range("fd00::/8")}, .header = header};
 }
 
 struct Case {

@@ -87,7 +87,7 @@ inline const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 class CurlTransportTest : public testing::Test {
  protected:
-  static EgressGuard loopback_allowed() { return EgressGuard({AddressRange::parse("127.0.0.0/8").value()}); }
+  static EgressGuard loopback_allowed() { return EgressGuard({parse_range("127.0.0.0/8").value()}); }
 
   OutboundRequest to(const std::string& url, milliseconds patience = milliseconds(5000)) {
     return {.method = "GET",

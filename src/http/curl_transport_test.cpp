@@ -202,7 +202,7 @@ TEST_F(CurlTransportTest, BlockedAddressesSeeNoConnection) {
     for (const std::string host : hosts) {
       std::vector<OutboundRequest> requests;
       requests.push_back(to(scheme + "://" + host + ":" + port + "/"));
-      const auto results = run(EgressGuard({AddressRange::parse("10.0.0.0/8").value()}), std::move(requests));
+      const auto results = run(EgressGuard({parse_range("10.0.0.0/8").value()}), std::move(requests));
       ASSERT_EQ(results.size(), 1U);
       EXPECT_EQ(name_of(results[0].failure), "blocked") << scheme << " " << host;
       EXPECT_FALSE(results[0].was_sent) << host;

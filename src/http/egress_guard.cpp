@@ -29,10 +29,23 @@ const std::vector<AddressRange>& not_public() {
   static const std::vector<AddressRange> ranges = [] {
     std::vector<AddressRange> out;
     out.reserve(std::size(kNotPublic));
-    for (const auto text : kNotPublic) out.push_back(*AddressRange::parse(text));
+    for (const auto text : kNotPublic) out.push_back(*parse_range(text));
     return out;
   }();
   return ranges;
+}
+
+// nullopt for what is neither IPv4 nor IPv6.
+std::optional<Address> address_of(const sockaddr* socket) {
+  namespace ip = boost::asio::ip;
+  if (socket->sa_family == AF_INET) {
+    const ip::address_v4 address(ntohl(reinterpret_cast<const sockaddr_in*>(socket)->sin_addr.s_addr));
+    return ip::make_address_v6(ip::v4_mapped, address);
+  }
+  if (socket->sa_family != AF_INET6) return std::nullopt;
+  Address::bytes_type bytes{};
+  std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in6*>(socket)->sin6_addr, bytes.size());
+  return Address(bytes);
 }
 
 // As libcurl reads it; without brackets and a dot at the end. nullopt for what is no URL.
@@ -53,16 +66,9 @@ std::optional<std::string> host_of(const std::string& url) {
 }  // namespace
 
 bool EgressGuard::permits(const sockaddr* address, bool is_encrypted) const {
-  AddressBytes bytes{};
-  if (address->sa_family == AF_INET) {
-    bytes[10] = bytes[11] = 0xff;
-    std::memcpy(bytes.data() + 12, &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, 4);
-  } else if (address->sa_family == AF_INET6) {
-    std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr, 16);
-  } else {
-    return false;
-  }
-  const auto holds = [&](const AddressRange& range) { return range.contains(bytes); };
+  const std::optional<Address> target = address_of(address);
+  if (!target) return false;
+  const auto holds = [&](const AddressRange& range) { return contains(range, *target); };
   if (std::ranges::any_of(allowed_, holds)) return true;
   return is_encrypted && std::ranges::none_of(not_public(), holds);
 }
@@ -82,7 +88,7 @@ bool EgressGuard::permits_through_proxy(const std::string& url) const {
 
 bool EgressGuard::allows_host(std::string_view host) const {
   const auto address = parse_address(host == "localhost" ? "127.0.0.1" : host);
-  return address && std::ranges::any_of(allowed_, [&](const AddressRange& range) { return range.contains(*address); });
+  return address && std::ranges::any_of(allowed_, [&](const AddressRange& range) { return contains(range, *address); });
 }
 
 }  // namespace granary::http

@@ -12,7 +12,7 @@ class ProxyTest : public CurlTransportTest {
   Exchange through(const RawServer& proxy, OutboundRequest request, const std::vector<std::string>& allowed = {}) {
     std::vector<AddressRange> ranges;
     ranges.reserve(allowed.size());
-    for (const std::string& range : allowed) ranges.push_back(AddressRange::parse(range).value());
+    for (const std::string& range : allowed) ranges.push_back(parse_range(range).value());
     const EgressGuard guard(std::move(ranges));
     std::vector<OutboundRequest> requests;
     requests.push_back(std::move(request));

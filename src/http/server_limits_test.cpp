@@ -115,7 +115,7 @@ TEST_F(ServerTest, BodiesShareTheirMemory) {
 }
 
 TEST_F(ServerTest, WhoseRequestItIs) {
-  start({.proxies = {.ranges = {*AddressRange::parse("127.0.0.1")}, .header = "x-forwarded-for"}});
+  start({.proxies = {.ranges = {*parse_range("127.0.0.1")}, .header = "x-forwarded-for"}});
   const std::vector<std::pair<std::string, const char*>> rows = {
       {"", "127.0.0.1"},
       {"X-Forwarded-For: 1.2.3.4\r\n", "1.2.3.4"},
@@ -132,9 +132,9 @@ TEST_F(ServerTest, WhoseRequestItIs) {
 
 TEST_F(ServerTest, WhatAProxyForwardsIsCountedByItsClient) {
   limits_.emplace(100, 2);
-  start({.limits = &*limits_,
-         .proxies = {.ranges = {*AddressRange::parse("127.0.0.1")}, .header = "x-forwarded-for"},
-         .too_many = [] { return Response{.status = 429}; }});
+  start({.limits = &*limits_, .proxies = {.ranges = {*parse_range("127.0.0.1")}, .header = "x-forwarded-for"}, .too_many = [] {
+           return Response{.status = 429};
+         }});
   const auto ask = [](std::string_view path, std::string_view client) {
     return "GET " + std::string(path) + " HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: " + std::string(client) + "\r\n\r\n";
   };
