@@ -2,7 +2,7 @@
 
 #include <array>
 #include <charconv>
-#include <cstdio>
+#include <ctime>
 
 namespace granary {
 
@@ -38,9 +38,7 @@ std::optional<sys_days> to_day(int year, int month, int day) {
   return sys_days(date);
 }
 
-constexpr std::array<std::string_view, 7> kWeekdays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+constexpr const char* kHttpDate = "%a, %d %b %Y %H:%M:%S GMT";
 
 void put_digits(std::string& out, std::int64_t value, int width) {
   std::array<char, 20> digits{};
@@ -102,45 +100,18 @@ std::optional<WallTime> parse_wire_time(std::string_view text) {
 }
 
 std::string format_http_date(WallTime time) {
-  const auto day = std::chrono::floor<days>(time);
-  const year_month_day date(day);
-  const std::int64_t second = std::chrono::floor<seconds>(time - day).count();
-  std::string out;
-  out.reserve(29);
-  out += kWeekdays[std::chrono::weekday(day).c_encoding()];
-  out += ", ";
-  put_digits(out, unsigned(date.day()), 2);
-  out += ' ';
-  out += kMonths[unsigned(date.month()) - 1];
-  out += ' ';
-  put_digits(out, int(date.year()), 4);
-  out += ' ';
-  put_digits(out, second / 3600, 2);
-  out += ':';
-  put_digits(out, second / 60 % 60, 2);
-  out += ':';
-  put_digits(out, second % 60, 2);
-  out += " GMT";
-  return out;
+  const std::time_t second = std::chrono::floor<seconds>(time).time_since_epoch().count();
+  std::tm parts{};
+  std::array<char, 64> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), kHttpDate, gmtime_r(&second, &parts))};
 }
 
 std::optional<WallTime> parse_http_date(std::string_view text) {
-  if (text.size() != 29 || text.substr(3, 2) != ", " || text.substr(25) != " GMT") return std::nullopt;
-  std::size_t at = 5;
-  int day = 0, year = 0, hour = 0, minute = 0, second = 0;
-  if (!read_digits(text, at, 2, day) || !read_char(text, at, ' ')) return std::nullopt;
-  int month = 0;
-  for (std::size_t i = 0; i < kMonths.size(); ++i)
-    if (text.substr(at, 3) == kMonths[i]) month = static_cast<int>(i) + 1;
-  if (month == 0) return std::nullopt;
-  at += 3;
-  if (!read_char(text, at, ' ') || !read_digits(text, at, 4, year) || !read_char(text, at, ' ') ||
-      !read_digits(text, at, 2, hour) || !read_char(text, at, ':') || !read_digits(text, at, 2, minute) ||
-      !read_char(text, at, ':') || !read_digits(text, at, 2, second))
-    return std::nullopt;
-  const auto date = to_day(year, month, day);
-  if (!date || hour > 23 || minute > 59 || second > 60) return std::nullopt;
-  return WallTime(*date) + std::chrono::hours(hour) + std::chrono::minutes(minute) + seconds(second);
+  std::tm parts{};
+  if (!strptime(std::string(text).c_str(), kHttpDate, &parts)) return std::nullopt;
+  const WallTime time{seconds(timegm(&parts))};
+  // strptime takes other spellings too (`sunday,  6 nov`), and knows neither the length of a month nor the weekday.
+  return format_http_date(time) == text ? std::optional(time) : std::nullopt;
 }
 
 std::optional<milliseconds> parse_duration(std::string_view text) {

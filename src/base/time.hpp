@@ -26,6 +26,7 @@ std::optional<WallTime> parse_wire_time(std::string_view text);
 
 // Sun, 06 Nov 1994 08:49:37 GMT (RFC 9110, section 5.6.7).
 std::string format_http_date(WallTime time);
+// Exactly what format_http_date gives back as it was; nullopt for all other spellings.
 std::optional<WallTime> parse_http_date(std::string_view text);
 
 // Days since 1970-01-01, UTC: the unit in which events expire.

@@ -118,6 +118,11 @@ TEST(HttpDate, Refuses) {
       "Sun, 06 Nov 1994 08-49-37 GMT",
       "Sun, 06 Nov 19x4 08:49:37 GMT",
       "Sun; 06 Nov 1994 08:49:37 GMT",
+      "Mon, 06 Nov 1994 08:49:37 GMT",
+      "sun, 06 Nov 1994 08:49:37 GMT",
+      "Sunday, 06 Nov 1994 08:49:37 GMT",
+      "Sun,  06 Nov 1994 08:49:37 GMT",
+      "Sun, 06 Nov 1994 08:49:60 GMT",
   };
   for (const char* text : rows) EXPECT_FALSE(parse_http_date(text)) << text;
 }

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "http/date.hpp"
+
 namespace granary {
 
 Reason reason_of(http::ExchangeFailure failure) {
@@ -44,7 +46,7 @@ std::optional<seconds> read_retry_after(const http::Exchange& answer, WallTime n
   if (error == std::errc::result_out_of_range && end == text.data() + text.size()) return kRetryAfterMax;
   if (error == std::errc() && end == text.data() + text.size())
     return seconds(std::clamp<std::int64_t>(count, 0, kRetryAfterMax.count()));
-  if (const auto date = parse_http_date(text)) return std::max(std::chrono::ceil<seconds>(*date - now), seconds(0));
+  if (const auto date = http::read_date(text)) return std::max(std::chrono::ceil<seconds>(*date - now), seconds(0));
   return std::nullopt;
 }
 
