@@ -120,7 +120,7 @@ def run_binary(*args, input=None, timeout=60):
 
 
 class Granary:
-    """One server on its own folder. `arguments` are added to `granary serve`. `described` says whether docs/openapi.yaml
+    """One server on its own folder. `arguments` are added to `granary serve`. `described` says whether docs/openapi.json
     describes its API (not so with added providers)."""
 
     def __init__(self, directory, config, arguments=(), described=True):

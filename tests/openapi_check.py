@@ -1,4 +1,4 @@
-"""Holds every answer that the tests see against docs/openapi.yaml: the status is documented for that path and method, and
+"""Holds every answer that the tests see against docs/openapi.json: the status is documented for that path and method, and
 the body has the documented media type and schema. While the description does not exist, nothing is checked."""
 
 import json
@@ -8,9 +8,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import jsonschema
-import yaml
 
-DESCRIPTION = Path(__file__).resolve().parent.parent / "docs" / "openapi.yaml"
+DESCRIPTION = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
 NOT_IN_DESCRIPTION = {400, 404, 405, 413}
 
 
@@ -78,10 +77,10 @@ def pattern_of(template):
 
 @cache
 def description():
-    """The description, or None while docs/openapi.yaml does not exist."""
+    """The description, or None while docs/openapi.json does not exist."""
     if not DESCRIPTION.exists():
         return None
-    return Description(yaml.safe_load(DESCRIPTION.read_text()))
+    return Description(json.loads(DESCRIPTION.read_text()))
 
 
 def check_response(method, response):

@@ -3,7 +3,7 @@
 #include <initializer_list>
 
 #include "api/call.hpp"
-#include "api/yaml.hpp"
+#include "base/json.hpp"
 #include "domain/status.hpp"
 
 namespace granary::api {
@@ -414,7 +414,7 @@ std::string openapi_document(const Catalog& catalog) {
        {"tags", Json(std::move(tags))},
        {"paths", paths},
        {"components", make_components(catalog)}});
-  return to_yaml(document);
+  return document.dump() + "\n";
 }
 
 }  // namespace granary::api

@@ -1,4 +1,5 @@
-// The API's description, OpenAPI 3.1, made from the providers' descriptors. docs/openapi.yaml is what it prints.
+// The API's description, OpenAPI 3.1, made from the providers' descriptors. docs/openapi.json is the same with line breaks:
+// `granary openapi | python3 -m json.tool --indent 2 > docs/openapi.json`.
 #pragma once
 
 #include <string>
@@ -7,7 +8,7 @@
 
 namespace granary::api {
 
-// YAML.
+// JSON on one line, and a line end.
 std::string openapi_document(const Catalog& catalog);
 
 }  // namespace granary::api

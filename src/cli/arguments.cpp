@@ -172,7 +172,7 @@ class Line {
   }
 
   void looking() {
-    CLI::App& openapi = *app_.add_subcommand("openapi", "Print the API's description, OpenAPI 3.1.");
+    CLI::App& openapi = *app_.add_subcommand("openapi", "Print the API's description, OpenAPI 3.1, as JSON.");
     options_of(openapi).add({"providers_dir"}).add_config();
     openapi.callback([this] { arguments_.command = Command::openapi; });
     CLI::App& config = *app_.add_subcommand("config", "Print the effective configuration, secrets masked.");
