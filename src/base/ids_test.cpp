@@ -44,6 +44,9 @@ TEST(Uuid, Refuses) {
       "00112233_4455_6677_8899_aabbccddeeff",
       "0x112233-4455-6677-8899-aabbccddeeff",
       "-0112233-4455-6677-8899-aabbccddeeff",
+      "{0011223-4455-6677-8899-aabbccddeef}",
+      "{00112233445566778899aabbccddeeff}aa",
+      "00112233445566778899aabbccddeeffaabb",
   };
   for (const auto& text : rows) EXPECT_FALSE(parse_uuid(text)) << text;
 }
