@@ -1,7 +1,11 @@
 """Events: each exchange with a provider is one, newest first, as it was received and no larger than 64 KiB; they are gone
 with their credential. What is taken out of them is in test_redaction.py."""
 
+import json
 import re
+import secrets
+import uuid
+from datetime import UTC, datetime
 
 import logins
 import pytest
@@ -9,10 +13,14 @@ from harness import eventually
 from logins import SLUGS, new_login
 from problems import assert_problem
 from standins import faults
+from standins.base import Answer
 
 KEYS = ["body", "createdDate", "headers", "id", "statusCode"]
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 LARGEST = 64 * 1024
+CHECKS = 60
+# What the file may grow by for a check whose answer says the same, with ids and times of its own.
+GROWTH_OF_A_CHECK = 500
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +199,68 @@ def test_events_stay_when_the_provider_refuses(granary, providers):
     login.refuse()
     credential.checked()
     assert [event["statusCode"] for event in credential.events()] == [401, 200]
+
+
+class ChangingAnswer:
+    """A provider's answer of 2 KB of which two ids, a time, a counter and a nonce are others each time. Keeps what was sent."""
+
+    def __init__(self):
+        self.sent = []
+
+    def __call__(self, exchange):
+        now = datetime.now(UTC)
+        headers = {
+            "Content-Type": "application/json",
+            "X-Request-Id": str(uuid.uuid4()),
+            "CF-Ray": f"{secrets.token_hex(8)}-FRA",
+            "Age": str(len(self.sent) * 7),
+            "Last-Modified": now.strftime("%a, %d %b %Y %H:%M:%S GMT"),
+            "X-Served-At": now.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+        }
+        fields = [{"number": 1000 + i, "name": f"North field {i}"} for i in range(40)]
+        body = json.dumps({"time": now.isoformat(), "nonce": secrets.token_urlsafe(9), "fields": fields})
+        self.sent.append((headers, body))
+        exchange.send(Answer(503, body.encode(), headers))
+
+
+def file_size_when_stopped(server):
+    assert server.stop()[0] == 0
+    return (server.data / "granary.db").stat().st_size
+
+
+def test_what_changes_in_each_answer_is_shown_and_costs_little(start_granary, providers):
+    server = start_granary()
+    login = logins.valley(providers)
+    credential = server.connect(login)
+    answer = ChangingAnswer()
+    login.fail(answer)
+    credential.checked()
+    before = file_size_when_stopped(server)
+    server.start()
+    for _ in range(CHECKS):
+        credential.checked()
+    grown = file_size_when_stopped(server) - before
+    server.start()
+    events = credential.events(size=100)[: CHECKS + 1]
+    for event, (headers, body) in zip(events, reversed(answer.sent), strict=True):
+        assert event["body"] == body
+        assert {f"{name}: {value}" for name, value in headers.items()} <= set(event["headers"].split("\n"))
+    assert grown <= CHECKS * GROWTH_OF_A_CHECK, f"{grown} bytes for {CHECKS} checks"
+
+
+def test_answers_that_really_differ_are_all_shown(granary, providers):
+    login = logins.valley(providers)
+    credential = granary.connect(login)
+    sent = []
+    for number in range(12):
+        body = [
+            json.dumps({"words": [secrets.token_urlsafe(30) for _ in range(60)]}),
+            json.dumps({"list": list(range(number))}),
+            f"<p>{number}</p>" * number,
+            secrets.token_urlsafe(3000),
+        ][number % 4]
+        login.fail(faults.answer(500, body, X_Number=str(number)), times=1)
+        credential.checked()
+        sent.append((body, f"X-Number: {number}"))
+    events = credential.events(size=12)
+    assert [(event["body"], event["headers"].split("\n")[-1]) for event in events] == sent[::-1]

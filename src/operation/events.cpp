@@ -43,8 +43,10 @@ class EventReader {
     const auto& content = contents_.at(record.content);
     // It is written for each event, though it is opened once.
     co_await slices_.done(content ? content->headers.size() + content->body.size() : 0);
+    auto event = content ? join(record, *content) : std::nullopt;
     const std::int64_t position = std::int64_t{row.number} * kEventsPerSegment + static_cast<std::int64_t>(index);
-    co_return ListedEvent{.id = sealer_.event_id(row.day, position), .event = join(record, content.value_or(EventContent{}))};
+    co_return ListedEvent{.id = sealer_.event_id(row.day, position),
+                          .event = event ? std::move(*event) : Event{.created = record.created}};
   }
 
  private:

@@ -1,4 +1,8 @@
-// Packs and seals the events of one check: a record each in the day's segment, a content once.
+// Packs and seals the events of one check: a record each in the day's segment, what repeats once as a content.
+#include <algorithm>
+#include <map>
+
+#include "domain/event_changes.hpp"
 #include "operation/ask_provider.hpp"
 
 namespace granary {
@@ -18,11 +22,88 @@ Task<OpenSegment> find_open_segment(Checker& checker, const StoredCredential& cr
   if (last->count < kEventsPerSegment) {
     const auto packed = sealer.open_segment(day_key, day, last->number, last->data);
     auto records = packed ? unpack_records(packed->reveal()) : std::nullopt;
-    if (records) co_return OpenSegment{.number = last->number, .records = std::move(*records)};
-    checker.log.error("a segment of events does not open; it is left as it is", {{"credential", credential.id.text()}});
+    if (records && !is_full(*records)) co_return OpenSegment{.number = last->number, .records = std::move(*records)};
+    if (!records)
+      checker.log.error("a segment of events does not open; it is left as it is", {{"credential", credential.id.text()}});
   }
   co_return OpenSegment{.number = last->number + 1, .records = {}};
 }
+
+// So many contents may have one shape. A provider that answers in more ways than these is found by all the bytes of its answer.
+constexpr int kContentsOfAShapeMax = 4;
+
+// Finds the content that an event repeats, or adds a new one to what is written.
+class ContentSearch {
+ public:
+  ContentSearch(Checker& checker, const StoredCredential& credential, const EventSealer& sealer, EventsWrite& write)
+      : checker_(checker), id_(credential.id), sealer_(sealer), write_(write), period_(period_of(credential.id, write.day)) {}
+
+  Task<EventRecord> record_of(const Event& event) {
+    EventContent content = content_of(event);
+    const std::string shape = shape_of(content);
+    for (int i = 0; i < kContentsOfAShapeMax; ++i) {
+      const std::string digest =
+          sealer_.content_digest("granary shape " + std::to_string(i) + ' ' + std::to_string(period_) + ' ' + shape);
+      const Known* known = co_await find(digest);
+      if (known->number == 0) co_return co_await add(digest, event, std::move(content));
+      auto changes = known->content ? changes_between(*known->content, event) : std::nullopt;
+      if (changes) co_return record(known->number, event, std::move(*changes));
+    }
+    const std::string digest = sealer_.content_digest(content.pack());
+    const Known* known = co_await find(digest);
+    if (known->number == 0) co_return co_await add(digest, event, std::move(content));
+    co_return record(known->number, event, {});
+  }
+
+ private:
+  struct Known {
+    std::int32_t number = 0;              // 0: there is none
+    std::optional<EventContent> content;  // nullopt: it does not open
+  };
+
+  // After 30 days others differ from a newer content. So no word of an event is kept for longer than 60 days, however long the
+  // rest of it repeats. Not on the same day for all credentials.
+  static std::int32_t period_of(CredentialId id, std::int32_t day) {
+    return (day + static_cast<unsigned char>(id.raw().front()) % kEventDays) / kEventDays;
+  }
+
+  // Each digest is looked up once for all events of the check. What is returned stays valid.
+  Task<const Known*> find(std::string digest) {
+    if (const auto known = known_.find(digest); known != known_.end()) co_return &known->second;
+    Known found;
+    if (const auto number = co_await checker_.store.find_content(id_, digest)) {
+      found.number = *number;
+      const auto stored = co_await checker_.store.read_content(id_, *number);
+      const auto packed = stored ? sealer_.open_content(*number, stored->data) : std::nullopt;
+      if (packed) found.content = EventContent::unpack(packed->reveal());
+    }
+    co_return &known_.emplace(std::move(digest), std::move(found)).first->second;
+  }
+
+  Task<EventRecord> add(std::string digest, const Event& event, EventContent content) {
+    if (next_number_ == 0) next_number_ = co_await checker_.store.next_content_number(id_);
+    const std::int32_t number = next_number_++;
+    write_.contents.push_back(
+        {.number = number, .digest = digest, .data = sealer_.seal_content(number, content.pack(), checker_.random)});
+    known_[std::move(digest)] = {.number = number, .content = std::move(content)};
+    co_return EventRecord{.created = event.created, .content = number, .changes = {}, .date = {}};
+  }
+
+  EventRecord record(std::int32_t number, const Event& event, std::string changes) {
+    const bool is_new = std::ranges::find(write_.contents, number, &ContentWrite::number) != write_.contents.end();
+    const bool is_noted = std::ranges::find(write_.used_contents, number) != write_.used_contents.end();
+    if (!is_new && !is_noted) write_.used_contents.push_back(number);
+    return {.created = event.created, .content = number, .changes = std::move(changes), .date = {}};
+  }
+
+  Checker& checker_;
+  CredentialId id_;
+  const EventSealer& sealer_;
+  EventsWrite& write_;
+  std::int32_t period_;
+  std::map<std::string, Known> known_;  // by digest
+  std::int32_t next_number_ = 0;        // 0: not asked for yet
+};
 
 }  // namespace
 
@@ -56,7 +137,7 @@ Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credenti
   }
   const EventSealer sealer(scope, std::move(*event_key));
   OpenSegment segment = co_await find_open_segment(checker, credential, sealer, day_key, day);
-  std::int32_t next_content = co_await checker.store.next_content_number(credential.id);
+  ContentSearch contents(checker, credential, sealer, write);
 
   const auto flush = [&] {
     write.segments.push_back(
@@ -66,27 +147,12 @@ Task<EventsWrite> seal_events(Checker& checker, const StoredCredential& credenti
          .data = sealer.seal_segment(day_key, day, segment.number, pack_records(segment.records), checker.random)});
   };
   for (const Event& event : events) {
-    const SplitEvent parts = split(event);
-    const std::string packed = parts.content.pack();
-    const std::string digest = sealer.content_digest(packed);
-    std::int32_t content = 0;
-    for (const auto& known : write.contents)
-      if (known.digest == digest) content = known.number;
-    if (content == 0) {
-      if (const auto stored = co_await checker.store.find_content(credential.id, digest)) {
-        content = *stored;
-        write.used_contents.push_back(content);
-      } else {
-        content = next_content++;
-        write.contents.push_back(
-            {.number = content, .digest = digest, .data = sealer.seal_content(content, packed, checker.random)});
-      }
-    }
-    if (segment.records.size() >= static_cast<std::size_t>(kEventsPerSegment)) {
+    EventRecord record = co_await contents.record_of(event);
+    if (is_full(segment.records)) {
       flush();
       segment = {.number = segment.number + 1, .records = {}};
     }
-    segment.records.push_back({.created = event.created, .content = content, .date = parts.date});
+    segment.records.push_back(std::move(record));
   }
   flush();
   co_return write;
