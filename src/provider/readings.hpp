@@ -9,9 +9,6 @@
 
 namespace granary {
 
-// Reads one character of UTF-8 at `at` and moves `at` behind it. A byte that is no UTF-8 is a character of its own kind.
-char32_t take_character(std::string_view text, std::size_t& at);
-
 // Places are where a character begins or ends, numbered from 0. A symbol is the number of a character within one text.
 struct Reading {
   std::uint32_t from;

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/plaintext.hpp"
+#include "provider/escapes.hpp"
 
 namespace granary {
 

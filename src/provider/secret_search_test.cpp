@@ -8,6 +8,7 @@
 #include "base/encoding.hpp"
 #include "base/json.hpp"
 #include "domain/fake_random.hpp"
+#include "provider/escapes.hpp"
 
 namespace granary {
 
