@@ -147,7 +147,7 @@ bool is_sensitive_name(std::string_view name) {
   return std::ranges::any_of(kSensitiveEnds, [&](std::string_view end) { return plain.ends_with(end); });
 }
 
-Redactor::Redactor(const std::vector<const Plaintext*>& secrets) {
+Redactor::Redactor(const std::vector<const Plaintext*>& secrets, const PastSecrets* past) : past_(past) {
   for (const Plaintext* secret : secrets)
     if (count_code_points(secret->reveal()) >= kSecretCharactersMin) secrets_.push_back(secret->reveal());
   // Stored fields and a PUT's are mostly the same.
@@ -155,9 +155,26 @@ Redactor::Redactor(const std::vector<const Plaintext*>& secrets) {
   secrets_.erase(std::ranges::unique(secrets_).begin(), secrets_.end());
 }
 
+void Redactor::add_past(Found& found, std::string_view text, bool is_cut) {
+  const bool is_shorter = found.searched < text.size();
+  const Found past = find_past_secrets(text.substr(0, found.searched), *past_, is_cut || is_shorter);
+  steps_ += past.steps;
+  found.searched = past.searched;
+  std::ranges::copy(past.ranges, std::back_inserter(found.ranges));
+  std::ranges::sort(found.ranges);
+  std::vector<std::pair<std::size_t, std::size_t>> all;
+  for (const auto& [begin, end] : found.ranges) {
+    if (begin >= found.searched) break;
+    if (all.empty() || begin > all.back().second) all.emplace_back(begin, begin);
+    all.back().second = std::min(found.searched, std::max(all.back().second, end));
+  }
+  found.ranges = std::move(all);
+}
+
 Redactor::Searched Redactor::redact_values(std::string_view text, bool is_cut) {
-  const Found found = find_secrets(text, secrets_, is_cut);
+  Found found = find_secrets(text, secrets_, is_cut);
   steps_ += found.steps;
+  if (past_) add_past(found, text, is_cut);
   std::string out;
   std::size_t copied = 0;
   for (const auto& [begin, end] : found.ranges) {

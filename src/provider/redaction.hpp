@@ -1,5 +1,6 @@
 // Takes secrets out of what a provider answered, before it is sealed as an event: values of sensitive names, and every
-// known secret wherever it stands, in every encoding of behaviour.md, "Events". A hostile answer costs no more than any other.
+// known secret wherever it stands, in every encoding of behaviour.md, "Events". Of secrets that were the credential's once, what
+// past_secrets.hpp finds. A hostile answer costs no more than any other.
 #pragma once
 
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "base/plaintext.hpp"
+#include "provider/past_secrets.hpp"
 
 namespace granary {
 
@@ -20,8 +22,8 @@ bool is_sensitive_name(std::string_view name);
 
 class Redactor {
  public:
-  // The secrets live as long as the redactor.
-  explicit Redactor(const std::vector<const Plaintext*>& secrets);
+  // The secrets live as long as the redactor, those of the past too. nullptr: there are none.
+  explicit Redactor(const std::vector<const Plaintext*>& secrets, const PastSecrets* past = nullptr);
 
   // Where the body was cut, a secret may have been cut in the middle: what is there of it goes too.
   std::string redact_body(std::string_view body, bool is_cut = false);
@@ -36,9 +38,11 @@ class Redactor {
     std::string text;
     bool is_too_costly;
   };
+  void add_past(Found& found, std::string_view text, bool is_cut);
   Searched redact_values(std::string_view text, bool is_cut);
 
   std::vector<std::string_view> secrets_;  // each once
+  const PastSecrets* past_;
   std::size_t steps_ = 0;
 };
 
