@@ -1,9 +1,11 @@
 #include "product.hpp"
 
 #include "base/check.hpp"
-#include "operation/breakers.hpp"
-#include "operation/last_success.hpp"
-#include "operation/recording.hpp"
+#include "check/breakers.hpp"
+#include "check/commit.hpp"
+#include "check/last_success.hpp"
+#include "check/store_key.hpp"
+#include "domain/breaker_rules.hpp"
 #include "store/sqlite/open.hpp"
 
 namespace granary {
@@ -72,7 +74,7 @@ Worker::Worker(Product& product, const std::string& store_file)
             .log = product.log,
             .passwords = product.passwords,
             .logins = product.logins,
-            .checker = product.checker,
+            .checks = product.context,
             .tokens = tokens,
             .turns = turns,
             .store_is_damaged = product.store_is_damaged} {}
@@ -97,13 +99,14 @@ Product::Product(const config::Config& config, Catalog the_catalog, const Plaint
       checks_store(folder.store_file(), *writer, *read_pool),
       guard(config::ranges_of(config.egress_allow)),
       transport(checks_context, guard, {.ca_file = config.ca_file, .proxy = config.proxy}),
-      checker(checks_context.get_executor(), checks_store, *sealer, clock, random, catalog, transport, log, metrics,
+      context(checks_context.get_executor(), checks_store, *sealer, clock, random, catalog, transport, log, metrics,
               settings_of(config, guard)),
-      scheduler(checker) {
-  token_key = run_to_end(checks_context, load_token_key(checks_store, *sealer, random));
+      scheduler(context) {
+  token_key = run_to_end(checks_context, load_store_key(checks_store, *sealer, random, "token key"));
+  context.digest_key = run_to_end(checks_context, load_store_key(checks_store, *sealer, random, "digest key"));
   const auto breakers = run_to_end(checks_context, checks_store.load_breakers());
-  if (auto prepared = prepare_lanes(checker, breakers); !prepared) throw StartRefused("[providers] " + prepared.error().detail);
-  run_to_end(checks_context, load_last_successes(checker));
+  if (auto prepared = prepare_lanes(context, breakers); !prepared) throw StartRefused("[providers] " + prepared.error().detail);
+  run_to_end(checks_context, load_last_successes(context));
   for (int i = 0; i < workers_count; ++i) workers.push_back(std::make_unique<Worker>(*this, folder.store_file()));
 }
 
@@ -118,20 +121,23 @@ void Product::tell_what_was_closed() {
 Task<> Product::bring_up(const config::Config& config) {
   const WallTime now = clock.now();
   co_await checks_store.recover_interrupted(now);
-  co_await restore_breakers(checker);
-  for (const auto& [key, lane] : checker.lanes)
-    if (lane.base_url) co_await checks_store.resume_configured(key, now, std::min(lane.interval, kStartSpreadMax));
+  co_await restore_breakers(context);
+  for (const auto& [key, lane] : context.lanes)
+    if (lane.base_url)
+      co_await change_health(context, {.lane = key, .owner = {}}, Rows::all,
+                             resume_configured(now, std::min(lane.interval, kStartSpreadMax)), Cause::configuration);
   // Nor is a lane checked whose descriptor is gone.
   for (const Lane& key : co_await checks_store.list_lanes()) {
-    const auto lane = checker.lanes.find(key);
-    if (lane != checker.lanes.end() && lane->second.base_url) continue;
-    for (const auto& [id, before] : co_await checks_store.mark_not_configured(key, now))
-      log_change(log, id, key.provider, before, Status::temporarily_unavailable, Reason::not_configured);
+    const auto lane = context.lanes.find(key);
+    if (lane != context.lanes.end() && lane->second.base_url) continue;
+    co_await change_health(context, {.lane = key, .owner = {}}, Rows::all, mark_not_configured(now), Cause::configuration);
   }
   for (const auto& provider : config.accept_new_origin) {
-    const LaneState& lane =
-        std::ranges::find(checker.lanes, provider, [](const auto& entry) { return entry.first.provider; })->second;
-    const auto count = co_await checks_store.accept_new_origin(provider, now, std::min(lane.interval, kStartSpreadMax));
+    const auto count = co_await checks_store.forget_origins(provider);
+    for (const auto& [key, lane] : context.lanes)
+      if (key.provider == provider)
+        co_await change_health(context, {.lane = key, .owner = {}}, Rows::all,
+                               check_at_new_origin(now, std::min(lane.interval, kStartSpreadMax)), Cause::operator_);
     log.warning("the new address of a provider was accepted for the credentials stored before",
                 {{"provider", provider}, {"credentials", count}});
   }

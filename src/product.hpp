@@ -66,7 +66,7 @@ struct Product {
   sqlite::SqliteStore checks_store;
   http::EgressGuard guard;
   http::CurlTransport transport;
-  Checker checker;
+  CheckContext context;
   Scheduler scheduler;
   std::vector<std::unique_ptr<Worker>> workers;
 };

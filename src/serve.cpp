@@ -24,6 +24,8 @@ namespace {
 
 // SIGTERM leaves 10 s; what has not ended by then is cut off while there is time left to end in order.
 constexpr std::chrono::milliseconds kPatience{9500};
+// Then providers are waited for no more: what is left of the time is for the answers to those who asked.
+constexpr std::chrono::milliseconds kPatienceWithProviders{8000};
 // Whoever reads the metrics needs one. No address has a limit of its own: who has waited longest makes room.
 constexpr std::size_t kMetricsConnectionsMax = 16;
 
@@ -43,9 +45,9 @@ Task<http::Response> answer_metrics(Product& product, http::Request& request) {
   product.metrics.set_store_writable(product.writer->has_room() && !product.writer->is_failing());
   product.metrics.set_log_lines_dropped(static_cast<double>(product.log.dropped()));
   product.metrics.set_queue("writes", static_cast<double>(product.writer->queue_length()));
-  co_await run_on(product.checker.executor, [&]() -> Task<> {
+  co_await run_on(product.context.executor, [&]() -> Task<> {
     double waiting = 0;
-    for (const auto& [key, lane] : product.checker.lanes) {
+    for (const auto& [key, lane] : product.context.lanes) {
       waiting += static_cast<double>(lane.limits.waiting());
       const auto is_open = [](const auto& entry) { return entry.second.breaker.is_open(); };
       product.metrics.set_breaker_open(key.provider, key.environment, std::ranges::any_of(lane.breakers, is_open));
@@ -164,12 +166,16 @@ class Server {
     count_down();
   }
 
-  // Ends the exchanges that still run: nothing is recorded of them, and everything comes to its end.
+  // Ends the exchanges that still run; whoever asked for them is told so.
+  void end_exchanges() {
+    asio::post(product_.checks_context, [this] { product_.transport.stop(); });
+  }
+
+  // Ends the connections that are still open.
   void cut_off() {
     product_.read_pool->stop();
     for (std::size_t i = 0; i < listeners_.size(); ++i)
       asio::post(product_.workers[i]->context, [this, i] { listeners_[i]->cut_off(); });
-    asio::post(product_.checks_context, [this] { product_.transport.stop(); });
   }
 
   void join() {
@@ -236,10 +242,21 @@ Task<> reload_on_hangup(Signals& hangups, http::TlsCertificate* certificate, Log
 Task<> wait_and_stop(asio::io_context& context, Signals& stops, Server& server, Log& log) {
   co_await stops.async_wait(use_task);
   log.info("stopping: what is in flight is finished");
-  Timer patience(context.get_executor(), kPatience);
-  server.stop([&] { asio::post(context, [&] { patience.cancel(); }); });
-  const auto [cancelled] = co_await patience.async_wait(asio::as_tuple(use_task));
-  if (!cancelled) server.cut_off();
+  Timer patience(context.get_executor(), kPatienceWithProviders);
+  bool has_ended = false;
+  server.stop([&] {
+    asio::post(context, [&] {
+      has_ended = true;
+      patience.cancel();
+    });
+  });
+  co_await patience.async_wait(asio::as_tuple(use_task));
+  if (!has_ended) {
+    server.end_exchanges();
+    patience.expires_after(kPatience - kPatienceWithProviders);
+    co_await patience.async_wait(asio::as_tuple(use_task));
+  }
+  if (!has_ended) server.cut_off();
   server.join();
   context.stop();  // whatever else ran here (the demo) ends with the server
 }

@@ -43,8 +43,8 @@ def fill(server, email, users):
         ]
         db.executemany(
             "INSERT INTO credential (id, owner_id, leaf_user_id, last_leaf_user_id, provider, environment, created, fields_version,"
-            " state_version, link_version, fields, fields_key, origin, status, since)"
-            " VALUES (?, ?, ?, ?, ?, '', ?, 1, 1, 1, ?, ?, '', ?, ?)",
+            " link_version, fields, fields_key, origin, status, since)"
+            " VALUES (?, ?, ?, ?, ?, '', ?, 1, 1, ?, ?, '', ?, ?)",
             sealed,
         )
     db.close()

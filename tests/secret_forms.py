@@ -41,7 +41,7 @@ def lines(text, end, width=20):
 
 
 def encodings(secret):
-    """Every form that behaviour.md names, as {name: text}."""
+    """Every form that docs/api.md names, as {name: text}."""
     data = secret.encode()
     return {
         "raw": secret,

@@ -91,7 +91,8 @@ def test_what_is_gone_is_not_checked(granary, providers, how):
 
 
 def test_a_token_is_refreshed_before_it_ends(start_granary, providers):
-    """A lifetime of 6 s is refreshed by min(max(0.6, 60), 3) = 3 s before its end; the interval is six hours."""
+    """A lifetime of 6 s is refreshed by min(max(0.6, 60), 3) = 3 s before its end; the interval is six hours. Two refreshes are ten
+    seconds apart at least, if nothing else is said."""
     server = start_granary()
     login = logins.ag_leader(providers)
     login.record.expires_in = 6

@@ -1,4 +1,4 @@
-"""The statuses of the past can be worked out from the events by behaviour.md's rules, as a support person would who is asked
+"""The statuses of the past can be worked out from the events by the rules of docs/api.md, as a support person would who is asked
 "since when?"; the log tells the same. Where there were PUTs, their times are needed too: what a provider said of a login that
 was brought says nothing of the stored one. Seconds stand for the hours of a week."""
 
@@ -98,9 +98,12 @@ CONFIRMED = {"refused": "UNAUTHENTICATED", "forbidden": "MISSING_PERMISSION"}
 
 def reconstruct(checks):
     """For each check, its moment and the status from then on. The first is the POST's."""
-    status, pending, outages = None, None, []
+    status, pending, outages, was_last_ok = None, None, [], False
     for at, kind, is_put in checks:
-        if is_put and (kind == "refused" or (status == "OK" and kind != "ok")):
+        # An outage says nothing of a login that was OK before it.
+        was_last_ok = status == "OK" or (status == "TEMPORARILY_UNAVAILABLE" and was_last_ok)
+        stays = kind == "refused" or (was_last_ok and kind != "ok") or (status, kind) == ("MISSING_PERMISSION", "unavailable")
+        if is_put and stays:
             pass  # changes nothing
         elif is_put or status is None or kind == "ok":
             status, pending, outages = BELIEVED_AT_ONCE[kind], None, []

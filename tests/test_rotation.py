@@ -14,6 +14,7 @@ from standins import faults
 
 @pytest.fixture(scope="module")
 def granary(start_module_granary):
+    """A token request that hangs is given up when its caller is answered; how long it may go on is in test_deadline.py."""
     return start_module_granary(checks={"confirm_after": "1s", "timeout": "1s"})
 
 

@@ -21,21 +21,21 @@ LAYERS = {
     "sealing": {"crypto"},
     "store": {"domain"},
     "provider": {"domain", "crypto", "http"},
-    "operation": {"domain", "crypto", "http", "sealing", "store", "provider"},
-    "scheduler": {"domain", "operation"},
+    "check": {"domain", "crypto", "http", "sealing", "store", "provider"},
+    "operation": {"domain", "crypto", "http", "sealing", "store", "provider", "check"},
+    "scheduler": {"domain", "check"},
     "api": {"domain", "http", "operation"},
     "cli": {"config", "domain", "http", "operation"},
     "sandbox": {"domain", "crypto", "http"},
-    "simulation": {"domain", "crypto", "http", "sealing", "store", "provider", "operation", "scheduler"},
+    "simulation": {"domain", "crypto", "http", "sealing", "store", "provider", "check", "operation", "scheduler"},
 }
 
 # operation/ headers that name store, sealing and provider: for operation/*.cpp, main, the scheduler's loop and tests.
-INTERNAL_HEADERS = {"parts.hpp", "checker.hpp", "ask_provider.hpp", "recording.hpp", "held_answer.hpp", "candidate.hpp",
-                    "request_place.hpp"}
+INTERNAL_HEADERS = {"parts.hpp"}
 MAY_USE_INTERNAL = {"operation", "scheduler", "simulation", ""}
 
 # A simulation runs this code on its own clock, store and provider: nothing here may wait or look at time by itself.
-SIMULATED = {"domain", "provider", "sealing", "operation", "scheduler"}
+SIMULATED = {"domain", "provider", "sealing", "check", "operation", "scheduler"}
 NOT_SIMULATABLE = [r"_timer\b", r"std::thread", r"std::mutex", r"lock_guard", r"_clock::now\(", r"random_device", r"asio::detached"]
 
 BANNED = [

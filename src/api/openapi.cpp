@@ -82,7 +82,8 @@ constexpr std::array<Problem, 12> kProblems = {
     {{"400", "BadRequest", "The body or a field cannot be accepted"},
      {"401", "Unauthorized", "No valid login token"},
      {"404", "NotFound", "No such route, user or credential; also another owner's"},
-     {"409", "Conflict", "The user has credentials of this provider"},
+     {"409", "Conflict",
+      "The user has credentials of this provider, or another credential holds the refresh token or has spent it"},
      {"413", "ContentTooLarge", "The body has more than 1 MiB, that of a login more than 4 KiB"},
      {"415", "UnsupportedMediaType", "The body is not JSON"},
      {"422", "Unprocessable", "The provider refuses the credentials; nothing has changed"},
@@ -188,7 +189,7 @@ void add_provider_paths(Json& paths, const Provider& provider) {
       with_body(operation(text("replace", "Replace the " + name + " credentials in place",
                                "Tries the new fields first; never for the worse. Id, history and events stay. Granary's own."),
                           responses({{"200", response("The credentials, with their status", credentials)}},
-                                    {"400", "401", "404", "413", "415", "422"})),
+                                    {"400", "401", "404", "409", "413", "415", "422"})),
                 request));
   item.set("delete", operation(text("delete", "Delete the " + name + " credentials",
                                     "The credential, its keys and its events are gone at once."),
@@ -315,8 +316,11 @@ Json make_schemas(const Catalog& catalog) {
                                          {"path", object({{"type", "string"}})},
                                          {"message", text_schema()},
                                          {"errorKey", text_schema()}}));
-  for (auto& [name, value] : *problem.object())
-    if (name == "properties") value.set("fieldErrors", object({{"type", "array"}, {"items", reference("schemas/FieldError")}}));
+  for (auto& [name, value] : *problem.object()) {
+    if (name != "properties") continue;
+    value.set("fieldErrors", object({{"type", "array"}, {"items", reference("schemas/FieldError")}}));
+    value.set("reason", reference("schemas/Reason"));
+  }
   schemas.set("Problem", std::move(problem));
 
   Json user = object({{"id", uuid_schema()}});

@@ -33,6 +33,8 @@ Kind kind_of(ErrorCode code) {
     case ErrorCode::already_exists:
       return {409, "credentialsExist", "Conflict",
               "The user has credentials of this provider; PUT replaces them, DELETE removes them."};
+    case ErrorCode::grant_in_use:
+      return {409, "grantInUse", "Conflict", "Another credential holds this refresh token, or has spent it; nothing was sent."};
     case ErrorCode::body_too_large:
       return {413, "bodyTooLarge", "Content Too Large", "A body has at most 1 MiB, that of a login 4 KiB."};
     case ErrorCode::unsupported_media_type:
@@ -63,7 +65,11 @@ http::Response problem(const Error& error, std::string_view path) {
   json.begin_object();
   json.field("type", "about:blank").field("title", kind.title);
   json.key("status").number(kind.status);
-  json.field("detail", kind.detail).field("path", path).field("message", kind.detail).field("errorKey", kind.key);
+  // Whose the token is, the client is to know: it is the same owner's.
+  const std::string_view detail = error.code == ErrorCode::grant_in_use ? std::string_view(error.detail) : kind.detail;
+  json.field("detail", detail).field("path", path);
+  json.field("message", error.message.empty() ? kind.detail : std::string_view(error.message)).field("errorKey", kind.key);
+  if (!error.reason.empty()) json.field("reason", error.reason);
   if (!error.fields.empty()) {
     json.key("fieldErrors").begin_array();
     for (const auto& [object, field, message] : error.fields)

@@ -1,4 +1,4 @@
-// Errors on the wire: application/problem+json, the one place that maps error codes to HTTP (behaviour.md, "Errors").
+// Errors on the wire: application/problem+json, the one place that maps error codes to HTTP (docs/api.md, "Errors").
 #pragma once
 
 #include "base/error.hpp"

@@ -20,6 +20,7 @@ enum class ErrorCode {
   not_found,
   method_not_allowed,
   already_exists,
+  grant_in_use,
   body_too_large,
   unsupported_media_type,
   refused,
@@ -41,8 +42,10 @@ struct Error {
   ErrorCode code;
   std::vector<FieldError> fields;
   seconds retry_after{0};
-  // For people at a terminal and in the log; never for the wire, never a secret.
+  // For people at a terminal and in the log; for the wire with grant_in_use only. Never a secret.
   std::string detail;
+  // refused and provider_unavailable: why, in the words of a status, and as a sentence. For the wire.
+  std::string reason = {}, message = {};
 };
 
 template <class T>
@@ -62,7 +65,13 @@ inline std::unexpected<Error> fail_until(seconds wait) {
 // where a provider's answer is held until it can be stored.
 class StoreUnavailable : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  // Whether what was to be written is in the store: `unknown` where the commit itself failed.
+  enum class Write { not_made, unknown };
+  explicit StoreUnavailable(const std::string& what, Write write = Write::not_made) : std::runtime_error(what), write_(write) {}
+  Write write() const { return write_; }
+
+ private:
+  Write write_;
 };
 
 // An owner asks for more at once than may wait. Thrown in store/; caught at the request boundary (429).

@@ -47,6 +47,13 @@ using OwnerId = Id<struct OwnerTag>;
 using LeafUserId = Id<struct LeafUserTag>;
 using CredentialId = Id<struct CredentialTag>;
 
+// Names a credential's row: a store may be divided by owner, so the owner always stands in it.
+struct CredentialKey {
+  OwnerId owner;
+  CredentialId id;
+  auto operator<=>(const CredentialKey&) const = default;
+};
+
 }  // namespace granary
 
 template <class Tag>

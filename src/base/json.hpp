@@ -1,5 +1,5 @@
 // JSON in and out: a small tree for what comes from outside, and a writer that appends straight to a buffer.
-// Reading is strict (behaviour.md, "invalidBody"): depth 32, no key twice, no NUL, no lone surrogate.
+// Reading is strict (docs/api.md, "Limits"): depth 32, no key twice, no NUL, no lone surrogate.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What counts as JSON from outside (behaviour.md, "invalidBody"), and that what is written is read back as the same.
+// What counts as JSON from outside (docs/api.md, "Limits"), and that what is written is read back as the same.
 #include "base/json.hpp"
 
 #include <gtest/gtest.h>

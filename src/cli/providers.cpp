@@ -71,6 +71,7 @@ void apply(Provider& provider, const config::ProviderSettings& settings) {
   }
   if (settings.rate) provider.rate = *settings.rate;
   if (settings.concurrency) provider.concurrency = *settings.concurrency;
+  if (settings.shared_refresh_tokens) provider.shared_refresh_tokens = *settings.shared_refresh_tokens;
   if (settings.interval) provider.interval = settings.interval;
   if (!settings.parameters.is_null()) merge(provider.parameters, settings.parameters, "parameters");
 }

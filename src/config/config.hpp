@@ -23,6 +23,7 @@ struct ProviderSettings {
   std::optional<std::string> base_url;
   std::optional<double> rate;
   std::optional<int> concurrency;
+  std::optional<bool> shared_refresh_tokens;
   std::optional<milliseconds> interval;
   std::map<std::string, EnvironmentSettings> environments;
   Json parameters;  // null, or an object of the flow's parameters

@@ -112,6 +112,9 @@ void read_provider(const toml::node& node, const std::string& file, const std::s
       settings.interval = parse_duration(text_of(value, where));
       if (!settings.interval || *settings.interval < seconds(1))
         refuse(where, "must be a duration of at least 1s, such as \"6h\"");
+    } else if (name.str() == "shared_refresh_tokens") {
+      if (!value.is_boolean()) refuse(where, "must be true or false");
+      settings.shared_refresh_tokens = value.value<bool>();
     } else if (name.str() == "environments") {
       read_environments(value, file, here, settings);
     } else if (name.str() == "parameters") {

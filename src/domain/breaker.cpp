@@ -5,10 +5,10 @@
 
 namespace granary {
 
-std::optional<LastCheck> last_check(CredentialId id, OwnerId owner, const CheckState& state) {
-  if (!state.last_checked || state.answered_connect) return std::nullopt;
-  const auto first_refused = state.suspected ? std::nullopt : state.first_refusal();
-  return LastCheck{.id = id, .owner = owner, .checked = *state.last_checked, .first_refused = first_refused};
+std::optional<LastCheck> last_check(CredentialKey key, const CredentialHealth& health, GrantState grant) {
+  if (!health.last_checked || !health.answer_cause || !is_of_check(*health.answer_cause)) return std::nullopt;
+  const bool counts = !health.is_suspected && !is_uncertain(grant);
+  return LastCheck{.key = key, .checked = *health.last_checked, .first_refused = counts ? health.first_refusal() : std::nullopt};
 }
 
 WallTime Breaker::window_start(WallTime now) const {
@@ -31,7 +31,7 @@ WallTime Breaker::earliest_start(WallTime now) const {
 Breaker::Change Breaker::restore(const std::vector<LastCheck>& checks, WallTime now) {
   entries_.clear();
   by_id_.clear();
-  for (const LastCheck& check : checks) by_id_[check.id] = entries_.insert(entries_.begin(), check);
+  for (const LastCheck& check : checks) by_id_[check.key.id] = entries_.insert(entries_.begin(), check);
   forget_old(now);
   return open_if_many_refused(now);
 }
@@ -39,7 +39,7 @@ Breaker::Change Breaker::restore(const std::vector<LastCheck>& checks, WallTime 
 void Breaker::forget_old(WallTime now) {
   const WallTime start = window_start(now);
   while (!entries_.empty() && (entries_.front().checked < start || entries_.front().checked > now)) {
-    by_id_.erase(entries_.front().id);
+    by_id_.erase(entries_.front().key.id);
     entries_.pop_front();
   }
 }
@@ -47,11 +47,11 @@ void Breaker::forget_old(WallTime now) {
 Breaker::Change Breaker::record_check(LastCheck check, Found found) {
   const WallTime now = check.checked;
   check.first_refused = found == Found::first_refusal ? std::optional(now) : std::nullopt;
-  if (const auto known = by_id_.find(check.id); known != by_id_.end()) {
+  if (const auto known = by_id_.find(check.key.id); known != by_id_.end()) {
     if (!check.first_refused) check.first_refused = known->second->first_refused;
     entries_.erase(known->second);
   }
-  by_id_[check.id] = entries_.insert(entries_.end(), check);
+  by_id_[check.key.id] = entries_.insert(entries_.end(), check);
   forget_old(now);
   if (settle_doubt(check, found)) return open(now, is_row_of_several_owners() ? 2 : 1);
   return found == Found::first_refusal ? open_if_many_refused(now) : Change::none;
@@ -59,13 +59,13 @@ Breaker::Change Breaker::record_check(LastCheck check, Found found) {
 
 bool Breaker::settle_doubt(const LastCheck& check, Found found) {
   if (state_.open || !has_closed_) return false;
-  const bool was_asked = asked_.erase(check.id) > 0;
+  const bool was_asked = asked_.erase(check.key.id) > 0;
   if (found == Found::unavailable) return false;
-  std::erase(worked_, check.id);
+  std::erase(worked_, check.key);
   if (found == Found::works) {
     constexpr std::size_t kKept = 16;
     if (worked_.size() == kKept) worked_.erase(worked_.begin());
-    worked_.push_back(check.id);
+    worked_.push_back(check.key);
     refused_in_row_.clear();
     doubt_since_.reset();
     asked_.clear();
@@ -75,7 +75,7 @@ bool Breaker::settle_doubt(const LastCheck& check, Found found) {
   // No more than a doubt needs: so many, and one of another owner.
   if (std::ssize(refused_in_row_) < kBreakerDoubt || !is_row_of_several_owners()) {
     if (std::ssize(refused_in_row_) > kBreakerDoubt) refused_in_row_.erase(std::prev(refused_in_row_.end()));
-    refused_in_row_[check.id] = check.owner;
+    refused_in_row_[check.key.id] = check.key.owner;
   }
   const bool is_row = std::ssize(refused_in_row_) >= kBreakerDoubt && !worked_.empty();
   if (!doubt_since_ && is_row && (watches_ == Watches::one_owner || is_row_of_several_owners())) doubt_since_ = check.checked;
@@ -90,13 +90,13 @@ bool Breaker::is_in_doubt(WallTime now) const {
   return !state_.open && doubt_since_ && now >= *doubt_since_ && now < *doubt_since_ + kBreakerDoubtMax;
 }
 
-std::optional<CredentialId> Breaker::take_doubtful(WallTime now) {
+std::optional<CredentialKey> Breaker::take_doubtful(WallTime now) {
   const bool are_enough = std::ssize(asked_) + asked_refused_ >= kBreakerDoubtAsks;
   if (!is_in_doubt(now) || are_enough || worked_.empty()) return std::nullopt;
-  const CredentialId id = worked_.back();
+  const CredentialKey key = worked_.back();
   worked_.pop_back();
-  asked_.insert(id);
-  return id;
+  asked_.insert(key.id);
+  return key;
 }
 
 Breaker::Count Breaker::count_refused(WallTime start) const {
@@ -107,7 +107,7 @@ Breaker::Count Breaker::count_refused(WallTime start) const {
   for (const LastCheck& check : entries_) {
     if (!check.first_refused || *check.first_refused < start) continue;
     if (!check.login.empty() && !logins.insert(check.login).second) continue;
-    if (++by_owner[check.owner] <= most) ++count.refused;
+    if (++by_owner[check.key.owner] <= most) ++count.refused;
   }
   count.owners = static_cast<std::int32_t>(by_owner.size());
   return count;
@@ -122,20 +122,20 @@ Breaker::Change Breaker::open_if_many_refused(WallTime now) {
 }
 
 Breaker::Change Breaker::open(WallTime now, std::int32_t owners) {
-  state_ = {.open = true, .opened_at = now, .owners = owners};
+  state_ = {.open = true, .opened_at = now, .window_start = window_start(now), .owners = owners};
   successes_.clear();
   last_probe_ = now;
   return Change::opened;
 }
 
-Breaker::Change Breaker::record_probe(CredentialId id, OwnerId owner, bool succeeded, std::int64_t there_are) {
+Breaker::Change Breaker::record_probe(CredentialKey key, bool succeeded, std::int64_t there_are) {
   if (!state_.open) return Change::none;
   if (!succeeded) {
     successes_.clear();
     return Change::none;
   }
-  healed_.insert(id);
-  successes_[id] = owner;
+  healed_.insert(key.id);
+  successes_[key.id] = key.owner;
   std::set<OwnerId> owners;
   for (const auto& [credential, of] : successes_) owners.insert(of);
   const auto needed = std::min<std::int64_t>(kBreakerSuccessesToClose, std::max<std::int64_t>(there_are, 1));

@@ -14,7 +14,8 @@
 #include <vector>
 
 #include "base/ids.hpp"
-#include "domain/check_state.hpp"
+#include "domain/credential_health.hpp"
+#include "domain/grant.hpp"
 
 namespace granary {
 
@@ -28,21 +29,22 @@ struct BreakerPolicy {
 struct BreakerState {
   bool open = false;
   WallTime opened_at;
+  WallTime window_start;    // what turned since then is taken back
   std::int32_t owners = 1;  // whose refusals were counted when it opened
 };
 
 // Of one credential.
 struct LastCheck {
-  CredentialId id;
-  OwnerId owner;
+  CredentialKey key;
   WallTime checked;
   std::optional<WallTime> first_refused;  // it was OK then
   // The same for credentials that show the provider the same login; empty: known of none.
   std::string login = {};
 };
 
-// As its health tells it; nullopt where there was none, or what was last heard answered a POST or PUT.
-std::optional<LastCheck> last_check(CredentialId id, OwnerId owner, const CheckState& state);
+// As its health tells it; nullopt where the last answer came from a POST or PUT: the breaker counts only checks. A refusal of
+// unknown outcome is none.
+std::optional<LastCheck> last_check(CredentialKey key, const CredentialHealth& health, GrantState grant);
 
 inline constexpr int kBreakerWindowCredentials = 40;
 inline constexpr int kBreakerSuccessesToClose = 5;
@@ -78,7 +80,7 @@ class Breaker {
   Change record_check(LastCheck check, Found found);
   // While open: a credential that was OK before it opened was checked (by the clock or by request). `there_are` is how many such
   // credentials exist: as many successes close it where they are fewer than kBreakerSuccessesToClose.
-  Change record_probe(CredentialId id, OwnerId owner, bool succeeded, std::int64_t there_are);
+  Change record_probe(CredentialKey key, bool succeeded, std::int64_t there_are);
   // Whether it has healed by such a check since: it counts again.
   bool has_healed(CredentialId id) const { return healed_.contains(id); }
   void close();
@@ -87,7 +89,7 @@ class Breaker {
   // Closed, and in doubt: nothing is confirmed meanwhile. For a minute at most.
   bool is_in_doubt(WallTime now) const;
   // One that is to be asked for the doubt's sake, at once; nullopt when enough are.
-  std::optional<CredentialId> take_doubtful(WallTime now);
+  std::optional<CredentialKey> take_doubtful(WallTime now);
 
  private:
   struct Count {
@@ -113,7 +115,7 @@ class Breaker {
   std::unordered_set<CredentialId> healed_;    // since it opened, or the start
   std::optional<WallTime> last_probe_;
   // Of the time since the last closing.
-  std::vector<CredentialId> worked_;                // the last of them in the back
+  std::vector<CredentialKey> worked_;               // the last of them in the back
   std::map<CredentialId, OwnerId> refused_in_row_;  // since the last that worked
   std::optional<WallTime> doubt_since_;
   std::set<CredentialId> asked_;  // for the doubt's sake, and not answered yet

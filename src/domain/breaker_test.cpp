@@ -1,9 +1,9 @@
-// When the breaker opens, how slowly it probes and when it closes: behaviour.md, "Breaker".
+// When the breaker opens, how slowly it probes and when it closes: docs/reliability.md, "Breaker".
 #include "domain/breaker.hpp"
 
 #include <gtest/gtest.h>
 
-#include "domain/fake_random.hpp"
+#include "base/seeded_random.hpp"
 
 namespace granary {
 
@@ -27,8 +27,9 @@ class BreakerTest : public testing::Test {
     std::memcpy(out.bytes.data(), &number, sizeof number);
     return out;
   }
+  static CredentialKey key(int number, int of = 1) { return {.owner = owner(of), .id = id(number)}; }
   static LastCheck check(int number, std::int64_t when, int of = 1, const std::string& login = "") {
-    return {.id = id(number), .owner = owner(of), .checked = at(when), .first_refused = {}, .login = login};
+    return {.key = key(number, of), .checked = at(when), .first_refused = {}, .login = login};
   }
 
   static Breaker closed(milliseconds interval = std::chrono::hours(6), BreakerPolicy policy = {}) {
@@ -37,7 +38,7 @@ class BreakerTest : public testing::Test {
   static Breaker of_all(BreakerPolicy policy = {}) { return {Breaker::Watches::all_owners, policy, std::chrono::hours(6), {}}; }
   // A probe where there are enough to close it.
   static Change probe(Breaker& breaker, int number, bool succeeded, int of = 1, std::int64_t there_are = 100) {
-    return breaker.record_probe(id(number), owner(of), succeeded, there_are);
+    return breaker.record_probe(key(number, of), succeeded, there_are);
   }
 
   // `count` credentials from `first` on, checked at `when` and found well.
@@ -133,7 +134,7 @@ TEST_F(BreakerTest, InDoubtThoseThatWorkedAreAsked) {
       const auto asked = breaker.take_doubtful(at(2));
       ASSERT_TRUE(asked) << row.what;
       LastCheck answer = check(0, 3);
-      answer.id = *asked;
+      answer.key = *asked;
       if (ask != gone)
         breaker.record_check(answer, ask == refused ? Found::first_refusal : ask == works ? Found::works : Found::unavailable);
     }
@@ -183,9 +184,8 @@ TEST_F(BreakerTest, AStartKnowsWhatItsLastChecksFound) {
   };
   for (const Row& row : {Row{0, 9, false}, Row{0, 10, true}, Row{189, 10, true}, Row{190, 10, false}}) {
     std::vector<LastCheck> checks;
-    for (int i = 0; i < row.refused; ++i)
-      checks.push_back({.id = id(10'000 + i), .owner = owner(1), .checked = at(1), .first_refused = at(1)});
-    for (int i = 0; i < row.well; ++i) checks.push_back({.id = id(i), .owner = owner(1), .checked = at(0), .first_refused = {}});
+    for (int i = 0; i < row.refused; ++i) checks.push_back({.key = key(10'000 + i), .checked = at(1), .first_refused = at(1)});
+    for (int i = 0; i < row.well; ++i) checks.push_back({.key = key(i), .checked = at(0), .first_refused = {}});
     Breaker breaker = closed();
     EXPECT_EQ(breaker.restore(checks, at(2)), row.opens ? Change::opened : Change::none) << row.refused << " of " << row.well;
     if (!row.opens && row.well == 0) EXPECT_EQ(refuse(breaker, 20'000, 1, 3), Change::opened) << "one more";
@@ -197,7 +197,7 @@ TEST_F(BreakerTest, AStartKnowsWhatItsLastChecksFound) {
   // Once what was found is out of the window, it counts no longer.
   Breaker old = closed(std::chrono::seconds(10));
   std::vector<LastCheck> refused;
-  for (int i = 0; i < 50; ++i) refused.push_back({.id = id(i), .owner = owner(1), .checked = at(0), .first_refused = at(0)});
+  for (int i = 0; i < 50; ++i) refused.push_back({.key = key(i), .checked = at(0), .first_refused = at(0)});
   EXPECT_EQ(old.restore(refused, at(601)), Change::none);
 }
 

@@ -1,18 +1,18 @@
 // When a credential is checked next: intervals with jitter, confirmation, backoff, Retry-After, the end of an access
-// token, and the few tries that a refused login gets (behaviour.md, "Checks").
-#include "domain/check_state_fixture.hpp"
+// token, and the few tries that a refused login gets (docs/api.md, "Checks").
+#include "domain/credential_health_fixture.hpp"
 
 namespace granary {
 
 namespace {
 
-class CheckSchedule : public CheckStateTest {};
+class CheckSchedule : public CredentialHealthTest {};
 
 constexpr int kRounds = 200;
 
 TEST_F(CheckSchedule, RefusalsByRequestDoNotPushTheConfirmingCheckBack) {
   policy_.login = LoginKind::password;
-  CheckState state = settled(Status::ok);
+  CredentialHealth state = settled(Status::ok);
   for (int i = 0; i < 5; ++i) {
     state = check(state, kRefused, i);
     EXPECT_EQ(wait_of(state, i), kMinute - i);
@@ -22,7 +22,7 @@ TEST_F(CheckSchedule, RefusalsByRequestDoNotPushTheConfirmingCheckBack) {
 // A breaker that has just closed, or is in doubt, holds confirmations for a moment: a minute later, not an interval, one is due.
 TEST_F(CheckSchedule, WhatIsRefusedWhileConfirmationsAreHeldIsAskedAgainSoon) {
   policy_.holds_confirmations = true;
-  CheckState state = check(settled(Status::ok), kRefused, 0);
+  CredentialHealth state = check(settled(Status::ok), kRefused, 0);
   EXPECT_EQ(wait_of(state, 0), kMinute);
   state = check(state, kRefused, kMinute);
   EXPECT_EQ(state.status, Status::ok);
@@ -35,7 +35,7 @@ TEST_F(CheckSchedule, WhatIsRefusedWhileConfirmationsAreHeldIsAskedAgainSoon) {
 TEST_F(CheckSchedule, APasswordThatIsRefusedAndForbiddenByTurnsIsShownAtItsInterval) {
   for (const LoginKind login : {LoginKind::password, LoginKind::refresh_token}) {
     policy_.login = login;
-    CheckState state = settled(Status::ok);
+    CredentialHealth state = settled(Status::ok);
     std::int64_t now = 0;
     for (int i = 0; i < 5; ++i) {
       state = check(state, i % 2 == 0 ? kRefused : kForbidden, now);
@@ -48,31 +48,35 @@ TEST_F(CheckSchedule, APasswordThatIsRefusedAndForbiddenByTurnsIsShownAtItsInter
   }
 }
 
-// Due for another's sake: an interrupted PUT's.
-TEST_F(CheckSchedule, ARefusedLoginGoesBackToItsPlace) {
-  constexpr LoginKind kPassword = LoginKind::password, kToken = LoginKind::refresh_token;
-  const auto back = [&](CheckState state, LoginKind login, std::int64_t now) {
-    state.next_check = wall(now);
-    return return_to_refused_place(state, login, wall(now)) ? wait_of(state, now) : -2;
+TEST_F(CheckSchedule, ARefusedLoginKeepsItsPlace) {
+  struct Row {
+    const char* what;
+    Status status;
+    Pending pending;
+    std::optional<std::int64_t> next;
+    bool keeps;
+    std::optional<std::int64_t> after;
   };
-  policy_.login = kPassword;
-  CheckState refused = settled(Status::unauthenticated);
-  refused.last_checked = wall(0);
-  EXPECT_EQ(back(refused, kPassword, kHour), kDay - kHour);
-  EXPECT_EQ(back(refused, kToken, kHour), kDay - kHour);
-  EXPECT_EQ(back(refused, kPassword, kDay), -2) << "it has come anyway";
-  CheckState used_up = refused;
-  used_up.refusals = kPasswordTriesMax;
-  EXPECT_EQ(back(used_up, kPassword, kHour), -1) << "none is left";
-  EXPECT_EQ(back(used_up, kToken, kHour), kDay - kHour);
-  CheckState pending = refused;
-  pending.pending = Pending::refused;
-  EXPECT_EQ(back(pending, kPassword, kHour), -2);
-  CheckState linked_anew = refused;
-  linked_anew.refusals = 0;
-  EXPECT_EQ(back(linked_anew, kPassword, kHour), -2) << "it is to be checked";
-  for (const Status status : {Status::ok, Status::missing_permission, Status::temporarily_unavailable})
-    EXPECT_EQ(back(settled(status), kPassword, kHour), -2);
+  const Row rows[] = {
+      {"ahead", Status::unauthenticated, Pending::none, 100, true, 100},
+      {"no try is left", Status::unauthenticated, Pending::none, {}, true, {}},
+      {"further than a day: the clock was set back", Status::unauthenticated, Pending::none, 2 * kDay, true, kDay},
+      {"it has come", Status::unauthenticated, Pending::none, 0, false, 0},
+      {"forbidden once since", Status::unauthenticated, Pending::forbidden, 100, false, 100},
+      {"OK", Status::ok, Pending::none, 100, false, 100},
+      {"MISSING_PERMISSION", Status::missing_permission, Pending::none, 100, false, 100},
+      {"TEMPORARILY_UNAVAILABLE", Status::temporarily_unavailable, Pending::none, 100, false, 100},
+      {"OK, not scheduled", Status::ok, Pending::none, {}, false, {}},
+  };
+  const auto time = [](std::optional<std::int64_t> offset) { return offset ? std::optional(wall(*offset)) : std::nullopt; };
+  for (const Row& row : rows) {
+    CredentialHealth state;
+    state.status = row.status;
+    state.pending = row.pending;
+    state.next_check = time(row.next);
+    EXPECT_EQ(keeps_refused_place(state, wall(0)), row.keeps) << row.what;
+    EXPECT_EQ(state.next_check, time(row.after)) << row.what;
+  }
 }
 
 TEST_F(CheckSchedule, ChecksAreSpreadAndNeverLate) {
@@ -108,7 +112,7 @@ TEST_F(CheckSchedule, AnAccessTokenIsRefreshedBeforeItEnds) {
   };
   for (const Row& row : rows) {
     Answer given{.kind = kOk, .token_lifetime = seconds(row.lifetime)};
-    const CheckState state = check(settled(Status::ok), given, 0);
+    const CredentialHealth state = check(settled(Status::ok), given, 0);
     EXPECT_LE(wait_of(state, 0), row.latest) << row.lifetime;
     EXPECT_GE(wait_of(state, 0), std::min<std::int64_t>(row.latest, 6 * 3'600 * 9 / 10 - 1)) << row.lifetime;
   }
@@ -116,7 +120,7 @@ TEST_F(CheckSchedule, AnAccessTokenIsRefreshedBeforeItEnds) {
 
 TEST_F(CheckSchedule, AFirstRefusalIsConfirmedByItself) {
   for (const AnswerKind kind : {kRefused, kForbidden}) {
-    CheckState state = check(settled(Status::ok), kind, 0);
+    CredentialHealth state = check(settled(Status::ok), kind, 0);
     EXPECT_EQ(wait_of(state, 0), 60);
     // Asked again too early: the confirming check stays where it was.
     state = check(state, kind, 20);
@@ -132,8 +136,8 @@ TEST_F(CheckSchedule, BackoffGrowsFromThirtySecondsUpToTheInterval) {
     const microseconds bound = seconds(bounds[failures]);
     microseconds longest{0}, shortest = bound;
     for (int i = 0; i < kRounds; ++i) {
-      CheckState state = settled(Status::ok);
-      state.failures = failures;
+      CredentialHealth state = settled(Status::ok);
+      state.outages = failures;
       const microseconds wait = *check(state, kUnavailable, 0).next_check - wall(0);
       longest = std::max(longest, wait);
       shortest = std::min(shortest, wait);
@@ -147,7 +151,7 @@ TEST_F(CheckSchedule, BackoffGrowsFromThirtySecondsUpToTheInterval) {
 
 TEST_F(CheckSchedule, BackoffIsNeverLongerThanAShortInterval) {
   policy_.interval = seconds(1);
-  CheckState state = settled(Status::ok);
+  CredentialHealth state = settled(Status::ok);
   for (int i = 0; i < 100; ++i) {
     state = check(state, kUnavailable, i);
     EXPECT_LE(*state.next_check - wall(i), seconds(1));
@@ -155,13 +159,21 @@ TEST_F(CheckSchedule, BackoffIsNeverLongerThanAShortInterval) {
   }
 }
 
-TEST_F(CheckSchedule, AnAnswerEndsTheBackoff) {
-  for (const AnswerKind kind : {kOk, kRefused, kForbidden}) {
-    CheckState state = settled(Status::ok);
-    for (int i = 0; i < 12; ++i) state = check(state, kUnavailable, i);
-    state = check(check(state, kind, 100), kUnavailable, 200);
-    EXPECT_LE(wait_of(state, 200), 30);
-  }
+// As the outage rule counts: whatever came between, except an ok.
+TEST_F(CheckSchedule, OnlyAnOkEndsTheBackoff) {
+  const auto longest_after = [&](AnswerKind kind) {
+    std::int64_t longest = 0;
+    for (int round = 0; round < kRounds; ++round) {
+      CredentialHealth state = settled(Status::ok);
+      for (int i = 0; i < 12; ++i) state = check(state, kUnavailable, i);
+      state = check(check(state, kind, 100), kUnavailable, 200);
+      longest = std::max(longest, wait_of(state, 200));
+    }
+    return longest;
+  };
+  EXPECT_LE(longest_after(kOk), 30);
+  EXPECT_GT(longest_after(kRefused), kHour);
+  EXPECT_GT(longest_after(kForbidden), kHour);
 }
 
 TEST_F(CheckSchedule, RetryAfterHoldsBackAndIsBelievedUpToAnHour) {
@@ -177,7 +189,7 @@ TEST_F(CheckSchedule, RetryAfterHoldsBackAndIsBelievedUpToAnHour) {
                       {9'999'999, 3'600, 3'600}};
   for (const Row& row : rows) {
     Answer given{.kind = kUnavailable, .reason = Reason::rate_limited, .retry_after = seconds(row.asked)};
-    const CheckState state = check(settled(Status::ok), given, 0);
+    const CredentialHealth state = check(settled(Status::ok), given, 0);
     EXPECT_GE(wait_of(state, 0), row.shortest) << row.asked;
     EXPECT_LE(wait_of(state, 0), row.longest) << row.asked;
     EXPECT_EQ(state.reason, Reason::rate_limited);
@@ -185,7 +197,7 @@ TEST_F(CheckSchedule, RetryAfterHoldsBackAndIsBelievedUpToAnHour) {
 }
 
 TEST_F(CheckSchedule, ARefusedPasswordIsTriedThreeTimesInAll) {
-  CheckState state = check(settled(Status::ok), kRefused, 0);  // first
+  CredentialHealth state = check(settled(Status::ok), kRefused, 0);  // first
   EXPECT_EQ(wait_of(state, 0), 60);
   state = check(state, kRefused, 60);  // confirming
   EXPECT_EQ(wait_of(state, 60), kDay);
@@ -200,14 +212,14 @@ TEST_F(CheckSchedule, ARefusedPasswordIsTriedThreeTimesInAll) {
 }
 
 TEST_F(CheckSchedule, ARefusedPostCountsAsTheFirstTwo) {
-  CheckState state = settled(Status::unauthenticated);
+  CredentialHealth state = settled(Status::unauthenticated);
   EXPECT_EQ(wait_of(state, -10 * kDay), kDay);
   state = check(state, kRefused, -9 * kDay);
   EXPECT_EQ(state.next_check, std::nullopt);
 }
 
 TEST_F(CheckSchedule, AnOkOrAConnectGivesThreeTriesAgain) {
-  CheckState state = settled(Status::unauthenticated);
+  CredentialHealth state = settled(Status::unauthenticated);
   state = check(state, kRefused, -9 * kDay);
   state = check(state, kOk, 0);
   EXPECT_GT(wait_of(state, 0), 0);
@@ -216,35 +228,84 @@ TEST_F(CheckSchedule, AnOkOrAConnectGivesThreeTriesAgain) {
 
   state = check(state, kRefused, 160 + kDay);
   ASSERT_EQ(state.next_check, std::nullopt);
-  state = after_connect(state, answer(kRefused), policy_, at(2 * kDay), random_);
+  state = connect(state, kRefused, 2 * kDay);
   EXPECT_EQ(wait_of(state, 2 * kDay), kDay);
-  state = after_connect(state, answer(kUnavailable), policy_, at(3 * kDay), random_);
+  state = connect(state, kUnavailable, 3 * kDay);
   EXPECT_LE(wait_of(state, 3 * kDay), 30) << "what was refused before PUT says nothing of the new login";
   EXPECT_GE(wait_of(state, 3 * kDay), 0);
 }
 
-TEST_F(CheckSchedule, ARefusedRefreshTokenIsTriedOnceADay) {
+TEST_F(CheckSchedule, ARefusedRefreshTokenIsTriedInStepsThenOnceADay) {
   policy_.login = LoginKind::refresh_token;
-  CheckState state = check(check(settled(Status::ok), kRefused, 0), kRefused, 60);
+  CredentialHealth state = check(settled(Status::ok), kRefused, 0);
+  EXPECT_EQ(wait_of(state, 0), kMinute);
+  std::int64_t now = 60;
+  state = check(state, kRefused, now);
+  for (const std::int64_t wait : {10 * kMinute, kHour, 6 * kHour, kDay, kDay, kDay}) {
+    EXPECT_EQ(state.status, Status::unauthenticated);
+    EXPECT_EQ(wait_of(state, now), wait);
+    now += wait;
+    state = check(state, kRefused, now);
+  }
+  // One by request is a try too, and the next step counts from it.
+  state = connect(settled(Status::ok), kRefused, 0);
+  EXPECT_EQ(wait_of(state, 0), 10 * kMinute) << "a refused POST counts as the first two";
+  state = check(state, kRefused, 5);
+  EXPECT_EQ(wait_of(state, 5), kHour);
+}
+
+TEST_F(CheckSchedule, ARefusalOfUnknownOutcomeIsTriedOnceADay) {
+  policy_.login = LoginKind::refresh_token;
+  Answer uncertain = answer(kRefused);
+  uncertain.is_uncertain = true;
+  CredentialHealth state = check(settled(Status::ok), uncertain, 0);
+  EXPECT_EQ(wait_of(state, 0), kMinute) << "confirmed as any";
+  state = check(state, uncertain, 60);
   for (std::int64_t now = 60; now < 20 * kDay; now += kDay) {
     EXPECT_EQ(wait_of(state, now), kDay);
-    state = check(state, kRefused, now + kDay);
     EXPECT_EQ(state.status, Status::unauthenticated);
+    state = check(state, uncertain, now + kDay);
   }
 }
 
 TEST_F(CheckSchedule, AnOutageBringsNoRefusedLoginForward) {
   for (const LoginKind login : {LoginKind::password, LoginKind::refresh_token}) {
     policy_.login = login;
-    CheckState state = check(check(settled(Status::ok), kRefused, 0), kRefused, 60);
-    // Asked on request, long before its day is over.
-    state = check(state, kUnavailable, 3'600);
-    EXPECT_GE(*state.next_check, wall(60 + kDay));
+    const std::int64_t wait = login == LoginKind::password ? kDay : 10 * kMinute;
+    CredentialHealth state = check(check(settled(Status::ok), kRefused, 0), kRefused, 60);
+    // Asked on request, before its time is over.
+    state = check(state, kUnavailable, 300);
+    EXPECT_EQ(state.next_check, wall(60 + wait));
+    EXPECT_EQ(state.refusals, 2) << "and uses up no try";
   }
 }
 
+// A password that was refused counts before it is shown again, whatever becomes of us.
+TEST_F(CheckSchedule, ATryThatWasCountedBeforeItWasSentIsNotCountedTwice) {
+  const auto counted = [&](CredentialHealth state, AnswerKind kind, std::int64_t now) {
+    Answer given = answer(kind);
+    given.is_counted_try = true;
+    return check(with_counted_try(std::move(state)), given, now);
+  };
+  CredentialHealth state = check(settled(Status::ok), kRefused, 0);
+  EXPECT_EQ(with_counted_try(state).refusals, 2);
+  state = counted(state, kRefused, 60);
+  EXPECT_EQ(state.refusals, 2);
+  EXPECT_EQ(wait_of(state, 60), kDay);
+  EXPECT_EQ(counted(state, kUnavailable, 100).refusals, 2) << "no try was used up";
+  EXPECT_EQ(counted(state, kForbidden, 100).refusals, 2);
+  EXPECT_EQ(counted(state, kOk, 100).refusals, 0);
+  state = counted(state, kRefused, 60 + kDay);
+  EXPECT_EQ(state.refusals, kPasswordTriesMax);
+  EXPECT_EQ(state.next_check, std::nullopt);
+  // A crash in between: the try stays counted.
+  CredentialHealth crashed = with_counted_try(check(settled(Status::ok), kRefused, 0));
+  crashed = check(crashed, kRefused, 60);
+  EXPECT_EQ(crashed.next_check, std::nullopt) << "three in all";
+}
+
 TEST_F(CheckSchedule, AForbiddenLoginIsCheckedEveryInterval) {
-  CheckState state = check(check(settled(Status::ok), kForbidden, 0), kForbidden, 60);
+  CredentialHealth state = check(check(settled(Status::ok), kForbidden, 0), kForbidden, 60);
   for (int i = 0; i < 10; ++i) {
     EXPECT_GT(wait_of(state, 60), 5 * kHour);
     EXPECT_LE(wait_of(state, 60), 6 * kHour);
@@ -260,7 +321,7 @@ TEST_F(CheckSchedule, NothingWaitsLongerThanItsRule) {
   using std::chrono::hours;
   const Row rows[] = {
       {hours(6), seconds(60), days(1), hours(6)},
-      {seconds(10), seconds(60), days(1), hours(1)},  // a Retry-After is believed up to an hour
+      {seconds(10), seconds(60), days(1), seconds(60)},
       {seconds(10), hours(2), days(1), hours(2)},
       {days(3), seconds(60), days(3), days(3)},
   };
@@ -276,7 +337,7 @@ TEST_F(CheckSchedule, NoRuleWaitsLongerThanTheLongestWait) {
   for (const milliseconds interval :
        {milliseconds(seconds(1)), milliseconds(std::chrono::hours(6)), milliseconds(std::chrono::days(7))}) {
     policy_.interval = interval;
-    CheckState state = settled(Status::ok);
+    CredentialHealth state = settled(Status::ok);
     for (int i = 0; i < 2'000; ++i) {
       policy_.breaker_open = random_.below(4) == 0;
       Answer given = answer(static_cast<AnswerKind>(random_.below(4)));
@@ -286,9 +347,67 @@ TEST_F(CheckSchedule, NoRuleWaitsLongerThanTheLongestWait) {
       if (!state.next_check) continue;
       EXPECT_GE(*state.next_check, wall(now));
       const LongestWait wait = longest_wait(policy_);
-      EXPECT_LE(*state.next_check, wall(now) + (state.status == Status::unauthenticated ? wait.refused : wait.other));
+      const milliseconds other = state.outages == 0 ? wait.other : std::max<milliseconds>(wait.other, kRetryAfterMax);
+      EXPECT_LE(*state.next_check, wall(now) + (state.status == Status::unauthenticated ? wait.refused : other));
     }
   }
+}
+
+// docs/api.md, "Checks": what is waited for, row by row.
+TEST_F(CheckSchedule, TheTableOfTheNextTrySaysWhatIsWritten) {
+  struct Row {
+    Situation situation;
+    Wait wait;
+  };
+  const Row rows[] = {
+      {Situation::ok, Wait::interval},
+      {Situation::ok_unconfirmed, Wait::soon},
+      {Situation::first_of_two, Wait::confirm_after},
+      {Situation::first_of_two_held_back, Wait::interval},
+      {Situation::password_refused, Wait::day_then_never},
+      {Situation::token_refused, Wait::token_steps},
+      {Situation::token_refused_uncertain, Wait::daily},
+      {Situation::forbidden, Wait::interval},
+      {Situation::unavailable, Wait::backoff},
+      {Situation::unusable_key, Wait::never},
+  };
+  static_assert(std::size(rows) == kSituations);
+  for (std::size_t i = 0; i < kSituations; ++i) {
+    EXPECT_EQ(kNextTryTable[i].situation, rows[i].situation) << i;
+    EXPECT_EQ(kNextTryTable[i].wait, rows[i].wait) << kNextTryTable[i].text;
+    EXPECT_FALSE(kNextTryTable[i].text.empty()) << i;
+  }
+}
+
+TEST_F(CheckSchedule, ARefusalWhileTheBreakerIsOpenWaitsItsInterval) {
+  policy_.breaker_open = true;
+  for (const AnswerKind kind : {kRefused, kForbidden}) {
+    const CredentialHealth state = check(settled(Status::ok), kind, 0);
+    EXPECT_GT(wait_of(state, 0), 5 * kHour);
+    EXPECT_LE(wait_of(state, 0), 6 * kHour);
+  }
+}
+
+TEST_F(CheckSchedule, AnUnconfirmedOkIsAskedAgainWithinAMinute) {
+  Answer given = answer(kOk);
+  given.is_unconfirmed = true;
+  EXPECT_LE(wait_of(check(settled(Status::ok), given, 0), 0), kMinute);
+  EXPECT_GE(wait_of(check(settled(Status::ok), given, 0), 0), kMinute * 9 / 10 - 1);
+  policy_.interval = seconds(5);
+  EXPECT_LE(wait_of(check(settled(Status::ok), given, 0), 0), 5);
+}
+
+TEST_F(CheckSchedule, HalfACheckIsMadeAgainWithinHalfAMinute) {
+  CredentialHealth state = after_half_a_check(settled(Status::ok), Reason::rate_limited, policy_.interval, wall(0), random_);
+  EXPECT_EQ(state.reason, Reason::rate_limited);
+  EXPECT_LE(wait_of(state, 0), 30);
+  EXPECT_GE(wait_of(state, 0), 26);
+  state = after_half_a_check(settled(Status::ok), {}, milliseconds(2'000), wall(0), random_);
+  EXPECT_EQ(state.reason, std::nullopt) << "the store failed: that says nothing of the provider";
+  EXPECT_LE(wait_of(state, 0), 2);
+  CredentialHealth refused = settled(Status::unauthenticated);
+  refused.next_check = wall(500);
+  EXPECT_EQ(after_half_a_check(refused, {}, policy_.interval, wall(0), random_).next_check, wall(500));
 }
 
 }  // namespace

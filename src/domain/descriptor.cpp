@@ -12,9 +12,9 @@ constexpr std::array<std::pair<FlowKind, std::string_view>, 4> kFlows = {{{FlowK
                                                                           {FlowKind::sentera, "sentera"},
                                                                           {FlowKind::agvance, "agvance"},
                                                                           {FlowKind::encrypted_login, "encrypted_login"}}};
-constexpr std::array<std::string_view, 15> kMembers = {
+constexpr std::array<std::string_view, 16> kMembers = {
     "slug",     "name",       "user_key",     "user_position",     "summary", "request",  "response", "facts",
-    "base_url", "parameters", "environments", "environment_field", "flow",    "interval", "limits"};
+    "base_url", "parameters", "environments", "environment_field", "flow",    "interval", "limits",   "shared_refresh_tokens"};
 
 std::unexpected<Error> bad(const std::string& what) { return fail(ErrorCode::invalid_field, what); }
 
@@ -174,6 +174,11 @@ Result<Provider> parse_descriptor(const Json& json) {
   provider.response = std::move(*response);
   if (auto done = parse_environments(json, provider); !done) return std::unexpected(done.error());
   if (auto done = parse_limits(json, provider); !done) return std::unexpected(done.error());
+
+  if (const Json* shared = json.find("shared_refresh_tokens")) {
+    if (!shared->boolean()) return bad("shared_refresh_tokens must be true or false");
+    provider.shared_refresh_tokens = *shared->boolean();
+  }
 
   const auto flow = json.find_string("flow").value_or("");
   const auto known = std::ranges::find(kFlows, flow, [](const auto& entry) { return entry.second; });

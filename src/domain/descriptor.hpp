@@ -11,7 +11,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/url.hpp"
-#include "domain/check_state.hpp"
+#include "domain/credential_health.hpp"
 
 namespace granary {
 
@@ -46,6 +46,8 @@ struct Provider {
   std::vector<std::string> response;      // in order, after id, status, createdTime
   std::string environment_field;          // empty where there is none
   std::vector<Environment> environments;  // at least one
+  // The provider never replaces a refresh token, so several credentials may hold the same.
+  bool shared_refresh_tokens = false;
   FlowKind flow = FlowKind::oauth2_refresh;
   Json parameters;  // of the flow; read by provider/
   std::optional<milliseconds> interval;

@@ -6,7 +6,7 @@
 
 #include <array>
 
-#include "domain/fake_random.hpp"
+#include "base/seeded_random.hpp"
 #include "domain/packed_bytes.hpp"
 
 namespace granary {
@@ -248,7 +248,7 @@ class Changing {
   }
 
  private:
-  FakeRandom random_{17};
+  SeededRandom random_{17};
 };
 
 TEST(EventChanges, WhateverTheTextsAreTheEventComesBackOrHasNoChanges) {

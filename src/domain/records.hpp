@@ -10,9 +10,17 @@
 #include "base/ids.hpp"
 #include "base/plaintext.hpp"
 #include "base/time.hpp"
-#include "domain/check_state.hpp"
+#include "domain/credential_health.hpp"
+#include "domain/grant.hpp"
 
 namespace granary {
+
+// A lane: what is limited, broken and scheduled together.
+struct Lane {
+  std::string provider;
+  std::string environment;
+  auto operator<=>(const Lane&) const = default;
+};
 
 struct Owner {
   OwnerId id;
@@ -65,71 +73,55 @@ struct Page {
   std::int64_t total = 0;
 };
 
-// Fields of a PUT, before it is known whether they become the stored ones.
+// The fields of a PUT while the provider is asked: sealed, until the answer's commit promotes or removes them.
 struct Candidate {
-  enum class Progress : std::uint8_t {
-    unsent,
-    sent,   // its answer is awaited, or was lost
-    given,  // what a refresh gave for them is among them; the probe after it is awaited
-  };
-  Sealed fields;
-  Progress progress = Progress::unsent;
+  Sealed secrets;
+  CandidateState state = CandidateState::unsent;
 };
 
 struct StoredCredential {
-  CredentialId id;
-  OwnerId owner;
+  CredentialKey key;
   std::optional<LeafUserId> leaf_user;  // nullopt: unlinked
   std::string provider;                 // short name
   std::string environment;              // empty where the provider has none
   WallTime created;
-  std::int64_t fields_version = 1;  // moves only when the fields are replaced
-  std::int64_t state_version = 1;   // moves with the health
-  std::int64_t link_version = 1;    // moves with the link
-  Sealed fields;
-  Sealed fields_key;
-  Sealed events_key;     // empty until the first event after a link
-  std::string origin;    // first asked with this credential; empty before
-  std::string spending;  // digest of the one-use token about to be sent, until its answer is stored
+  std::int64_t secrets_version = 1;  // moves only when the secrets are replaced
+  std::int64_t link_version = 1;     // moves with the link
+  Sealed secrets;                    // login and grant (domain/grant.hpp)
+  Sealed secrets_key;
+  Sealed events_key;   // empty until the first event after a link
+  std::string origin;  // first asked with this credential; empty before
+  GrantState grant = GrantState::held;
   std::optional<Candidate> candidate;
-  CheckState state;
+  CredentialHealth health;
 
-  // A token was spent, and nobody knows what came for it.
-  bool has_lost_answer() const { return state.outcome_unknown || !spending.empty(); }
+  Lane lane() const { return {provider, environment}; }
 };
 
 // What a GET needs and nothing more.
 struct RevealedRow {
-  CredentialId id;
+  CredentialKey key;
   LeafUserId leaf_user;
   std::string provider;
   Status status = Status::ok;
   WallTime created;
-  std::int64_t fields_version = 0;
-  Sealed fields;
-  Sealed fields_key;
+  std::int64_t secrets_version = 0;
+  Sealed secrets;
+  Sealed secrets_key;
 };
 
 struct CredentialSummary {
-  CredentialId id;
-  OwnerId owner;
+  CredentialKey key;
   LeafUserId leaf_user;
   std::string provider;
   std::string environment;
-  CheckState state;  // without the marks that only checks use
+  CredentialHealth health;  // without what only checks use
 };
 
 struct CredentialFilter {
   std::optional<Status> status;
   std::optional<std::string> provider;  // short name
   std::optional<WallTime> changed_since;
-};
-
-// A lane: what is limited, broken and scheduled together.
-struct Lane {
-  std::string provider;
-  std::string environment;
-  auto operator<=>(const Lane&) const = default;
 };
 
 // Whose credentials on a lane a breaker watches: one owner's, or (nullopt) all owners' together.

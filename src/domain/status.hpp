@@ -14,7 +14,7 @@ enum class Status : std::uint8_t { ok, unauthenticated, missing_permission, temp
 inline constexpr std::array kAllStatuses = {Status::ok, Status::unauthenticated, Status::missing_permission,
                                             Status::temporarily_unavailable};
 
-// behaviour.md, "Status body".
+// docs/api.md, "Status body".
 enum class Reason : std::uint8_t {
   not_checked_yet,
   refused_once,

@@ -26,10 +26,15 @@ struct Revealed {
   std::optional<Fields> fields;  // nullopt: the sealed fields do not open
 };
 
-// Stores the credential, asks the provider once, and answers with what came of it. not_found, already_exists.
+// Stores the credential, asks the provider once, and answers with what came of it. not_found, already_exists,
+// grant_in_use.
 Task<Result<Revealed>> connect(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider, Fields fields);
 
-// Tries new fields in the place of the stored ones: never for the worse. not_found, refused, provider_unavailable.
+// Absent fields that the descriptor gives a value to.
+void add_defaults(const Provider& provider, Fields& fields);
+
+// Tries new fields in the place of the stored ones: never for the worse. not_found, refused, grant_in_use,
+// provider_unavailable.
 Task<Result<Revealed>> reconnect(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider, Fields fields);
 
 // Never waits for a provider. not_found, seal_broken.

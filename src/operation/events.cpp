@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "check/secrets.hpp"
 #include "operation/parts.hpp"
 
 namespace granary {
@@ -15,11 +16,8 @@ constexpr std::size_t kBytesOfASegment = 2048;
 // Opens one credential's segments and contents, each day's key and each content once.
 class EventReader {
  public:
-  EventReader(Parts& parts, const StoredCredential& credential, Plaintext event_key)
-      : parts_(parts),
-        id_(credential.id),
-        sealer_(scope_of(credential), std::move(event_key)),
-        slices_(parts.turns, credential.owner) {}
+  EventReader(Parts& parts, const StoredCredential& row, Plaintext event_key)
+      : parts_(parts), key_(row.key), sealer_(scope_of(row), std::move(event_key)), slices_(parts.turns, row.key.owner) {}
 
   // Empty when the day has been shredded or the segment does not open.
   Task<std::vector<EventRecord>> open(const SegmentRow& row) {
@@ -36,7 +34,7 @@ class EventReader {
 
   Task<ListedEvent> read(const SegmentRow& row, std::size_t index, const EventRecord& record) {
     if (!contents_.contains(record.content)) {
-      const auto stored = co_await parts_.store.read_content(id_, record.content);
+      const auto stored = co_await parts_.store.read_content(key_, record.content);
       const auto packed = stored ? sealer_.open_content(record.content, stored->data) : std::nullopt;
       contents_.emplace(record.content, packed ? EventContent::unpack(packed->reveal()) : std::nullopt);
     }
@@ -51,7 +49,7 @@ class EventReader {
 
  private:
   Parts& parts_;
-  CredentialId id_;
+  CredentialKey key_;
   EventSealer sealer_;
   Slices slices_;
   std::map<std::int32_t, std::optional<Plaintext>> day_keys_;
@@ -59,10 +57,10 @@ class EventReader {
 };
 
 // How many events of the oldest day that still counts are older than 30 days to the second.
-Task<std::int64_t> count_expired(Parts& parts, EventReader& reader, OwnerId owner, CredentialId id, std::int32_t day,
-                                 std::int64_t on_day, WallTime oldest) {
+Task<std::int64_t> count_expired(Parts& parts, EventReader& reader, CredentialKey key, std::int32_t day, std::int64_t on_day,
+                                 WallTime oldest) {
   std::int64_t skipped = 0, expired = 0;
-  const auto rows = co_await parts.store.list_segments(owner, id, day, Direction::ascending, 0, on_day, skipped);
+  const auto rows = co_await parts.store.list_segments(key, day, Direction::ascending, 0, on_day, skipped);
   for (const SegmentRow& row : rows)
     for (const EventRecord& record : co_await reader.open(row)) expired += record.created < oldest ? 1 : 0;
   co_return expired;
@@ -74,7 +72,7 @@ Task<Result<Page<ListedEvent>>> list_events(Parts& parts, OwnerId owner, LeafUse
                                             Direction direction, PageRequest page) {
   const auto summary = co_await parts.store.find_summary(owner, user, provider.short_name());
   if (!summary) co_return fail(ErrorCode::not_found);
-  const auto credential = co_await parts.store.find_credential(summary->id);
+  const auto credential = co_await parts.store.find_credential(summary->key);
   if (!credential) co_return fail(ErrorCode::not_found);
   Page<ListedEvent> out;
   if (credential->events_key.empty()) co_return out;
@@ -84,10 +82,10 @@ Task<Result<Page<ListedEvent>>> list_events(Parts& parts, OwnerId owner, LeafUse
 
   const WallTime oldest = parts.clock.now() - std::chrono::days(kEventDays);
   const std::int32_t first_day = day_of(oldest);
-  const EventCounts counts = co_await parts.store.count_events(owner, summary->id, first_day);
+  const EventCounts counts = co_await parts.store.count_events(summary->key, first_day);
   std::int64_t expired = 0;
   if (counts.on_first_day > 0)
-    expired = co_await count_expired(parts, reader, owner, summary->id, first_day, counts.on_first_day, oldest);
+    expired = co_await count_expired(parts, reader, summary->key, first_day, counts.on_first_day, oldest);
   out.total = counts.total - expired;
 
   // The expired ones are the oldest: the last of a descending list, the first of an ascending one.
@@ -95,7 +93,7 @@ Task<Result<Page<ListedEvent>>> list_events(Parts& parts, OwnerId owner, LeafUse
   const std::int64_t end = std::min(first + page.size, direction == Direction::ascending ? counts.total : out.total);
   if (first >= end) co_return out;
   std::int64_t position = 0;
-  const auto rows = co_await parts.store.list_segments(owner, summary->id, first_day, direction, first, end, position);
+  const auto rows = co_await parts.store.list_segments(summary->key, first_day, direction, first, end, position);
   for (const SegmentRow& row : rows) {
     const auto records = co_await reader.open(row);
     for (std::size_t i = 0; i < static_cast<std::size_t>(row.count) && position < end; ++i, ++position) {

@@ -1,10 +1,10 @@
 #include "operation/health.hpp"
 
-#include "operation/ask_provider.hpp"
-#include "operation/breakers.hpp"
-#include "operation/check.hpp"
+#include "check/breakers.hpp"
+#include "check/check.hpp"
+#include "check/request_place.hpp"
+#include "check/secrets.hpp"
 #include "operation/parts.hpp"
-#include "operation/request_place.hpp"
 
 namespace granary {
 
@@ -12,15 +12,15 @@ namespace {
 
 HealthReport report_of(const Catalog& catalog, const CredentialSummary& summary) {
   const Provider* provider = catalog.find_short_name(summary.provider);
-  HealthReport report{.id = summary.id,
-                      .owner = summary.owner,
+  HealthReport report{.id = summary.key.id,
+                      .owner = summary.key.owner,
                       .leaf_user = summary.leaf_user,
                       .provider = summary.provider,
-                      .status = summary.state.status,
-                      .since = summary.state.since,
-                      .reason = summary.state.reason,
-                      .last_checked = summary.state.last_checked,
-                      .next_check = summary.state.next_check};
+                      .status = summary.health.status,
+                      .since = summary.health.since,
+                      .reason = summary.health.reason,
+                      .last_checked = summary.health.last_checked,
+                      .next_check = summary.health.next_check};
   if (!provider || !provider->is_configured(summary.environment)) report.next_check.reset();
   report.message = message_for(report.status, report.reason, provider ? provider->name : summary.provider,
                                report.next_check ? NextTry::by_itself : NextTry::none);
@@ -34,10 +34,10 @@ Page<HealthReport> reports_of(const Catalog& catalog, const Page<CredentialSumma
 }
 
 // Runs on the checks' executor, where the lanes are.
-Task<std::vector<ProviderHealth>> lanes_here(Checker& checker) {
+Task<std::vector<ProviderHealth>> lanes_here(CheckContext& context) {
   std::vector<ProviderHealth> out;
-  const auto counts = co_await checker.store.count_by_status();
-  for (const auto& [key, lane] : checker.lanes) {
+  const auto counts = co_await context.store.count_by_status();
+  for (const auto& [key, lane] : context.lanes) {
     ProviderHealth health{.provider = key.provider,
                           .environment = key.environment,
                           .is_configured = lane.base_url != nullptr,
@@ -54,19 +54,19 @@ Task<std::vector<ProviderHealth>> lanes_here(Checker& checker) {
   co_return out;
 }
 
-Task<Result<CheckEnd>> check_here(Checker& checker, OwnerId owner, CredentialId id) {
-  const auto place = RequestPlace::take(checker, owner);
+Task<Result<CheckEnd>> check_here(CheckContext& context, CredentialKey key) {
+  const auto place = RequestPlace::take(context, key.owner);
   if (!place) co_return std::unexpected(place.error());
-  co_return co_await check_now(checker, id);
+  co_return co_await check_now(context, key);
 }
 
-Task<Result<void>> close_here(Checker& checker, const std::string& provider) {
-  if (!checker.catalog.find_short_name(provider)) co_return fail(ErrorCode::not_found);
+Task<Result<void>> close_here(CheckContext& context, const std::string& provider) {
+  if (!context.catalog.find_short_name(provider)) co_return fail(ErrorCode::not_found);
   std::vector<LaneState*> closed;
   // All of them, before the store can fail: what it is not told now is owed to it.
-  for (auto& [key, lane] : checker.lanes)
-    if (key.provider == provider && close_breakers_of(checker, lane)) closed.push_back(&lane);
-  for (LaneState* lane : closed) co_await tend_breakers(checker, *lane);
+  for (auto& [key, lane] : context.lanes)
+    if (key.provider == provider && close_breakers_of(context, lane)) closed.push_back(&lane);
+  for (LaneState* lane : closed) co_await tend_breakers(context, *lane);
   co_return Result<void>();
 }
 
@@ -76,20 +76,20 @@ Task<Result<HealthReport>> find_health(Parts& parts, OwnerId owner, LeafUserId u
   const auto summary = co_await parts.store.find_summary(owner, user, provider.short_name());
   if (!summary) co_return fail(ErrorCode::not_found);
   // What does not open is not asked about: no reason that a provider gives would be true of it.
-  const auto credential = co_await parts.store.find_credential(summary->id);
-  if (credential && !open_stored(parts.checker, *credential)) co_return fail(ErrorCode::seal_broken);
+  const auto credential = co_await parts.store.find_credential(summary->key);
+  if (credential && !open_secrets(parts.sealer, parts.catalog, *credential)) co_return fail(ErrorCode::seal_broken);
   co_return report_of(parts.catalog, *summary);
 }
 
 Task<Result<HealthReport>> check_health(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider) {
   const auto summary = co_await parts.store.find_summary(owner, user, provider.short_name());
   if (!summary) co_return fail(ErrorCode::not_found);
-  const auto end = co_await run_on(parts.checker.executor, [&] { return check_here(parts.checker, owner, summary->id); });
+  const auto end = co_await run_on(parts.checks.executor, [&] { return check_here(parts.checks, summary->key); });
   if (!end) co_return std::unexpected(end.error());
   if (*end == CheckEnd::seal_broken) co_return fail(ErrorCode::seal_broken);
   // What was deleted meanwhile is gone, whatever was made in its place; what was unlinked may be linked again.
   auto report = co_await find_health(parts, owner, user, provider);
-  if (report && report->id != summary->id) co_return fail(ErrorCode::not_found);
+  if (report && report->id != summary->key.id) co_return fail(ErrorCode::not_found);
   co_return report;
 }
 
@@ -102,11 +102,11 @@ Task<Page<HealthReport>> list_all_health(Parts& parts, const CredentialFilter& f
 }
 
 Task<std::vector<ProviderHealth>> list_provider_health(Parts& parts) {
-  co_return co_await run_on(parts.checker.executor, [&] { return lanes_here(parts.checker); });
+  co_return co_await run_on(parts.checks.executor, [&] { return lanes_here(parts.checks); });
 }
 
 Task<Result<void>> close_breakers(Parts& parts, std::string provider) {
-  co_return co_await run_on(parts.checker.executor, [&] { return close_here(parts.checker, provider); });
+  co_return co_await run_on(parts.checks.executor, [&] { return close_here(parts.checks, provider); });
 }
 
 }  // namespace granary

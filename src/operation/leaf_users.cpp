@@ -1,6 +1,6 @@
 #include "operation/leaf_users.hpp"
 
-#include "operation/check.hpp"
+#include "check/check.hpp"
 #include "operation/parts.hpp"
 
 namespace granary {
@@ -13,8 +13,8 @@ Task<> doubt_unconfigured(Parts& parts, OwnerId owner, LeafUserId user, const Li
     const Provider* provider = parts.catalog.find_short_name(name);
     const auto linked = co_await parts.store.find_summary(owner, user, name);
     const bool is_sure =
-        !linked || linked->state.status != Status::ok || (provider && provider->is_configured(linked->environment));
-    if (!is_sure) co_await run_on(parts.checker.executor, [&] { return check_now(parts.checker, id); });
+        !linked || linked->health.status != Status::ok || (provider && provider->is_configured(linked->environment));
+    if (!is_sure) co_await run_on(parts.checks.executor, [&] { return check_now(parts.checks, {owner, id}); });
   }
 }
 

@@ -1,5 +1,5 @@
 // What the operations work with. Built by main (and by tests), used by operation/*.cpp; whoever calls an operation holds
-// only a reference. Internal, as the other headers here that name store/, sealing/ and provider/ (ARCHITECTURE.md).
+// only a reference. Internal: it names types of store/ and sealing/.
 #pragma once
 
 #include <atomic>
@@ -8,9 +8,9 @@
 #include "base/log.hpp"
 #include "base/loop_turns.hpp"
 #include "base/metrics.hpp"
+#include "check/context.hpp"
 #include "crypto/password_pool.hpp"
 #include "domain/descriptor.hpp"
-#include "operation/checker.hpp"
 #include "operation/login_limits.hpp"
 #include "operation/tokens.hpp"
 #include "sealing/sealer.hpp"
@@ -28,7 +28,7 @@ struct Parts {
   Log& log;
   crypto::PasswordPool& passwords;
   LoginLimits& logins;
-  Checker& checker;
+  CheckContext& checks;
   TokenVerifier& tokens;
   LoopTurns& turns;
   const std::atomic<bool>& store_is_damaged;

@@ -6,7 +6,7 @@ namespace granary {
 
 Task<bool> is_ready(Parts& parts) {
   co_await parts.store.find_setting("token key");
-  co_return parts.checker.held_answers == 0 && !parts.store_is_damaged && co_await parts.store.is_writable();
+  co_return parts.checks.held_answers == 0 && !parts.store_is_damaged && co_await parts.store.is_writable();
 }
 
 }  // namespace granary

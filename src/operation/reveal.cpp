@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "domain/old_secrets.hpp"
 #include "operation/credentials.hpp"
 #include "operation/parts.hpp"
 
@@ -10,10 +11,12 @@ namespace {
 // Opening two seals costs as much as a kilobyte of what is in them.
 constexpr std::size_t kBytesOfASeal = 1024;
 
-Revealed open_row(const Parts& parts, OwnerId owner, const RevealedRow& row, const Provider& provider) {
-  Revealed revealed{.id = row.id, .provider = &provider, .status = row.status, .created = row.created};
-  const auto packed = parts.sealer.open_fields({owner, row.provider, row.id}, row.fields_key, row.fields_version, row.fields);
-  if (packed) revealed.fields = Fields::unpack(packed->reveal());
+Revealed open_row(const Parts& parts, const RevealedRow& row, const Provider& provider) {
+  Revealed revealed{.id = row.key.id, .provider = &provider, .status = row.status, .created = row.created};
+  const auto packed =
+      parts.sealer.open_fields({row.key.owner, row.provider, row.key.id}, row.secrets_key, row.secrets_version, row.secrets);
+  auto secrets = packed ? unpack_secrets(packed->reveal(), provider) : std::nullopt;
+  if (secrets) revealed.fields = std::move(*secrets).take_shown();
   return revealed;
 }
 
@@ -22,10 +25,10 @@ Revealed open_row(const Parts& parts, OwnerId owner, const RevealedRow& row, con
 Task<Result<Revealed>> reveal(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider) {
   const auto row = co_await parts.store.find_revealed(owner, user, provider.short_name());
   if (!row) co_return fail(ErrorCode::not_found);
-  Revealed revealed = open_row(parts, owner, *row, provider);
+  Revealed revealed = open_row(parts, *row, provider);
   if (revealed.fields) co_return revealed;
   parts.log.error("the sealed fields of a credential do not open; restore it from a backup or connect it again",
-                  {{"credential", row->id.text()}, {"provider", row->provider}});
+                  {{"credential", row->key.id.text()}, {"provider", row->provider}});
   co_return fail(ErrorCode::seal_broken);
 }
 
@@ -41,8 +44,8 @@ Task<> reveal_all(Parts& parts, OwnerId owner, std::span<const LeafUser> users, 
     std::size_t bytes = 0;
     for (; row != rows.end() && row->leaf_user == user.id; ++row) {
       if (const Provider* provider = parts.catalog.find_short_name(row->provider))
-        credentials.push_back(open_row(parts, owner, *row, *provider));
-      bytes += kBytesOfASeal + row->fields.bytes.size();
+        credentials.push_back(open_row(parts, *row, *provider));
+      bytes += kBytesOfASeal + row->secrets.bytes.size();
     }
     std::ranges::sort(credentials, {}, [](const Revealed& revealed) { return revealed.provider->user_position; });
     show(user, credentials);

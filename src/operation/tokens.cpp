@@ -13,25 +13,12 @@ namespace granary {
 
 namespace {
 
-constexpr const char* kTokenKey = "token key";
 constexpr std::string_view kHeader = R"({"alg":"HS256","typ":"JWT"})";
 constexpr std::size_t kTokenBytesLongest = 2048;
 
 std::int64_t to_seconds(WallTime time) { return to_micros(time) / 1'000'000; }
 
 }  // namespace
-
-Task<Plaintext> load_token_key(Store& store, const Sealer& sealer, Random& random) {
-  // Read first: only the start that makes the key needs a store that can write.
-  auto stored = co_await store.find_setting(kTokenKey);
-  if (!stored) {
-    const Plaintext made(random.bytes(crypto::kKeyBytes));
-    stored = co_await store.ensure_setting(kTokenKey, sealer.seal_setting(kTokenKey, made, random).bytes);
-  }
-  auto key = sealer.open_setting(kTokenKey, {*stored});
-  if (!key) throw StartRefused("the key of the login tokens does not open: the store is damaged, restore it from a backup");
-  co_return std::move(*key);
-}
 
 std::string sign_token(const Plaintext& key, const TokenClaims& claims, std::string_view email) {
   std::string payload;

@@ -10,15 +10,10 @@
 
 #include "base/ids.hpp"
 #include "base/plaintext.hpp"
-#include "base/task.hpp"
 #include "base/time.hpp"
 #include "crypto/primitives.hpp"
 
 namespace granary {
-
-class Random;
-class Sealer;
-class Store;
 
 struct TokenClaims {
   OwnerId owner;
@@ -26,10 +21,6 @@ struct TokenClaims {
   WallTime issued;
   WallTime expires;
 };
-
-// The key that signs login tokens, made by the first start on a data folder. Processes that start at the same time get the
-// same one. Throws StartRefused when the stored key does not open.
-Task<Plaintext> load_token_key(Store& store, const Sealer& sealer, Random& random);
 
 std::string sign_token(const Plaintext& key, const TokenClaims& claims, std::string_view email);
 // The algorithm is ours, whatever the token's header says. nullopt for anything that we did not sign as it stands.

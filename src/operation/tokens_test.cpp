@@ -5,7 +5,7 @@
 
 #include "base/encoding.hpp"
 #include "base/json.hpp"
-#include "domain/fake_random.hpp"
+#include "base/seeded_random.hpp"
 
 namespace granary {
 
@@ -23,7 +23,7 @@ class TokensTest : public testing::Test {
     return R"({"sub":"a@b","owner":")" + std::string(owner) + R"(",)" + std::string(rest) + "}";
   }
 
-  FakeRandom random_;
+  SeededRandom random_;
   Plaintext key_{std::string(32, 'k')};
   WallTime now_ = WallTime(std::chrono::days(20'000));
   TokenClaims claims_{

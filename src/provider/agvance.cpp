@@ -25,13 +25,13 @@ class Agvance final : public Flow {
   Agvance(const Parameters& parameters, const FlowInput& input) : parameters_(parameters), input_(input) {}
 
   Step start() override {
-    if (parameters_.probe && !input_.fields.value("sessionId").empty()) return probe();
+    if (parameters_.probe && !input_.secrets.value("sessionId").empty()) return probe();
     return log_in();
   }
 
   Step next(const http::Exchange& answer, WallTime now) override {
     if (auto common = read_common(answer, now)) {
-      common->answer_lost = false;  // a login spends nothing
+      common->heard = GrantEvent::answered;  // a login spends nothing
       return std::move(*common);
     }
     return is_probing_ ? read_probe(answer) : read_login(answer);
@@ -39,7 +39,7 @@ class Agvance final : public Flow {
 
  private:
   http::OutboundRequest fill(const RequestTemplate& request) const {
-    return request.fill(input_.base_url, [this](std::string_view name) { return input_.fields.value(name); });
+    return request.fill(input_.base_url, [this](std::string_view name) { return input_.secrets.value(name); });
   }
 
   Step log_in() {
@@ -53,7 +53,7 @@ class Agvance final : public Flow {
     is_probing_ = true;
     Send send;
     send.request = fill(*parameters_.probe);
-    send.request.headers.emplace_back(parameters_.session_header, input_.fields.value("sessionId"));
+    send.request.headers.emplace_back(parameters_.session_header, input_.secrets.value("sessionId"));
     return send;
   }
 
@@ -81,7 +81,8 @@ class Agvance final : public Flow {
       if (!session) continue;
       Verdict ok;
       ok.answer.kind = AnswerKind::ok;
-      ok.updates.push_back({"sessionId", Plaintext(*session)});
+      ok.grant = input_.secrets.grant.clone();
+      ok.grant->given.set("sessionId", Plaintext(*session));
       return ok;
     }
     return unavailable(Reason::unexpected_answer);
@@ -94,6 +95,7 @@ class Agvance final : public Flow {
       case Envelope::ok: {
         Verdict ok;
         ok.answer.kind = AnswerKind::ok;
+        ok.answer.proof = Proof::probe;
         return ok;
       }
       case Envelope::refused: return log_in();

@@ -1,5 +1,5 @@
 // Agvance's flow: the envelope and what its Status and Message mean, where the session id stands, and a stored session
-// that is tried first where a probe is configured (behaviour.md, "What each provider's answers mean").
+// that is tried first where a probe is configured (docs/providers.md).
 #include "provider/flow_fixture.hpp"
 
 namespace granary {
@@ -87,7 +87,7 @@ TEST_F(AgvanceTest, TheEnvelopeDoesNotCountOtherwise) {
   }
   for (const auto& other : answers_that_say_nothing()) {
     EXPECT_EQ(line_of(run({other.exchange}).answer), "unavailable " + std::string(name_of(other.reason))) << other.what;
-    EXPECT_FALSE(verdict().answer_lost) << other.what << ": a login spends nothing";
+    EXPECT_EQ(heard(), "answered") << other.what << ": a login spends nothing";
   }
 }
 
@@ -106,7 +106,7 @@ TEST_F(AgvanceTest, EveryDefaultMessageIsARefusal) {
 }
 
 TEST_F(AgvanceTest, WithoutAProbeACheckLogsIn) {
-  set_field("sessionId", "stored");
+  set_given("sessionId", "stored");
   begin();
   EXPECT_TRUE(request().url.ends_with("/ApiUser/LogOn"));
 }
@@ -115,7 +115,7 @@ class AgvanceProbeTest : public AgvanceTest {
  protected:
   AgvanceProbeTest() {
     set_parameter("probe", "{'method':'GET','path':'/ApiUser'}");
-    set_field("sessionId", "stored");
+    set_given("sessionId", "stored");
   }
 };
 
@@ -126,7 +126,7 @@ TEST_F(AgvanceProbeTest, TheStoredSessionIsProbedAndReused) {
   feed(answer(200, "{'Status':'0'}"));
   EXPECT_EQ(line_of(verdict().answer), "ok");
   EXPECT_EQ(update("sessionId"), "(kept)");
-  fields_.remove("sessionId");
+  secrets_.grant.given.remove("sessionId");
   begin();
   EXPECT_TRUE(request().url.ends_with("/ApiUser/LogOn")) << "there is no session yet";
 }

@@ -22,19 +22,23 @@ Reason reason_of(http::ExchangeFailure failure) {
 
 Verdict unavailable(Reason reason) {
   Verdict verdict;
-  verdict.answer = {.kind = AnswerKind::unavailable, .reason = reason, .retry_after = {}, .token_lifetime = {}};
+  verdict.answer.kind = AnswerKind::unavailable;
+  verdict.answer.reason = reason;
   return verdict;
 }
 
 Verdict refused() {
   Verdict verdict;
-  verdict.answer = {.kind = AnswerKind::refused, .reason = Reason::refused, .retry_after = {}, .token_lifetime = {}};
+  verdict.answer.kind = AnswerKind::refused;
+  verdict.heard = GrantEvent::refused;
+  verdict.answer.reason = Reason::refused;
   return verdict;
 }
 
 Verdict forbidden(Reason reason) {
   Verdict verdict;
-  verdict.answer = {.kind = AnswerKind::forbidden, .reason = reason, .retry_after = {}, .token_lifetime = {}};
+  verdict.answer.kind = AnswerKind::forbidden;
+  verdict.answer.reason = reason;
   return verdict;
 }
 
@@ -53,7 +57,7 @@ std::optional<seconds> read_retry_after(const http::Exchange& answer, WallTime n
 std::optional<Verdict> read_common(const http::Exchange& answer, WallTime now) {
   if (answer.failure) {
     Verdict verdict = unavailable(reason_of(*answer.failure));
-    verdict.answer_lost = answer.was_sent;
+    if (answer.was_sent) verdict.heard = GrantEvent::lost;
     return verdict;
   }
   const auto overloaded = [&](Reason reason) {

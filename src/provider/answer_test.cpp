@@ -1,4 +1,4 @@
-// What every provider's answers have in common: failures, overload, Retry-After (behaviour.md, "Status body").
+// What every provider's answers have in common: failures, overload, Retry-After (docs/api.md, "Status body").
 #include "provider/answer.hpp"
 
 #include "provider/flow_fixture.hpp"
@@ -19,8 +19,8 @@ TEST(ReadCommon, ReasonsOfWhatSaysNothing) {
     if (!verdict) continue;
     EXPECT_EQ(verdict->answer.kind, AnswerKind::unavailable) << other.what;
     EXPECT_EQ(verdict->answer.reason, other.reason) << other.what;
-    EXPECT_EQ(verdict->answer_lost, other.exchange.failure && other.exchange.was_sent) << other.what;
-    EXPECT_TRUE(verdict->updates.empty()) << other.what;
+    EXPECT_EQ(verdict->heard == GrantEvent::lost, other.exchange.failure && other.exchange.was_sent) << other.what;
+    EXPECT_FALSE(verdict->grant) << other.what;
   }
 }
 

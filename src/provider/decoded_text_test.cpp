@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-#include "domain/fake_random.hpp"
+#include "base/seeded_random.hpp"
 
 namespace granary {
 
@@ -60,7 +60,7 @@ TEST(DecodedText, WhatIsNoEscapeStays) {
 }
 
 TEST(DecodedText, KnowsWhereEachByteStood) {
-  FakeRandom random(5);
+  SeededRandom random(5);
   constexpr std::array<std::string_view, 14> kParts = {"a",     "\\\"", "\\\\", "\\u00e9", "%41",  "%25", "&amp;",
                                                        "&#65;", "é",    "😀",   "\xff",    "\xc3", "\"",  "\\ud83d\\ude00"};
   for (int i = 0; i < 2'000; ++i) {

@@ -43,12 +43,12 @@ class EncryptedLogin final : public Flow {
   EncryptedLogin(const Parameters& parameters, const FlowInput& input) : parameters_(parameters), input_(input) {}
 
   Step start() override {
-    const auto key = read_key(input_.fields.value("key"), parameters_.key, {16, 24, 32});
-    const auto vector = read_key(input_.fields.value("initializationVector"), parameters_.initialization_vector, {16});
+    const auto key = read_key(input_.secrets.login.value("key"), parameters_.key, {16, 24, 32});
+    const auto vector = read_key(input_.secrets.login.value("initializationVector"), parameters_.initialization_vector, {16});
     if (!key || !vector) return unavailable(Reason::unusable_key);
     for (const auto& [name, text] : parameters_.encrypt) {
       Plaintext plain(fill_placeholders(
-          text, [this](std::string_view field) { return input_.fields.value(field); },
+          text, [this](std::string_view field) { return input_.secrets.login.value(field); },
           [](std::string_view value) { return std::string(value); }));
       const std::string cipher = crypto::encrypt_cbc(key->reveal(), vector->reveal(), plain.reveal());
       encrypted_.set(name, Plaintext(parameters_.ciphertext == Encoding::hex ? to_hex(cipher) : to_base64(cipher)));
@@ -56,14 +56,14 @@ class EncryptedLogin final : public Flow {
     Send send;
     send.request = parameters_.login->fill(input_.base_url, [this](std::string_view name) {
       const std::string_view encrypted = encrypted_.value(name);
-      return encrypted.empty() ? input_.fields.value(name) : encrypted;
+      return encrypted.empty() ? input_.secrets.login.value(name) : encrypted;
     });
     return send;
   }
 
   Step next(const http::Exchange& answer, WallTime now) override {
     if (auto common = read_common(answer, now)) {
-      common->answer_lost = false;  // a login spends nothing
+      common->heard = GrantEvent::answered;  // a login spends nothing
       return finish(std::move(*common));
     }
     if (answer.status == 401) return finish(refused());

@@ -1,5 +1,5 @@
 // A flow speaks one provider's protocol: a state machine without I/O. It is given the credential's fields and each
-// answer, and says what to send next or what it all came to. operation/ does the sending.
+// answer, and says what to send next, what to keep, or what it all came to. check/ does the sending.
 #pragma once
 
 #include <memory>
@@ -9,56 +9,46 @@
 #include <vector>
 
 #include "base/url.hpp"
-#include "domain/check_state.hpp"
+#include "domain/credential_health.hpp"
 #include "domain/descriptor.hpp"
-#include "domain/fields.hpp"
+#include "domain/grant.hpp"
 #include "http/transport.hpp"
 
 namespace granary {
 
-// Tokens longer than this are not kept (behaviour.md).
+// Tokens longer than this are not kept (docs/api.md, "Limits").
 inline constexpr std::size_t kTokenBytesMax = 64 * 1024;
 
-// Fields that are ours: never shown, sealed with the rest.
-// There while the stored refresh token is what the try after a lost answer gave, and has not worked itself: the request whose
-// answer was lost may still arrive, and a provider that detects reuse then revokes the grant.
-inline constexpr std::string_view kAfterLostAnswer = "_afterLostAnswer";
-inline constexpr std::string_view kPreviousRefreshToken = "_previousRefreshToken";
-inline constexpr std::string_view kFirstRefreshToken = "_firstRefreshToken";    // the client's, once the provider has replaced it
-inline constexpr std::string_view kSpentRefreshTokens = "_spentRefreshTokens";  // as spent_tokens.hpp says
-inline constexpr std::string_view kBroughtRefreshToken = "_broughtRefreshToken";  // with the last PUT of the same grant
-// Beside an access token that the provider gave: microseconds since 1970, empty where it never said how long the token lives.
-inline constexpr std::string_view kAccessTokenRefreshAt = "_accessTokenRefreshAt";
+// `heard`, in each step: what the last answer said of the one-use token that was sent for it.
 
-struct FieldUpdate {
-  std::string name;
-  std::optional<Plaintext> value;  // nullopt: removed
+struct Send {
+  GrantEvent heard = GrantEvent::answered;
+  http::OutboundRequest request;  // the deadline is the sender's
+  std::string one_use_token;      // spent by this request; empty: none
+};
+
+// What the provider gave, to be stored before anything else happens: it may be all that is left of a token that was spent.
+struct Keep {
+  GrantEvent heard = GrantEvent::answered;
+  Grant grant;
 };
 
 struct Verdict {
+  GrantEvent heard = GrantEvent::answered;
   Answer answer;
-  std::vector<FieldUpdate> updates;
+  std::optional<Grant> grant;  // with what came since the last Keep
   // Fields that lose their value once the status is MISSING_PERMISSION.
   std::vector<std::string> withdrawn;
   // What the provider was shown in another form than the field's (ciphertext): secrets for the redaction.
   std::vector<Plaintext> derived_secrets;
-  // A one-use token was sent and no answer to it arrived: it may be spent.
-  bool answer_lost = false;
 };
 
-struct Send {
-  http::OutboundRequest request;  // the deadline is the sender's
-  std::string one_use_token;      // spent by this request; empty: none
-  // What the provider gave, to be stored before this is sent: it may be all that is left of a token that was spent.
-  std::vector<FieldUpdate> given;
-};
-
-using Step = std::variant<Send, Verdict>;
+using Step = std::variant<Send, Keep, Verdict>;
 
 struct FlowInput {
   const Url& base_url;
-  const Fields& fields;          // with what a Send had `given`, from then on
-  bool outcome_unknown = false;  // an earlier answer was lost
+  const Secrets& secrets;
+  GrantState grant = GrantState::held;
   WallTime now;
 };
 
@@ -66,6 +56,8 @@ class Flow {
  public:
   virtual ~Flow() = default;
   virtual Step start() = 0;
+  // After a Keep, once that is stored.
+  virtual Step go_on() { return Verdict{}; }
   // The answer to what was sent last; `now` for Retry-After. One that failed ends the flow, with all that it was given before.
   virtual Step next(const http::Exchange& answer, WallTime now) = 0;
 };

@@ -28,14 +28,9 @@ inline http::Exchange no_answer(http::ExchangeFailure failure, bool was_sent = f
   return {.status = status, .headers = {}, .body = {}, .failure = failure, .was_sent = was_sent};
 }
 
-inline std::string name_of(AnswerKind kind) {
-  constexpr std::array<const char*, 4> kNames = {"ok", "refused", "forbidden", "unavailable"};
-  return kNames.at(static_cast<std::size_t>(kind));
-}
-
 // "refused refused", "unavailable timeout", "ok": what a verdict says, in a line.
 inline std::string line_of(const Answer& answer) {
-  return name_of(answer.kind) + (answer.kind == AnswerKind::ok ? "" : " " + std::string(name_of(answer.reason)));
+  return std::string(name_of(answer.kind)) + (answer.kind == AnswerKind::ok ? "" : " " + std::string(name_of(answer.reason)));
 }
 
 class FlowTest : public testing::Test {
@@ -49,27 +44,29 @@ class FlowTest : public testing::Test {
   }
 
   void set_parameter(std::string_view name, const std::string& value) { provider_.parameters.set(name, json(value)); }
-  void set_field(std::string_view name, std::string value) { fields_.set(name, Plaintext(std::move(value))); }
+  // What the client gave, and what the provider did.
+  void set_field(std::string_view name, std::string value) { secrets_.login.set(name, Plaintext(std::move(value))); }
+  void set_given(std::string_view name, std::string value) { secrets_.grant.given.set(name, Plaintext(std::move(value))); }
 
   // Begins a check; the flow's first step.
-  const Step& begin(bool outcome_unknown = false) {
+  const Step& begin(GrantState grant = GrantState::held) {
     auto plan = plan_flow(provider_);
     EXPECT_TRUE(plan) << (plan ? "" : plan.error().detail);
     plan_ = std::move(*plan);
-    flow_ = plan_->start({.base_url = base_url_, .fields = fields_, .outcome_unknown = outcome_unknown, .now = now_});
-    given_.clear();
-    step_ = flow_->start();
+    flow_ = plan_->start({.base_url = base_url_, .secrets = secrets_, .grant = grant, .now = now_});
+    given_.reset();
+    heard_.clear();
+    take(flow_->start());
     return step_;
   }
   const Step& feed(const http::Exchange& given) {
     EXPECT_TRUE(std::holds_alternative<Send>(step_)) << "the flow has ended already";
-    step_ = flow_->next(given, now_);
-    if (auto* send = std::get_if<Send>(&step_)) std::ranges::move(send->given, std::back_inserter(given_));
+    take(flow_->next(given, now_));
     return step_;
   }
   // The whole of a check: every answer is asked for, and the last one ends it.
-  const Verdict& run(const std::vector<http::Exchange>& answers, bool outcome_unknown = false) {
-    begin(outcome_unknown);
+  const Verdict& run(const std::vector<http::Exchange>& answers, GrantState grant = GrantState::held) {
+    begin(grant);
     for (const auto& given : answers) feed(given);
     return verdict();
   }
@@ -88,30 +85,40 @@ class FlowTest : public testing::Test {
       if (equal_ignoring_case(known, name)) return value;
     return {};
   }
-  // The new value of a field; "(kept)" when the flow did not name it, "(removed)" when it removed it.
-  std::string update(std::string_view name) {
-    const std::string early = value_in(given_, name);
-    const std::string late = value_in(verdict().updates, name);
-    return late == "(kept)" ? early : late;
-  }
-  // The same, of what a request had given before the next was asked for.
-  std::string given(std::string_view name) { return value_in(given_, name); }
+  // What the provider gave in all, or what it had given by a Keep, under its name; "(kept)" where that is what was stored.
+  std::string update(std::string_view name) { return changed(verdict().grant ? &*verdict().grant : kept(), name); }
+  std::string given(std::string_view name) { return changed(kept(), name); }
+  // What the flow has heard of the token that was sent last.
+  std::string heard() { return heard_.empty() ? "" : std::string(granary::name_of(heard_.back())); }
   std::string refusal_of_plan() {
     const auto plan = plan_flow(provider_);
     return plan ? "" : plan.error().detail;
   }
 
-  static std::string value_in(const std::vector<FieldUpdate>& updates, std::string_view name) {
-    std::string out = "(kept)";
-    for (const auto& update : updates)
-      if (update.name == name) out = update.value ? std::string(update.value->reveal()) : "(removed)";
-    return out;
+  // A step; what it asks to be kept is kept, and it goes on.
+  void take(Step step) {
+    while (true) {
+      heard_.push_back(std::visit([](const auto& one) { return one.heard; }, step));
+      auto* keep = std::get_if<Keep>(&step);
+      if (!keep) break;
+      given_ = std::move(keep->grant);
+      step = flow_->go_on();
+    }
+    step_ = std::move(step);
+  }
+  const Grant* kept() const { return given_ ? &*given_ : nullptr; }
+  std::string changed(const Grant* grant, std::string_view name) const {
+    const Plaintext* value = grant ? grant->given.find(name) : nullptr;
+    const Plaintext* stored = secrets_.find(name);
+    if (!value || (stored && stored->reveal() == value->reveal())) return "(kept)";
+    return std::string(value->reveal());
   }
 
   Provider provider_;
-  std::vector<FieldUpdate> given_;  // before the verdict
+  std::optional<Grant> given_;     // before the verdict
+  std::vector<GrantEvent> heard_;  // with each step
   Url base_url_ = *Url::parse("https://provider.example/base");
-  Fields fields_;
+  Secrets secrets_;
   WallTime now_ = *parse_wire_time("2026-01-15T12:00:00Z");
   std::unique_ptr<FlowPlan> plan_;
   std::unique_ptr<Flow> flow_;

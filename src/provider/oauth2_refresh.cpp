@@ -4,10 +4,8 @@
 #include <charconv>
 
 #include "base/encoding.hpp"
-#include "domain/planted.hpp"
 #include "provider/answer.hpp"
 #include "provider/request_template.hpp"
-#include "provider/spent_tokens.hpp"
 
 namespace granary {
 
@@ -33,39 +31,35 @@ struct Parameters {
 
 class Oauth2Refresh final : public Flow {
  public:
-  Oauth2Refresh(const Parameters& parameters, const FlowInput& input) : parameters_(parameters), input_(input) {}
+  Oauth2Refresh(const Parameters& parameters, const FlowInput& input)
+      : parameters_(parameters), input_(input), grant_(input.secrets.grant.clone()) {}
+  ~Oauth2Refresh() override { wipe(sent_token_); }
 
   Step start() override {
     // After a lost answer the refresh token is tried at once: that the access token works says nothing of it.
-    if (parameters_.probe && has_fresh_access_token() && !input_.outcome_unknown) return probe();
-    return refresh(std::string(input_.fields.value(parameters_.refresh_token_field)));
+    if (parameters_.probe && has_fresh_access_token() && !may_be_spent(input_.grant)) return probe();
+    return refresh(std::string(newest_token()));
   }
+
+  Step go_on() override { return probe(); }
 
   Step next(const http::Exchange& answer, WallTime now) override {
     return is_probing_ ? read_probe(answer, now) : read_tokens(answer, now);
   }
 
  private:
-  // nullopt where the provider never said how long the token lives.
-  std::optional<WallTime> refresh_at() const {
-    const std::string_view text = value(kAccessTokenRefreshAt);
-    std::int64_t micros = 0;
-    if (text.empty() || std::from_chars(text.data(), text.data() + text.size(), micros).ec != std::errc()) return std::nullopt;
-    return from_micros(micros);
-  }
-
+  // One that the provider has given; what a client posted gives way to that.
   bool has_fresh_access_token() const {
-    // One that a client posted gives way to the provider's.
-    if (!input_.fields.find(kAccessTokenRefreshAt) || input_.fields.value(parameters_.access_token_field).empty()) return false;
-    return !refresh_at() || *refresh_at() > input_.now;
+    return !grant_.given.value(parameters_.access_token_field).empty() && (!grant_.refresh_at || *grant_.refresh_at > input_.now);
   }
 
   // The newest value: what this flow was given in the meantime stands above what was stored.
   std::string_view value(std::string_view name) const {
-    for (const auto& update : updates_)
-      if (update.name == name && update.value) return update.value->reveal();
-    return input_.fields.value(name);
+    const Plaintext* given = grant_.given.find(name);
+    return given ? given->reveal() : input_.secrets.login.value(name);
   }
+
+  std::string_view newest_token() const { return value(parameters_.refresh_token_field); }
 
   Send probe() {
     is_probing_ = true;
@@ -74,13 +68,13 @@ class Oauth2Refresh final : public Flow {
     return send;
   }
 
-  Step refresh(std::string token) {
+  Send refresh(std::string token) {
     is_probing_ = false;
     has_refreshed_ = true;
     sent_token_ = token;
     std::string body = "grant_type=refresh_token&refresh_token=" + percent_encode(token);
-    const std::string_view id = input_.fields.value(parameters_.client_id_field);
-    const std::string_view secret = input_.fields.value(parameters_.client_secret_field);
+    const std::string_view id = input_.secrets.login.value(parameters_.client_id_field);
+    const std::string_view secret = input_.secrets.login.value(parameters_.client_secret_field);
     Send send;
     send.request.method = "POST";
     send.request.url = input_.base_url.text() + parameters_.token_path;
@@ -106,17 +100,14 @@ class Oauth2Refresh final : public Flow {
                                [&](const RefusedAnswer& known) { return known.status == answer.status && known.error == error; });
   }
 
-  // Once, after an answer to the stored token was lost. What was lost before that token came says nothing of it; a token that
-  // came so and was lost in its turn is not told from that, and the one before it is not tried.
+  // Once, after an answer to the stored token was lost. A doubtful one came by a second try: the token before it is not tried.
   bool may_try_previous() const {
-    const bool is_unknown = input_.outcome_unknown && !input_.fields.find(kAfterLostAnswer);
-    const std::string_view previous = input_.fields.value(kPreviousRefreshToken);
-    return parameters_.previous_token_valid && (is_unknown || is_planted(Fault::previous_token_tried_unasked)) &&
-           !previous.empty() && previous != sent_token_;
+    return parameters_.previous_token_valid && may_be_spent(input_.grant) && grant_.previous_token &&
+           !grant_.previous_token->empty() && grant_.previous_token->reveal() != sent_token_;
   }
 
   Step finish(Verdict verdict) {
-    verdict.updates = std::move(updates_);
+    if (has_changed_) verdict.grant = grant_.clone();
     verdict.answer.token_lifetime = lifetime_;
     return verdict;
   }
@@ -125,8 +116,10 @@ class Oauth2Refresh final : public Flow {
     if (auto common = read_common(answer, now)) return finish(std::move(*common));
     if (!is_success(answer)) {
       if (!is_refusal(answer)) return finish(unavailable(Reason::unexpected_answer));
-      if (may_try_previous()) return refresh(std::string(input_.fields.value(kPreviousRefreshToken)));
-      return finish(refused());
+      if (!may_try_previous()) return finish(refused());
+      Send send = refresh(std::string(grant_.previous_token->reveal()));
+      send.heard = GrantEvent::refused;
+      return send;
     }
     const auto json = read_object(answer);
     const Json* given = json ? json->find("refresh_token") : nullptr;
@@ -136,45 +129,43 @@ class Oauth2Refresh final : public Flow {
       // There may have been a token in it that is lost to us: anything but nothing, or a page (decision 0004).
       const std::string_view body = trim(answer.body);
       Verdict unread = unavailable(Reason::unexpected_answer);
-      unread.answer_lost = !body.empty() && !body.starts_with('<');
+      if (!body.empty() && !body.starts_with('<')) unread.heard = GrantEvent::lost;
       return finish(std::move(unread));
     }
     const auto access_token = read_token(json->find("access_token"));
     if (!access_token && !refresh_token) return finish(unavailable(Reason::unexpected_answer));
-    take_refresh_token(refresh_token);
-    if (!access_token) return finish(unavailable(Reason::unexpected_answer));
+    const GrantEvent heard = take_refresh_token(refresh_token);
+    if (!access_token) {
+      Verdict without = unavailable(Reason::unexpected_answer);
+      without.heard = heard;
+      return finish(std::move(without));
+    }
     take_access_token(*access_token, read_lifetime(json->find("expires_in")), now);
     if (parameters_.probe) {
-      Send send = probe();
-      send.given = std::move(updates_);
-      return send;
+      has_changed_ = false;  // it is kept
+      return Keep{.heard = heard, .grant = grant_.clone()};
     }
     Verdict ok;
+    ok.heard = heard;
     ok.answer.kind = AnswerKind::ok;
+    ok.answer.proof = Proof::refresh;
     return finish(std::move(ok));
   }
 
-  void take_refresh_token(const std::optional<std::string>& given) {
+  GrantEvent take_refresh_token(const std::optional<std::string>& given) {
     const bool is_rotated = given && *given != sent_token_;
-    updates_.push_back(
-        {std::string(kAfterLostAnswer), is_rotated && input_.outcome_unknown ? std::optional(Plaintext("1")) : std::nullopt});
-    if (is_rotated) {
-      updates_.push_back({parameters_.refresh_token_field, Plaintext(*given)});
-      updates_.push_back({std::string(kPreviousRefreshToken), Plaintext(sent_token_)});
-      updates_.push_back(
-          {std::string(kSpentRefreshTokens), Plaintext(with_spent(input_.fields.value(kSpentRefreshTokens), sent_token_))});
-      if (!input_.fields.find(kFirstRefreshToken)) updates_.push_back({std::string(kFirstRefreshToken), Plaintext(sent_token_)});
-    } else if (sent_token_ != input_.fields.value(parameters_.refresh_token_field)) {
-      // The one before is the one that works.
-      updates_.push_back({parameters_.refresh_token_field, Plaintext(sent_token_)});
-    }
+    // Where the one before was sent, that is the one that works.
+    const std::string& newest = is_rotated ? *given : sent_token_;
+    if (is_rotated) grant_.previous_token = Plaintext(sent_token_);
+    if (newest_token() != newest) grant_.given.set(parameters_.refresh_token_field, Plaintext(newest));
+    has_changed_ = true;
+    return is_rotated ? GrantEvent::rotated : GrantEvent::accepted;
   }
 
   void take_access_token(const std::string& token, std::optional<seconds> lifetime, WallTime now) {
     lifetime_ = lifetime;
-    updates_.push_back({parameters_.access_token_field, Plaintext(token)});
-    updates_.push_back({std::string(kAccessTokenRefreshAt),
-                        Plaintext(lifetime ? std::to_string(to_micros(refresh_time(now, *lifetime))) : std::string())});
+    grant_.given.set(parameters_.access_token_field, Plaintext(token));
+    grant_.refresh_at = lifetime ? std::optional(refresh_time(now, *lifetime)) : std::nullopt;
   }
 
   // A number, or one in a string, as some servers write it.
@@ -188,27 +179,31 @@ class Oauth2Refresh final : public Flow {
 
   Step read_probe(const http::Exchange& answer, WallTime now) {
     if (auto common = read_common(answer, now)) {
-      common->answer_lost = false;  // nothing was spent
+      common->heard = GrantEvent::answered;  // nothing was spent
       return finish(std::move(*common));
     }
     if (is_success(answer)) {
       Verdict ok;
       ok.answer.kind = AnswerKind::ok;
-      if (!has_refreshed_) ok.answer.refresh_at = refresh_at();
+      ok.answer.proof = Proof::probe;
+      if (!has_refreshed_) ok.answer.refresh_at = grant_.refresh_at;
       return finish(std::move(ok));
     }
-    if (answer.status == 401 && !has_refreshed_)
-      return refresh(std::string(input_.fields.value(parameters_.refresh_token_field)));
-    if (answer.status == 401) return finish(refused());
+    if (answer.status == 401 && !has_refreshed_) return refresh(std::string(newest_token()));
+    if (answer.status == 401) {
+      Verdict denied = refused();
+      denied.heard = GrantEvent::answered;  // the access token was
+      return finish(std::move(denied));
+    }
     if (answer.status == 403) return finish(forbidden(Reason::permission_denied));
     return finish(unavailable(Reason::unexpected_answer));
   }
 
   const Parameters& parameters_;
   FlowInput input_;
-  bool is_probing_ = false, has_refreshed_ = false;
+  Grant grant_;
+  bool is_probing_ = false, has_refreshed_ = false, has_changed_ = false;
   std::string sent_token_;
-  std::vector<FieldUpdate> updates_;
   std::optional<seconds> lifetime_;
 };
 

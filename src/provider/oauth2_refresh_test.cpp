@@ -1,5 +1,5 @@
 // Ag Leader's flow, and what the parameters of its kind make of it: which answers are refusals, what is kept of tokens, and
-// that a one-use token is spent once (behaviour.md, "What each provider's answers mean").
+// that a one-use token is spent once (docs/providers.md).
 #include "provider/answer.hpp"
 #include "provider/flow_fixture.hpp"
 
@@ -14,7 +14,11 @@ class Oauth2RefreshTest : public FlowTest {
     set_field("privateKey", "s&cret");
     set_field("refreshToken", "old+token/=");
   }
+  static constexpr GrantState kLost = GrantState::unknown;
   const Send& send() { return std::get<Send>(step_); }
+  static std::string previous(const std::optional<Grant>& grant) {
+    return grant && grant->previous_token ? std::string(grant->previous_token->reveal()) : "(none)";
+  }
 };
 
 TEST_F(Oauth2RefreshTest, AsksForATokenAndNamesWhatItSpends) {
@@ -98,7 +102,7 @@ TEST_F(Oauth2RefreshTest, WhatSaysNothingIsUnavailableAndKeepsTheTokens) {
     EXPECT_EQ(update("refreshToken"), "(kept)") << other.what;
     const bool is_unread = other.exchange.status == 200 && !other.exchange.body.empty() &&
                            !other.exchange.body.starts_with('<') && !read_object(other.exchange);
-    EXPECT_EQ(verdict.answer_lost, is_unread || (other.exchange.failure && other.exchange.was_sent)) << other.what;
+    EXPECT_EQ(heard() == "lost", is_unread || (other.exchange.failure && other.exchange.was_sent)) << other.what;
   }
 }
 
@@ -106,17 +110,20 @@ TEST_F(Oauth2RefreshTest, ARotatedTokenReplacesTheOld) {
   run({answer(200, "{'access_token':'a','refresh_token':'new','expires_in':3600}")});
   EXPECT_EQ(update("accessToken"), "a");
   EXPECT_EQ(update("refreshToken"), "new");
-  EXPECT_EQ(update(kPreviousRefreshToken), "old+token/=");
-  EXPECT_EQ(update(kAccessTokenRefreshAt), std::to_string(to_micros(now_ + seconds(3'600 - 360)))) << "a tenth before its end";
+  EXPECT_EQ(previous(verdict().grant), "old+token/=");
+  EXPECT_EQ(verdict().grant->refresh_at, now_ + seconds(3'600 - 360)) << "a tenth before its end";
+  EXPECT_EQ(heard(), "rotated");
   EXPECT_EQ(verdict().answer.token_lifetime, seconds(3'600));
 }
 
-TEST_F(Oauth2RefreshTest, TheTokenThatAClientGaveIsRememberedWhenItIsSpent) {
+// Beside what its provider gave: a repetition of the same POST or PUT is known by it.
+TEST_F(Oauth2RefreshTest, TheTokenThatAClientGaveStaysWhenItIsSpent) {
   run({answer(200, "{'access_token':'a','refresh_token':'new'}")});
-  EXPECT_EQ(update(kFirstRefreshToken), "old+token/=");
-  set_field(kFirstRefreshToken, "the client's");
+  EXPECT_EQ(secrets_.login.value("refreshToken"), "old+token/=");
+  set_given("refreshToken", "given");
   run({answer(200, "{'access_token':'a','refresh_token':'new'}")});
-  EXPECT_EQ(update(kFirstRefreshToken), "(kept)");
+  EXPECT_EQ(previous(verdict().grant), "given") << "what was sent is what is spent";
+  EXPECT_EQ(secrets_.login.value("refreshToken"), "old+token/=");
 }
 
 TEST_F(Oauth2RefreshTest, AnAnswerWithoutRefreshTokenKeepsTheOld) {
@@ -124,6 +131,8 @@ TEST_F(Oauth2RefreshTest, AnAnswerWithoutRefreshTokenKeepsTheOld) {
     run({answer(200, "{'access_token':'a'" + std::string(more) + "}")});
     EXPECT_EQ(line_of(verdict().answer), "ok") << more;
     EXPECT_EQ(update("refreshToken"), "(kept)") << more;
+    EXPECT_EQ(previous(verdict().grant), "(none)") << more;
+    EXPECT_EQ(heard(), "accepted") << more;
   }
 }
 
@@ -134,9 +143,9 @@ TEST_F(Oauth2RefreshTest, ARefreshTokenWithoutAnAccessTokenIsKept) {
     run({answer(200, "{'access_token':" + token + ",'refresh_token':'new'}")});
     EXPECT_EQ(line_of(verdict().answer), "unavailable unexpected_answer");
     EXPECT_EQ(update("refreshToken"), "new");
-    EXPECT_EQ(update(kPreviousRefreshToken), "old+token/=");
+    EXPECT_EQ(previous(verdict().grant), "old+token/=");
     EXPECT_EQ(update("accessToken"), "(kept)");
-    EXPECT_FALSE(verdict().answer_lost);
+    EXPECT_EQ(heard(), "rotated");
   }
 }
 
@@ -167,12 +176,14 @@ TEST_F(Oauth2RefreshTest, ATokenAnswerThatCannotBeReadCountsAsLost) {
   };
   for (const Row& row : rows) {
     EXPECT_EQ(line_of(run({answer(200, row.body)}).answer), "unavailable unexpected_answer") << row.body;
-    EXPECT_EQ(verdict().answer_lost, row.is_lost) << row.body;
+    EXPECT_EQ(heard(), row.is_lost ? "lost" : "answered") << row.body;
   }
   const std::string too_long(64 * 1024 + 1, 't');
-  EXPECT_TRUE(run({answer(200, "{'access_token':'a','refresh_token':'" + too_long + "'}")}).answer_lost);
+  run({answer(200, "{'access_token':'a','refresh_token':'" + too_long + "'}")});
+  EXPECT_EQ(heard(), "lost");
   EXPECT_EQ(update("accessToken"), "(kept)");
-  EXPECT_FALSE(run({answer(400, "{'error':")}).answer_lost) << "a refusal spends nothing";
+  run({answer(400, "{'error':")});
+  EXPECT_EQ(heard(), "answered") << "a refusal spends nothing";
 }
 
 TEST_F(Oauth2RefreshTest, TokensUpTo64KiB) {
@@ -196,60 +207,83 @@ TEST_F(Oauth2RefreshTest, LifetimesThatMeanSomething) {
         run({answer(200, "{'access_token':'a','expires_in':" + std::string(row.expires_in) + "}")}).answer.token_lifetime;
     EXPECT_EQ(lifetime.has_value(), row.lifetime.has_value()) << row.expires_in;
     if (lifetime && row.lifetime) EXPECT_EQ(lifetime->count(), *row.lifetime);
-    if (!row.lifetime) EXPECT_EQ(update(kAccessTokenRefreshAt), "") << "an end that is not known any more";
+    if (!row.lifetime) EXPECT_FALSE(verdict().grant->refresh_at) << "an end that is not known any more";
   }
 }
 
 TEST_F(Oauth2RefreshTest, ThePreviousTokenOnlyWhereTheDescriptorSaysSo) {
   const auto refusal = answer(400, "{'error':'invalid_grant'}");
-  set_field(kPreviousRefreshToken, "previous");
-  EXPECT_EQ(line_of(run({refusal}, true).answer), "refused refused");
+  secrets_.grant.previous_token = Plaintext(std::string("previous"));
+  EXPECT_EQ(line_of(run({refusal}, kLost).answer), "refused refused");
   set_parameter("previous_token_valid", "true");
-  EXPECT_EQ(line_of(run({refusal}, false).answer), "refused refused") << "no answer was lost";
+  EXPECT_EQ(line_of(run({refusal}).answer), "refused refused") << "no answer was lost";
   // Lost, refused, then the one before: once.
-  begin(true);
+  begin(kLost);
   feed(refusal);
+  EXPECT_EQ(heard(), "refused");
   EXPECT_EQ(send().one_use_token, "previous");
   EXPECT_TRUE(request().fresh_connection);
   feed(refusal);
   EXPECT_EQ(line_of(verdict().answer), "refused refused");
-  set_field(kAfterLostAnswer, "1");
-  EXPECT_EQ(line_of(run({refusal}, true).answer), "refused refused") << "what was lost was lost before this token came";
-  fields_.remove(kAfterLostAnswer);
-  fields_.remove(kPreviousRefreshToken);
-  EXPECT_EQ(line_of(run({refusal}, true).answer), "refused refused");
+  EXPECT_EQ(line_of(run({refusal}, GrantState::doubtful).answer), "refused refused")
+      << "what was lost was lost before this token came";
+  secrets_.grant.previous_token.reset();
+  EXPECT_EQ(line_of(run({refusal}, kLost).answer), "refused refused");
 }
 
 TEST_F(Oauth2RefreshTest, ThePreviousTokenThatWorkedIsKept) {
   set_parameter("previous_token_valid", "true");
-  set_field(kPreviousRefreshToken, "previous");
+  secrets_.grant.previous_token = Plaintext(std::string("previous"));
   const auto refusal = answer(400, "{'error':'invalid_grant'}");
-  run({refusal, answer(200, "{'access_token':'a','refresh_token':'new'}")}, true);
+  run({refusal, answer(200, "{'access_token':'a','refresh_token':'new'}")}, kLost);
   EXPECT_EQ(update("refreshToken"), "new");
   // Without a new one, the stored one is the refused one: the one that worked takes its place.
   for (const char* more : {"", ",'refresh_token':'previous'"}) {
-    run({refusal, answer(200, "{'access_token':'a'" + std::string(more) + "}")}, true);
+    run({refusal, answer(200, "{'access_token':'a'" + std::string(more) + "}")}, kLost);
     EXPECT_EQ(line_of(verdict().answer), "ok");
     EXPECT_EQ(update("refreshToken"), "previous") << more;
   }
 }
 
-TEST_F(Oauth2RefreshTest, WhatTheTryAfterALostAnswerGaveIsMarkedUntilItWorks) {
-  const auto rotated = answer(200, "{'access_token':'a','refresh_token':'new'}");
-  run({rotated}, true);
-  EXPECT_EQ(update(kAfterLostAnswer), "1");
-  run({rotated}, false);
-  EXPECT_EQ(update(kAfterLostAnswer), "(removed)");
-  run({answer(200, "{'access_token':'a'}")}, true);
-  EXPECT_EQ(update(kAfterLostAnswer), "(removed)") << "a token that stays cannot be used twice";
+// What is heard of the token that was sent decides where it stands (domain/grant.hpp).
+TEST_F(Oauth2RefreshTest, WhatIsHeardOfTheTokenThatWasSent) {
+  struct Row {
+    const char* what;
+    http::Exchange exchange;
+    const char* heard;
+  };
+  using enum http::ExchangeFailure;
+  const Row rows[] = {
+      {"another", answer(200, "{'access_token':'a','refresh_token':'new'}"), "rotated"},
+      {"the same again", answer(200, "{'access_token':'a','refresh_token':'old+token/='}"), "accepted"},
+      {"none", answer(200, "{'access_token':'a'}"), "accepted"},
+      {"nothing at all", answer(200, "{}"), "answered"},
+      {"refused", answer(400, "{'error':'invalid_grant'}"), "refused"},
+      {"another error", answer(400, "{'error':'invalid_request'}"), "answered"},
+      {"429", answer(429), "answered"},
+      {"500", answer(500), "answered"},
+      {"503", answer(503, "{'error':'invalid_grant'}"), "answered"},
+      {"a page", answer(200, "<html>"), "answered"},
+      {"cut within", answer(200, "{'access_token':'a','refresh"), "lost"},
+      {"a timeout after it was sent", no_answer(timeout, true), "lost"},
+      {"a reset after it was sent", no_answer(unreachable, true), "lost"},
+      {"an answer cut by the network", no_answer(cut, true, 200), "lost"},
+      {"an answer that is too large", no_answer(too_large, true, 200), "lost"},
+      {"no connection", no_answer(unreachable), "answered"},
+      {"no name", no_answer(unresolved), "answered"},
+      {"a timeout before it was sent", no_answer(timeout), "answered"},
+  };
+  for (const Row& row : rows) {
+    run({row.exchange});
+    EXPECT_EQ(heard(), row.heard) << row.what;
+  }
 }
 
 class Oauth2ProbeTest : public Oauth2RefreshTest {
  protected:
   Oauth2ProbeTest() {
     set_parameter("probe", "{'method':'GET','path':'/me','headers':{'Authorization':'Bearer {accessToken}'}}");
-    set_field("accessToken", "current");
-    set_field(kAccessTokenRefreshAt, "");
+    set_given("accessToken", "current");
   }
 };
 
@@ -265,13 +299,14 @@ TEST_F(Oauth2ProbeTest, AFreshAccessTokenIsProbedAndNothingIsSpent) {
 
 // A probe with what a client posted would say nothing of the refresh token beside it.
 TEST_F(Oauth2ProbeTest, AnAccessTokenThatAClientPostedGivesWay) {
-  fields_.remove(kAccessTokenRefreshAt);
+  set_field("accessToken", "posted");
+  secrets_.grant.given.remove("accessToken");
   begin();
   EXPECT_EQ(send().one_use_token, "old+token/=");
 }
 
 TEST_F(Oauth2ProbeTest, AnEndedAccessTokenIsRefreshedFirst) {
-  set_field(kAccessTokenRefreshAt, std::to_string(to_micros(now_)));
+  secrets_.grant.refresh_at = now_;
   begin();
   EXPECT_EQ(send().one_use_token, "old+token/=");
   feed(answer(200, "{'access_token':'fresh'}"));
@@ -283,22 +318,25 @@ TEST_F(Oauth2ProbeTest, AnEndedAccessTokenIsRefreshedFirst) {
 
 // Whoever sends stores it first: nothing else has it.
 TEST_F(Oauth2ProbeTest, WhatARefreshGaveIsHandedOverBeforeTheProbe) {
-  begin(true);
+  begin(kLost);
   EXPECT_EQ(send().one_use_token, "old+token/=") << "after a lost answer a probe would say nothing of the refresh token";
   feed(answer(200, "{'access_token':'fresh','refresh_token':'new'}"));
   EXPECT_EQ(header("Authorization"), "Bearer fresh");
   EXPECT_EQ(given("accessToken"), "fresh");
   EXPECT_EQ(given("refreshToken"), "new");
-  EXPECT_EQ(given(kPreviousRefreshToken), "old+token/=");
-  EXPECT_EQ(given(kAfterLostAnswer), "1");
+  EXPECT_EQ(previous(given_), "old+token/=");
+  ASSERT_GE(heard_.size(), 3U);
+  EXPECT_EQ(heard_[heard_.size() - 2], GrantEvent::rotated) << "with the Keep";
+  EXPECT_EQ(heard(), "answered") << "a probe spends nothing";
   feed(answer(200));
-  EXPECT_TRUE(verdict().updates.empty()) << "it is stored already";
+  EXPECT_FALSE(verdict().grant) << "it is stored already";
+  EXPECT_EQ(heard(), "answered");
 }
 
 // A token that still works when it is probed must not end before the next check.
 TEST_F(Oauth2ProbeTest, AProbeSaysWhenTheTokenMustBeReplaced) {
   const WallTime refresh_at = now_ + seconds(1800);
-  set_field(kAccessTokenRefreshAt, std::to_string(to_micros(refresh_at)));
+  secrets_.grant.refresh_at = refresh_at;
   begin();
   EXPECT_EQ(send().one_use_token, "");
   feed(answer(200));
@@ -332,7 +370,8 @@ TEST_F(Oauth2ProbeTest, WhatProbesMean) {
   for (const Row& row : rows) {
     EXPECT_EQ(line_of(run(row.answers).answer), row.verdict) << row.what;
     EXPECT_EQ(update("refreshToken"), row.refresh_token) << row.what;
-    EXPECT_FALSE(verdict().answer_lost) << row.what << ": a probe spends nothing";
+    const bool is_of_the_token = std::string_view(row.what) == "401, refresh refused";
+    EXPECT_EQ(heard(), is_of_the_token ? "refused" : "answered") << row.what << ": a probe spends nothing";
   }
 }
 

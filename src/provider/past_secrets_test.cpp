@@ -8,7 +8,7 @@
 #include <array>
 
 #include "base/encoding.hpp"
-#include "domain/fake_random.hpp"
+#include "base/seeded_random.hpp"
 #include "provider/past_secrets_fixture.hpp"
 #include "provider/redaction.hpp"
 
@@ -182,7 +182,7 @@ TEST(PastSecrets, WhatIsNoSecretStays) {
 }
 
 TEST(PastSecrets, GoFromWhateverStandsAroundThem) {
-  FakeRandom random(11);
+  SeededRandom random(11);
   constexpr std::array<std::string_view, 20> kParts = {"a", "\\", "\\\"", "%41",     "%",    "&amp;",  "&",
                                                        "+", "=",  "\"",   "\n",      ":",    "é",      "\xff",
                                                        "{", "}",  ",",    "\\u00e9", "YWJj", "\\ud83d"};

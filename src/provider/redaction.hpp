@@ -1,5 +1,5 @@
 // Takes secrets out of what a provider answered, before it is sealed as an event: values of sensitive names, and every
-// known secret wherever it stands, in every encoding of behaviour.md, "Events". Of secrets that were the credential's once, what
+// known secret wherever it stands, in every encoding of docs/api.md, "Events". Of secrets that were the credential's once, what
 // past_secrets.hpp finds. A hostile answer costs no more than any other.
 #pragma once
 

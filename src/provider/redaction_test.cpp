@@ -1,4 +1,4 @@
-// No secret is left in what is kept of an exchange, in any encoding of behaviour.md, "Events"; and what is no secret
+// No secret is left in what is kept of an exchange, in any encoding of docs/api.md, "Events"; and what is no secret
 // stays as it was.
 #include "provider/redaction.hpp"
 

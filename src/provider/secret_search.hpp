@@ -1,4 +1,4 @@
-// Finds secrets in a text, in every encoding of behaviour.md, "Events". It counts its steps, and what it may take is bounded:
+// Finds secrets in a text, in every encoding of docs/api.md, "Events". It counts its steps, and what it may take is bounded:
 // beyond that the rest of the text counts as found.
 #pragma once
 

@@ -7,7 +7,7 @@
 
 #include "base/encoding.hpp"
 #include "base/json.hpp"
-#include "domain/fake_random.hpp"
+#include "base/seeded_random.hpp"
 #include "provider/escapes.hpp"
 
 namespace granary {
@@ -75,7 +75,7 @@ using Encoding = std::string (*)(std::string_view);
 constexpr std::array<Encoding, 6> kEncodings = {json, json_ascii, html, html_numbers, percent_encode, form};
 
 // Text of what begins, ends and looks like an escape.
-std::string hostile_text(FakeRandom& random, std::size_t parts) {
+std::string hostile_text(SeededRandom& random, std::size_t parts) {
   constexpr std::array<std::string_view, 28> kParts = {"\\", "\\\\", "n",     "u",    "u0041", "\\u00", "0",  "4", "1", "\"",
                                                        "&",  "amp;", "quot;", "#39;", "%",     "%41",   "2",  "5", "+", " ",
                                                        "a",  "b",    "/",     "\n",   "é",     "€",     "😀", "<"};
@@ -85,7 +85,7 @@ std::string hostile_text(FakeRandom& random, std::size_t parts) {
 }
 
 // As a provider may have it: up to three encodings, one in the other, or one for each character.
-std::string encoded(FakeRandom& random, std::string secret) {
+std::string encoded(SeededRandom& random, std::string secret) {
   if (random.below(3) == 0)
     return each(secret, [&](char32_t, std::string_view raw) {
       const auto way = random.below(kEncodings.size() + 1);
@@ -96,7 +96,7 @@ std::string encoded(FakeRandom& random, std::string secret) {
 }
 
 TEST(SecretSearch, EveryChainOfEncodingsIsFound) {
-  FakeRandom random(20261130);
+  SeededRandom random(20261130);
   for (int i = 0; i < 20'000; ++i) {
     const std::string secret = hostile_text(random, 6 + random.below(i % 50 == 0 ? 200 : 12));
     const std::string form_of_it = encoded(random, secret);
@@ -109,7 +109,7 @@ TEST(SecretSearch, EveryChainOfEncodingsIsFound) {
 }
 
 TEST(SecretSearch, HexAndBase64AreFoundInOtherEncodings) {
-  FakeRandom random(7);
+  SeededRandom random(7);
   for (int i = 0; i < 3'000; ++i) {
     const std::string secret = hostile_text(random, 6 + random.below(80));
     const std::string around = random.bytes(random.below(4));
@@ -135,7 +135,7 @@ std::string broken(std::string_view text, std::size_t width, std::string_view li
 }
 
 TEST(SecretSearch, BrokenLinesOfBase64AndHexGoWhole) {
-  FakeRandom random(76);
+  SeededRandom random(76);
   for (int i = 0; i < 150; ++i) {
     std::string secret = hostile_text(random, 6 + random.below(i % 20 == 0 ? 1'000 : 80));
     while (secret.size() % 3 != 0) secret += "=";  // so that all of its base64 depends on it
@@ -199,7 +199,7 @@ TEST(SecretSearch, BreaksInBase64AndHex) {
 }
 
 TEST(SecretSearch, TextWithoutTheSecretIsUnchanged) {
-  FakeRandom random(3);
+  SeededRandom random(3);
   for (int i = 0; i < 5'000; ++i) {
     // A letter that no text here has and no escape means.
     const std::string secret = hostile_text(random, 3) + "Q" + hostile_text(random, 6);
@@ -261,7 +261,7 @@ TEST(SecretSearch, NamesOfHtmlAreRead) {
 
 // Only the beginning is searched for; the rest of a long one is followed where that is found.
 TEST(SecretSearch, LongSecretsGoWhole) {
-  FakeRandom random(5);
+  SeededRandom random(5);
   for (int i = 0; i < 300; ++i) {
     const std::string secret = hostile_text(random, 60 + random.below(2'000));
     EXPECT_EQ(redact("<" + secret + ">", {secret}), "<#>");

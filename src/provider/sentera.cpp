@@ -20,14 +20,14 @@ struct Parameters {
 class Sentera final : public Flow {
  public:
   Sentera(const Parameters& parameters, const FlowInput& input)
-      : parameters_(parameters), input_(input), token_(input.fields.value("authToken")) {}
+      : parameters_(parameters), input_(input), token_(input.secrets.value("authToken")) {}
   ~Sentera() override { wipe(token_); }
 
   Step start() override { return token_.empty() ? log_in() : query(); }
 
   Step next(const http::Exchange& answer, WallTime now) override {
     if (auto common = read_common(answer, now)) {
-      common->answer_lost = false;  // a login spends nothing
+      common->heard = GrantEvent::answered;  // a login spends nothing
       return finish(std::move(*common));
     }
     return is_logging_in_ ? read_login(answer) : read_page(answer);
@@ -37,7 +37,8 @@ class Sentera final : public Flow {
   Step log_in() {
     is_logging_in_ = true;
     Send send;
-    send.request = parameters_.login.fill(input_.base_url, [this](std::string_view name) { return input_.fields.value(name); });
+    send.request =
+        parameters_.login.fill(input_.base_url, [this](std::string_view name) { return input_.secrets.login.value(name); });
     return send;
   }
 
@@ -61,7 +62,8 @@ class Sentera final : public Flow {
   }
 
   Step finish(Verdict verdict) {
-    if (has_logged_in_) verdict.updates.push_back({"authToken", Plaintext(token_)});
+    if (has_logged_in_ && !verdict.grant) verdict.grant = input_.secrets.grant.clone();
+    if (has_logged_in_) verdict.grant->given.set("authToken", Plaintext(token_));
     return verdict;
   }
 
@@ -106,7 +108,7 @@ class Sentera final : public Flow {
       const auto name = result.find_string("name");
       if (!id || !name) return finish(unavailable(Reason::unexpected_answer));
       // One that moved from page to page while we read is still one.
-      if (*name == input_.fields.value("organizationName") && std::ranges::find(matches_, *id) == matches_.end())
+      if (*name == input_.secrets.login.value("organizationName") && std::ranges::find(matches_, *id) == matches_.end())
         matches_.push_back(*id);
     }
     seen_ += static_cast<std::int64_t>(results->array()->size());
@@ -121,7 +123,9 @@ class Sentera final : public Flow {
     if (matches_.size() == 1) {
       Verdict ok;
       ok.answer.kind = AnswerKind::ok;
-      ok.updates.push_back({"organizationId", Plaintext(matches_.front())});
+      ok.answer.proof = has_logged_in_ ? Proof::login : Proof::probe;
+      ok.grant = input_.secrets.grant.clone();
+      ok.grant->given.set("organizationId", Plaintext(matches_.front()));
       return finish(std::move(ok));
     }
     Verdict verdict = forbidden(matches_.empty() ? Reason::organization_not_found : Reason::organization_ambiguous);

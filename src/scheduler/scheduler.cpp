@@ -3,18 +3,18 @@
 #include <algorithm>
 #include <ranges>
 
-#include "operation/breakers.hpp"
-#include "operation/check.hpp"
-#include "operation/checker.hpp"
-#include "operation/expire.hpp"
-#include "operation/last_success.hpp"
-#include "operation/recording.hpp"
+#include "check/breakers.hpp"
+#include "check/check.hpp"
+#include "check/context.hpp"
+#include "check/expire.hpp"
+#include "check/last_success.hpp"
 
 namespace granary {
 
 namespace {
 
 constexpr milliseconds kTick{200};
+constexpr seconds kClockSlack{60};     // a clock that is nudged back brings nothing forward
 constexpr milliseconds kBusyTick{20};  // while a lane has more due than it may start
 constexpr std::chrono::minutes kExpiryInterval{10};
 constexpr seconds kPauseAfterFailure{1};
@@ -28,35 +28,36 @@ constexpr std::chrono::hours kAsideWhileProbing{1};  // at most; sixty probes
 }  // namespace
 
 // check() lets no exception out.
-Scheduler::Scheduler(Checker& checker)
-    : checker_(checker), checks_(checker.executor, [](std::exception_ptr error) { std::rethrow_exception(error); }) {}
+Scheduler::Scheduler(CheckContext& context)
+    : context_(context), checks_(context.executor, [](std::exception_ptr error) { std::rethrow_exception(error); }) {}
 
 Task<> Scheduler::run() {
-  while (!checker_.stopping) {
-    const SteadyTime now = checker_.clock.elapsed();
+  while (!context_.stopping) {
+    const SteadyTime now = context_.clock.elapsed();
+    context_.locks.expire(now);
     std::erase_if(aside_, [&](const auto& entry) {
       const auto& [until, probed_in] = entry.second;
       return until <= now || (probed_in && !probed_in->breaker.is_open());
     });
     bool is_busy = false;
-    for (auto& [key, lane] : checker_.lanes) is_busy = co_await tend(lane) || is_busy;
+    for (auto& [key, lane] : context_.lanes) is_busy = co_await tend(lane) || is_busy;
     if (now >= next_success_) co_await save_successes();
     if (now >= next_expiry_) co_await expire();
-    co_await checker_.clock.sleep_until(now + (is_busy ? kBusyTick : kTick));
+    co_await context_.clock.sleep_until(now + (is_busy ? kBusyTick : kTick));
   }
   co_await checks_.wait_idle();
   co_await save_successes();
 }
 
 Task<bool> Scheduler::tend(LaneState& lane) {
-  const SteadyTime now = checker_.clock.elapsed();
+  const SteadyTime now = context_.clock.elapsed();
   lane.limits.expire(now);
   if (now < lane.paused_until) co_return false;
   // No token is spent while one is held that the store has not got.
-  const bool may_spend = checker_.held_tokens == 0 || lane.provider->login_kind() != LoginKind::refresh_token;
+  const bool may_spend = context_.held_tokens == 0 || lane.provider->login_kind() != LoginKind::refresh_token;
   bool is_busy = false;
   try {
-    if (lane.base_url && may_spend && checker_.held_answers < kHeldAnswersMax) is_busy = co_await start_due(lane);
+    if (lane.base_url && may_spend && context_.held_answers < kHeldAnswersMax) is_busy = co_await start_due(lane);
   } catch (const std::exception& failure) {
     pause(lane, failure);
   }
@@ -70,35 +71,35 @@ Task<bool> Scheduler::tend(LaneState& lane) {
 
 Task<> Scheduler::tend_its_breakers(LaneState& lane) {
   try {
-    co_await tend_breakers(checker_, lane);
+    co_await tend_breakers(context_, lane);
   } catch (const std::exception& failure) {
     pause(lane, failure);
   }
 }
 
 void Scheduler::pause(LaneState& lane, const std::exception& failure) {
-  lane.paused_until = checker_.clock.elapsed() + kPauseAfterFailure;
-  checker_.log.error("the scheduler could not go on with a provider; it tries again",
+  lane.paused_until = context_.clock.elapsed() + kPauseAfterFailure;
+  context_.log.error("the scheduler could not go on with a provider; it tries again",
                      {{"provider", lane.lane.provider}, {"error", failure.what()}});
 }
 
-Task<> Scheduler::check(LaneState& lane, CredentialId id, const LaneBreaker* probed_in) {
+Task<> Scheduler::check(LaneState& lane, CredentialKey key, const LaneBreaker* probed_in) {
   try {
-    co_await check_by_clock(checker_, id);
+    co_await check_by_clock(context_, key);
   } catch (const std::exception& failure) {
     // The row is due still; the store gets a moment before it is asked again.
-    const SteadyTime now = checker_.clock.elapsed();
+    const SteadyTime now = context_.clock.elapsed();
     lane.paused_until = now + kPauseAfterFailure;
-    aside_[id] = {.until = now + (probed_in ? kAsideWhileProbing : kAsideAfterFailure), .probed_in = probed_in};
-    checker_.log.error("the store failed a check; it is tried again",
-                       {{"credential", id.text()}, {"provider", lane.lane.provider}, {"error", failure.what()}});
+    aside_[key.id] = {.until = now + (probed_in ? kAsideWhileProbing : kAsideAfterFailure), .probed_in = probed_in};
+    context_.log.error("the store failed a check; it is tried again",
+                       {{"credential", key.id.text()}, {"provider", lane.lane.provider}, {"error", failure.what()}});
   }
 }
 
 void Scheduler::stop() {
-  checker_.stopping = true;
-  checker_.ends_at = checker_.clock.elapsed() + kStopsWithin;
-  for (auto& [key, lane] : checker_.lanes) lane.limits.stop();
+  context_.stopping = true;
+  context_.ends_at = context_.clock.elapsed() + kStopsWithin;
+  for (auto& [key, lane] : context_.lanes) lane.limits.stop();
 }
 
 // Starts what the breakers ask for: one probe a minute for each that is open, and the credentials of a doubt. Returns the owners
@@ -107,14 +108,14 @@ Task<std::optional<std::vector<OwnerId>>> Scheduler::probe(LaneState& lane, Wall
   std::vector<OwnerId> held_back;
   for (auto& [owner, its] : lane.breakers) {
     // Without a free slot it would not be asked, and would count as asked all the same.
-    const bool has_room = lane.limits.room_for_clock(latest_start(checker_.settings, lane.limits)) > 0;
+    const bool has_room = lane.limits.room_for_clock(latest_start(context_.settings, lane.limits)) > 0;
     const auto doubtful = has_room ? its.breaker.take_doubtful(now) : std::nullopt;
-    if (doubtful && !is_passed_over(*doubtful)) checks_.start(check(lane, *doubtful, &its));
+    if (doubtful && !is_passed_over(doubtful->id)) checks_.start(check(lane, *doubtful, &its));
     if (!its.holds_back(now)) continue;
     if (its.breaker.is_open() && its.breaker.take_probe(now)) {
-      const auto ids = co_await checker_.store.list_probes({lane.lane, owner}, now, 1 + passed_over());
-      const auto id = std::ranges::find_if_not(ids, [&](CredentialId known) { return is_passed_over(known); });
-      if (id != ids.end()) checks_.start(check(lane, *id, &its));
+      const auto keys = co_await context_.store.list_probes({lane.lane, owner}, now, 1 + passed_over());
+      const auto key = std::ranges::find_if_not(keys, [&](CredentialKey known) { return is_passed_over(known.id); });
+      if (key != keys.end()) checks_.start(check(lane, *key, &its));
     }
     if (!owner) co_return std::nullopt;
     held_back.push_back(*owner);
@@ -124,53 +125,59 @@ Task<std::optional<std::vector<OwnerId>>> Scheduler::probe(LaneState& lane, Wall
 
 // Those that have their turn (also requests that wait for a slot) or are set aside are due until they are recorded, so they stand
 // among the answers.
-std::int64_t Scheduler::passed_over() const { return checker_.turns.count() + static_cast<std::int64_t>(aside_.size()); }
+std::int64_t Scheduler::passed_over() const { return context_.locks.count() + static_cast<std::int64_t>(aside_.size()); }
 
-bool Scheduler::is_passed_over(CredentialId id) const { return checker_.turns.is_taken(id) || aside_.contains(id); }
+bool Scheduler::is_passed_over(CredentialId id) const { return context_.locks.is_taken(id) || aside_.contains(id); }
 
 Task<bool> Scheduler::start_due(LaneState& lane) {
-  const WallTime now = checker_.clock.now();
+  const WallTime now = context_.clock.now();
   const auto held_back = co_await probe(lane, now);
   if (!held_back) co_return false;
-  const int room = std::min(lane.limits.room_for_clock(latest_start(checker_.settings, lane.limits)), kStartsMax);
+  const int room = std::min(lane.limits.room_for_clock(latest_start(context_.settings, lane.limits)), kStartsMax);
   if (room <= 0) co_return lane.limits.waiting() == 0;
   const std::int64_t limit = room + passed_over() + 1;  // one more shows that there is a backlog
-  const auto is_busy = [&](CredentialId id) { return is_passed_over(id); };
-  auto ids = co_await list_due(lane, now, limit, *held_back);
-  std::erase_if(ids, is_busy);
-  const bool is_backlog = std::ssize(ids) > room;
+  const auto is_busy = [&](CredentialKey key) { return is_passed_over(key.id); };
+  auto keys = co_await list_due(lane, now, limit, *held_back);
+  std::erase_if(keys, is_busy);
+  const bool is_backlog = std::ssize(keys) > room;
   if (is_backlog) {
     // More than can be started: those come first whose owners have few checks under way.
     auto except = lane.limits.owners_with_their_share();
     except.insert(except.end(), held_back->begin(), held_back->end());
     auto first = co_await list_due(lane, now, limit, except);
     std::erase_if(first, is_busy);
-    std::erase_if(ids, [&](CredentialId id) { return std::ranges::find(first, id) != first.end(); });
-    ids.insert(ids.begin(), first.begin(), first.end());
+    std::erase_if(keys, [&](CredentialKey id) { return std::ranges::find(first, id) != first.end(); });
+    keys.insert(keys.begin(), first.begin(), first.end());
   }
-  for (const CredentialId& id : ids | std::views::take(room)) checks_.start(check(lane, id, nullptr));
+  for (const CredentialKey& id : keys | std::views::take(room)) checks_.start(check(lane, id, nullptr));
   // Each tick reads past all that is due of the owners held back: not at the pace of a busy lane.
   co_return is_backlog && held_back->empty();
 }
 
-Task<std::vector<CredentialId>> Scheduler::list_due(const LaneState& lane, WallTime now, std::int64_t limit,
-                                                    const std::vector<OwnerId>& except) {
-  const auto [refused, other] = longest_wait(policy_for(checker_, lane, OwnerId()));
-  co_return co_await checker_.store.list_due(lane.lane, now, {.refused = now + refused, .other = now + other}, limit, except);
+// PUTs that a crash has left first: they are few, and their clients wait for nothing else.
+Task<std::vector<CredentialKey>> Scheduler::list_due(const LaneState& lane, WallTime now, std::int64_t limit,
+                                                     const std::vector<OwnerId>& except) {
+  const auto [refused, other] = longest_wait(policy_for(context_, lane, OwnerId(), Cause::check));
+  const Horizon horizon{
+      .refused = now + refused, .other = now + other, .held_back = now + kRetryAfterMax, .checked = now + kClockSlack};
+  auto keys = co_await context_.store.list_interrupted(lane.lane, limit);
+  for (const CredentialKey& key : co_await context_.store.list_due(lane.lane, now, horizon, limit, except))
+    if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
+  co_return keys;
 }
 
 Task<> Scheduler::save_successes() {
-  next_success_ = checker_.clock.elapsed() + kSuccessInterval;
-  co_await save_last_successes(checker_);
+  next_success_ = context_.clock.elapsed() + kSuccessInterval;
+  co_await save_last_successes(context_);
 }
 
 Task<> Scheduler::expire() {
   try {
-    const bool is_done = co_await expire_some(checker_);
-    if (is_done) next_expiry_ = checker_.clock.elapsed() + kExpiryInterval;
+    const bool is_done = co_await expire_some(context_);
+    if (is_done) next_expiry_ = context_.clock.elapsed() + kExpiryInterval;
   } catch (const std::exception& failure) {
-    next_expiry_ = checker_.clock.elapsed() + kPauseAfterFailure;
-    checker_.log.error("what is old could not be removed; it is tried again", {{"error", failure.what()}});
+    next_expiry_ = context_.clock.elapsed() + kPauseAfterFailure;
+    context_.log.error("what is old could not be removed; it is tried again", {{"error", failure.what()}});
   }
 }
 

@@ -13,13 +13,13 @@
 
 namespace granary {
 
-struct Checker;
+struct CheckContext;
 struct LaneBreaker;
 struct LaneState;
 
 class Scheduler {
  public:
-  explicit Scheduler(Checker& checker);
+  explicit Scheduler(CheckContext& context);
 
   // Runs until stop(); then ends once the checks under way have ended.
   Task<> run();
@@ -30,19 +30,19 @@ class Scheduler {
   // Both say true when the lane has more due than could be started. What the store fails of one lane keeps no other waiting.
   Task<bool> tend(LaneState& lane);
   Task<bool> start_due(LaneState& lane);
-  Task<std::vector<CredentialId>> list_due(const LaneState& lane, WallTime now, std::int64_t limit,
-                                           const std::vector<OwnerId>& except);
+  Task<std::vector<CredentialKey>> list_due(const LaneState& lane, WallTime now, std::int64_t limit,
+                                            const std::vector<OwnerId>& except);
   Task<std::optional<std::vector<OwnerId>>> probe(LaneState& lane, WallTime now);
   std::int64_t passed_over() const;
   bool is_passed_over(CredentialId id) const;
   // `probed_in`: the breaker whose probe it is; null where it is none.
-  Task<> check(LaneState& lane, CredentialId id, const LaneBreaker* probed_in);
+  Task<> check(LaneState& lane, CredentialKey key, const LaneBreaker* probed_in);
   Task<> tend_its_breakers(LaneState& lane);
   void pause(LaneState& lane, const std::exception& failure);
   Task<> save_successes();
   Task<> expire();
 
-  Checker& checker_;
+  CheckContext& context_;
   TaskGroup checks_;
   SteadyTime next_success_{}, next_expiry_{};
   // Credentials whose check the store failed: the others of the lane go first for a while. No more than can be started in it.

@@ -45,7 +45,7 @@ std::string numbered(std::string_view purpose, std::int64_t number) {
 constexpr std::string_view kRing = "granary ring key", kFieldsKey = "granary fields key", kFields = "granary fields",
                            kCandidate = "granary candidate", kEventsKey = "granary events key", kDayKey = "granary day key",
                            kSetting = "granary setting", kSegment = "granary event segment", kContent = "granary event content",
-                           kDigest = "granary content digest", kEventId = "granary event id", kToken = "granary token digest";
+                           kDigest = "granary content digest", kEventId = "granary event id";
 
 }  // namespace
 
@@ -115,13 +115,6 @@ std::optional<Plaintext> Sealer::open_candidate(const SealScope& scope, const Se
   const auto key = unwrap(associated_data(kFieldsKey, scope), fields_key);
   if (!key) return std::nullopt;
   return crypto::open(key->reveal(), sealed.bytes, associated_data(kCandidate, scope));
-}
-
-std::string Sealer::token_digest(const SealScope& scope, const Sealed& fields_key, std::string_view token) const {
-  const auto key = unwrap(associated_data(kFieldsKey, scope), fields_key);
-  if (!key) return {};
-  const Plaintext digest_key = crypto::derive_key(key->reveal(), "", kToken);
-  return std::string(crypto::view(crypto::hmac_sha256(digest_key.reveal(), token)).substr(0, kDigestBytes));
 }
 
 Sealed Sealer::new_events_key(const SealScope& scope, Random& random) const {

@@ -44,9 +44,6 @@ class Sealer {
   Sealed seal_candidate(const SealScope& scope, const Sealed& fields_key, const Plaintext& packed, Random& random) const;
   std::optional<Plaintext> open_candidate(const SealScope& scope, const Sealed& fields_key, const Sealed& sealed) const;
 
-  // Keyed digest of a one-use token: says which token was about to be sent, and nothing else. Empty when the key does not open.
-  std::string token_digest(const SealScope& scope, const Sealed& fields_key, std::string_view token) const;
-
   Sealed new_events_key(const SealScope& scope, Random& random) const;
   std::optional<Plaintext> open_events_key(const SealScope& scope, const Sealed& events_key) const;
   // A day's key: deleting it shreds that day's segments of every credential.

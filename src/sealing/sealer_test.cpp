@@ -90,7 +90,6 @@ TEST_F(SealerTest, DamagedFieldsOrKeyDoNotOpen) {
     damaged.bytes[i] = static_cast<char>(damaged.bytes[i] ^ 0x40);
     EXPECT_FALSE(sealer_.opens_fields_key(scope_, damaged)) << i;
     EXPECT_FALSE(sealer_.open_fields(scope_, damaged, 1, sealed)) << i;
-    EXPECT_EQ(sealer_.token_digest(scope_, damaged, "token"), "") << i;
     damaged.bytes.resize(i);
     EXPECT_FALSE(sealer_.opens_fields_key(scope_, damaged)) << i;
   }
@@ -154,17 +153,6 @@ TEST_F(SealerTest, EventsKeysAndDayKeysAndSettingsOpenInTheirPlaceOnly) {
   ASSERT_TRUE(sealer_.open_setting("login key", setting));
   EXPECT_EQ(sealer_.open_setting("login key", setting)->reveal(), secret_.reveal());
   for (const char* name : {"", "login", "login key2", "Login key"}) EXPECT_FALSE(sealer_.open_setting(name, setting)) << name;
-}
-
-TEST_F(SealerTest, TokenDigestsTellTokensApartAndNothingElse) {
-  const Sealed fields_key = sealer_.new_fields_key(scope_, random_);
-  const std::string digest = sealer_.token_digest(scope_, fields_key, "token");
-  EXPECT_EQ(digest.size(), 16U);
-  EXPECT_EQ(sealer_.token_digest(scope_, fields_key, "token"), digest) << "the same at each call";
-  for (const char* other : {"", "Token", "token2", "toke"})
-    EXPECT_NE(sealer_.token_digest(scope_, fields_key, other), digest) << other;
-  EXPECT_NE(sealer_.token_digest(scope_, sealer_.new_fields_key(scope_, random_), "token"), digest) << "keyed";
-  for (const SealScope& other : other_scopes_) EXPECT_EQ(sealer_.token_digest(other, fields_key, "token"), "") << other.provider;
 }
 
 class EventSealerTest : public SealerTest {

@@ -1,8 +1,8 @@
 // The one seed of a history: everything that is left to chance is drawn from here.
 #pragma once
 
+#include "base/seeded_random.hpp"
 #include "base/time.hpp"
-#include "domain/fake_random.hpp"
 
 namespace granary::simulation {
 
@@ -29,7 +29,7 @@ class Chance final : public Random {
     return seed ^ (seed >> 32);
   }
 
-  FakeRandom source_;
+  SeededRandom source_;
 };
 
 }  // namespace granary::simulation

@@ -1,4 +1,4 @@
-// What the simulation's nodes share: the rows of a store, in memory. A method of MemoryStore changes it in one step, so a
+// The rows of the simulation's store, in memory: what outlives a crash. A method of MemoryStore changes them in one step, so a
 // crash falls between steps, never into one.
 #pragma once
 
@@ -20,10 +20,17 @@ struct ContentEntry {
 
 struct CredentialEntry {
   StoredCredential row;
+  std::int64_t number = 0;  // in the order in which they were added
   LeafUserId last_leaf_user;
   std::optional<WallTime> unlinked_since;
-  std::optional<std::int64_t> claimed_by;
-  SteadyTime claimed_until;
+  std::int64_t last_write = 0;
+  std::vector<StatusChange> history;
+  struct Digest {
+    std::string digest;
+    int kind = 0;  // 0: held, 1: held by the candidate, 2: spent, 3: replaced
+    WallTime since;
+  };
+  std::vector<Digest> digests;
   std::map<std::pair<std::int32_t, std::int32_t>, SegmentRow> segments;  // by day and number
   std::map<std::int32_t, ContentEntry> contents;
 
@@ -35,15 +42,16 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void added(const CredentialEntry& entry) = 0;
-  virtual void deleted(CredentialId id) = 0;
+  virtual void deleted(const CredentialEntry& entry) = 0;
+  // Still linked.
   virtual void unlinked(const CredentialEntry& entry) = 0;
-  // `before` is the row as it was; `by` the process that recorded.
-  virtual void recorded(const CredentialEntry& before, const CheckRecord& record, const Recorded& end,
-                        const CredentialEntry& after, std::int64_t by) = 0;
-  // What a PUT's candidate was given is stored with it.
-  virtual void candidate_kept(const CredentialEntry& entry, std::int64_t by) = 0;
-  // It was another's already, or gone.
-  virtual void lost_race(std::int64_t by) = 0;
+  // `before` is the row as it was; `by` the process that wrote.
+  virtual void committed(const CredentialEntry& before, const CredentialWrite& write, const Committed& end,
+                         const CredentialEntry& after, std::int64_t by) = 0;
+  // Nothing was written: the row, which is there, is not as the writer had loaded it.
+  virtual void not_written(const CredentialEntry& entry, const CredentialWrite& write) = 0;
+  // One of many whose health was changed.
+  virtual void changed(const CredentialEntry& before, const CredentialEntry& after, Cause cause) = 0;
 };
 
 struct Database {
@@ -54,11 +62,11 @@ struct Database {
   std::map<LeafUserId, LeafUser> users;
   std::map<CredentialId, CredentialEntry> credentials;
   std::map<BreakerScope, BreakerState> breakers;
-  std::function<SteadyTime()> now;  // the store's own clock, for claims
   Observer* observer = nullptr;
-  std::uint64_t spread_seed = 0;
+  std::int64_t added = 0;  // credentials, ever
 
   CredentialEntry* find(CredentialId id);
+  CredentialEntry* find(CredentialKey key);  // null where it is another owner's
   CredentialEntry* find(LeafUserId user, std::string_view provider);
 };
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "domain/planted.hpp"
+#include "simulation/mutants.hpp"
 #include "simulation/oracle.hpp"
 #include "simulation/plan.hpp"
 
@@ -17,9 +17,9 @@ struct Outcome {
 };
 
 // Runs on the calling thread. `with_trace` keeps a line for everything that happens.
-Outcome run_history(const Plan& plan, Fault fault, bool with_trace);
+Outcome run_history(const Plan& plan, Mutant mutant, bool with_trace);
 
 // The fewest actions of the plan that still break the same invariant.
-Plan shrink(const Plan& plan, Fault fault, const std::string& invariant);
+Plan shrink(const Plan& plan, Mutant mutant, const std::string& invariant);
 
 }  // namespace granary::simulation

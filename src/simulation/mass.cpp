@@ -25,7 +25,11 @@ class Mass {
                .conditions = {},
                .providers = ProviderWorld(Reuse::no_rotation, false),
                .database = {},
-               .oracle = Oracle(world_.providers, sealer_, world_.timeline, kConfirmAfter, interval),
+               .oracle = Oracle(world_.providers, world_.database, sealer_, world_.timeline,
+                                {.confirm_after = kConfirmAfter,
+                                 .interval = interval,
+                                 .outage_after = std::chrono::minutes(15),
+                                 .timeout = std::chrono::seconds(10)}),
                .catalog = catalog_,
                .sealer = sealer_,
                .log = log_,
@@ -42,7 +46,6 @@ class Mass {
       check(catalog_.add(std::move(*provider)).has_value(), "one provider");
     }
     world_.providers.token_lifetime = std::chrono::days(7);  // so that the interval alone says when
-    world_.database.now = [this] { return world_.timeline.now(); };
     world_.database.observer = &world_.oracle;
     for (int i = 0; i < growers_; ++i) add_grower();
     node_ = std::make_unique<Node>(world_, 1);
@@ -73,12 +76,42 @@ class Mass {
   }
   void refuse_all() { set_all(false); }
   void accept_all() { set_all(true); }
+  // As if checks had found so a moment ago. The others are due within a minute.
+  void turn_all_but(int others) {
+    for (int i = 0; i < growers_; ++i) {
+      CredentialEntry& entry = *world_.database.find(ids_[static_cast<std::size_t>(i)]);
+      CredentialHealth& health = entry.row.health;
+      health.next_check = world_.wall() + world_.chance.span(milliseconds(0), std::chrono::minutes(1));
+      if (i < others) continue;
+      entry.history.push_back({.key = entry.row.key,
+                               .time = world_.wall(),
+                               .from = health.status,
+                               .to = Status::unauthenticated,
+                               .reason = Reason::refused,
+                               .cause = Cause::check});
+      health.status = Status::unauthenticated;
+      health.status_cause = health.answer_cause = Cause::check;
+      health.since = world_.wall();
+      health.last_checked = world_.wall();
+      health.reason = Reason::refused;
+      health.was_last_ok = false;
+      health.pending_since = {.wall = health.since - kConfirmAfter, .steady = now() - kConfirmAfter, .boot = 1};
+      health.refusals = 2;
+      health.next_check = world_.wall() + std::chrono::minutes(10);
+    }
+  }
+  void kill_server() {
+    world_.oracle.crashed(1);
+    node_.reset();
+    node_ = std::make_unique<Node>(world_, 1);
+    node_->poll();
+  }
   milliseconds since(SteadyTime begin) const { return std::chrono::duration_cast<milliseconds>(now() - begin); }
   SteadyTime now() const { return world_.timeline.now(); }
 
   int count(Status status) const {
     return static_cast<int>(std::ranges::count_if(
-        world_.database.credentials, [&](const auto& credential) { return credential.second.row.state.status == status; }));
+        world_.database.credentials, [&](const auto& credential) { return credential.second.row.health.status == status; }));
   }
   // Refusals that reached Granary between two moments.
   int refusals(SteadyTime from, SteadyTime to) {
@@ -89,7 +122,7 @@ class Mass {
   }
   // There is one owner: its breaker is the one that counts.
   bool is_open() {
-    const auto& breakers = node_->parts().checker.find_lane("ag-leader", "")->breakers;
+    const auto& breakers = node_->parts().checks.find_lane("ag-leader", "")->breakers;
     return std::ranges::any_of(breakers, [](const auto& entry) { return entry.second.breaker.is_open(); });
   }
   Account& account(int number) { return world_.providers.account(number); }
@@ -108,32 +141,30 @@ class Mass {
   void set_all(bool alive) {
     for (int i = 0; i < growers_; ++i) account(i).alive = alive;
   }
-  void kill_server() {
-    world_.oracle.crashed(1);
-    node_.reset();
-    node_ = std::make_unique<Node>(world_, 1);
-    node_->poll();
-  }
   void add_grower() {
     const Account& account = world_.providers.add_account(false);
     CredentialEntry entry;
     StoredCredential& row = entry.row;
-    row.id = CredentialId::random(world_.chance);
+    entry.number = ++world_.database.added;
+    row.key.id = CredentialId::random(world_.chance);
     row.leaf_user = LeafUserId::random(world_.chance);
     row.provider = "ag-leader";
-    const SealScope scope{.owner = row.owner, .provider = row.provider, .credential = row.id};
-    Fields fields;
-    fields.set("refreshToken", Plaintext(account.refresh_token(0)));
-    fields.set("publicKey", Plaintext(std::string("client")));
-    fields.set("privateKey", Plaintext(std::string("secret")));
-    row.fields_key = sealer_.new_fields_key(scope, world_.chance);
-    row.fields = sealer_.seal_fields(scope, row.fields_key, row.fields_version, fields.pack(), world_.chance);
-    row.state.status = Status::ok;
-    row.state.reason.reset();
-    row.state.since = world_.wall();
-    row.state.next_check = world_.wall() + world_.chance.span(milliseconds(0), interval_);
-    ids_.push_back(row.id);
-    world_.database.credentials.emplace(row.id, std::move(entry));
+    Secrets secrets;
+    secrets.login.set("refreshToken", Plaintext(account.refresh_token(0)));
+    secrets.login.set("publicKey", Plaintext(std::string("client")));
+    secrets.login.set("privateKey", Plaintext(std::string("secret")));
+    row.secrets_key = sealer_.new_fields_key(scope_of(row), world_.chance);
+    row.secrets = sealer_.seal_fields(scope_of(row), row.secrets_key, row.secrets_version, secrets.pack(), world_.chance);
+    row.health.status = Status::ok;
+    row.health.reason.reset();
+    row.health.was_last_ok = true;
+    row.health.answer_cause = row.health.status_cause = Cause::check;
+    row.health.since = world_.wall();
+    row.health.next_check = world_.wall() + world_.chance.span(milliseconds(0), interval_);
+    entry.history.push_back({.key = row.key, .time = row.health.since, .from = {}, .to = Status::ok, .reason = {}});
+    ids_.push_back(row.key.id);
+    const auto added = world_.database.credentials.emplace(row.key.id, std::move(entry));
+    world_.oracle.added(added.first->second);
   }
 
   const int growers_;
@@ -216,6 +247,34 @@ MassOutcome refuse_all(milliseconds interval, milliseconds lasts, Trial trial, s
                              violation ? "; " + violation->what : "")};
 }
 
+MassOutcome kill_while_opening(std::uint64_t seed) {
+  constexpr int kGrowers = growers_of(Trial::plain), kOthers = 100, kTurned = kGrowers - kOthers;
+  constexpr std::chrono::hours kInterval{1};
+  Mass mass(kGrowers, kInterval, seed);
+  mass.run_until(SteadyTime() + kInterval);
+  mass.refuse_all();
+  mass.turn_all_but(kOthers);
+  mass.world().conditions.store_waits = 100;
+  // Until some of the commits are made.
+  const SteadyTime begin = mass.now();
+  while (mass.count(Status::unauthenticated) > kTurned / 2 && mass.now() < begin + std::chrono::minutes(5))
+    mass.run_until(mass.now() + milliseconds(10));
+  const int left = mass.count(Status::unauthenticated);
+  mass.kill_server();
+  mass.run_until(mass.now() + std::chrono::minutes(1));
+  const int left_later = mass.count(Status::unauthenticated);
+  mass.accept_all();
+  mass.run_until(mass.now() + time_to_heal(kInterval));
+  const int healed = mass.count(Status::ok);
+  const auto& violation = mass.world().oracle.violation();
+  return {
+      .is_as_promised = left > 0 && left < kTurned && left_later == 0 && healed == kGrowers && !violation,
+      .row = fmt::format("{} of {} called UNAUTHENTICATED, the breaker opens, the server is killed with {} of them left to take "
+                         "back: {} are left a minute after the start, {} OK {} later{}",
+                         kTurned, kGrowers, left, left_later, healed, text_of(time_to_heal(kInterval)),
+                         violation ? "; " + violation->what : "")};
+}
+
 MassOutcome revoke_some(milliseconds interval, int one_in, std::uint64_t seed) {
   constexpr int kGrowers = growers_of(Trial::plain);
   Mass mass(kGrowers, interval, seed);
@@ -226,7 +285,7 @@ MassOutcome revoke_some(milliseconds interval, int one_in, std::uint64_t seed) {
                              [&mass, i, one_in] { mass.account(i * one_in).alive = false; });
   const auto found = [&] {
     int count = 0;
-    for (int i = 0; i < revoked; ++i) count += mass.credential(i * one_in).row.state.status == Status::unauthenticated;
+    for (int i = 0; i < revoked; ++i) count += mass.credential(i * one_in).row.health.status == Status::unauthenticated;
     return count;
   };
   const SteadyTime in_time = begin + 2 * interval + 2 * kConfirmAfter;

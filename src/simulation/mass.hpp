@@ -25,4 +25,7 @@ MassOutcome refuse_all(milliseconds interval, milliseconds lasts, Trial trial, s
 // Of the growers, one in so many ends within an interval.
 MassOutcome revoke_some(milliseconds interval, int one_in, std::uint64_t seed);
 
+// Nearly all were called UNAUTHENTICATED within a breaker's window; it opens, and the server is killed while that is taken back.
+MassOutcome kill_while_opening(std::uint64_t seed);
+
 }  // namespace granary::simulation

@@ -5,44 +5,43 @@
 
 namespace granary::simulation {
 
-Task<std::optional<SegmentRow>> MemoryStore::find_last_segment(CredentialId id, std::int32_t day) {
-  const CredentialEntry* entry = db_.find(id);
+Task<std::optional<SegmentRow>> MemoryStore::find_last_segment(CredentialKey key, std::int32_t day) {
+  const CredentialEntry* entry = db_.find(key);
   std::optional<SegmentRow> last;
   if (entry)
-    for (const auto& [key, segment] : entry->segments)
-      if (key.first == day) last = segment;
+    for (const auto& [place, segment] : entry->segments)
+      if (place.first == day) last = segment;
   co_return last;
 }
 
-Task<std::optional<std::int32_t>> MemoryStore::find_content(CredentialId id, std::string_view digest) {
-  if (const CredentialEntry* entry = db_.find(id))
+Task<std::optional<std::int32_t>> MemoryStore::find_content(CredentialKey key, std::string_view digest) {
+  if (const CredentialEntry* entry = db_.find(key))
     for (const auto& [number, content] : entry->contents)
       if (content.digest == digest) co_return number;
   co_return std::nullopt;
 }
 
-Task<std::int32_t> MemoryStore::next_content_number(CredentialId id) {
-  const CredentialEntry* entry = db_.find(id);
+Task<std::int32_t> MemoryStore::next_content_number(CredentialKey key) {
+  const CredentialEntry* entry = db_.find(key);
   co_return entry && !entry->contents.empty() ? entry->contents.rbegin()->first + 1 : 1;
 }
 
-Task<EventCounts> MemoryStore::count_events(OwnerId owner, CredentialId id, std::int32_t first_day) {
+Task<EventCounts> MemoryStore::count_events(CredentialKey key, std::int32_t first_day) {
   EventCounts counts;
-  if (const CredentialEntry* entry = db_.find(id); entry && entry->row.owner == owner)
-    for (const auto& [key, segment] : entry->segments) {
-      if (key.first >= first_day) counts.total += segment.count;
-      if (key.first == first_day) counts.on_first_day += segment.count;
+  if (const CredentialEntry* entry = db_.find(key))
+    for (const auto& [place, segment] : entry->segments) {
+      if (place.first >= first_day) counts.total += segment.count;
+      if (place.first == first_day) counts.on_first_day += segment.count;
     }
   co_return counts;
 }
 
-Task<std::vector<SegmentRow>> MemoryStore::list_segments(OwnerId owner, CredentialId id, std::int32_t first_day,
-                                                         Direction direction, std::int64_t first, std::int64_t end,
-                                                         std::int64_t& skipped) {
+Task<std::vector<SegmentRow>> MemoryStore::list_segments(CredentialKey key, std::int32_t first_day, Direction direction,
+                                                         std::int64_t first, std::int64_t end, std::int64_t& skipped) {
   std::vector<SegmentRow> all, out;
-  if (const CredentialEntry* entry = db_.find(id); entry && entry->row.owner == owner)
-    for (const auto& [key, segment] : entry->segments)
-      if (key.first >= first_day) all.push_back(segment);
+  if (const CredentialEntry* entry = db_.find(key))
+    for (const auto& [place, segment] : entry->segments)
+      if (place.first >= first_day) all.push_back(segment);
   if (direction == Direction::descending) std::ranges::reverse(all);
   std::int64_t passed = 0;
   skipped = 0;
@@ -55,8 +54,8 @@ Task<std::vector<SegmentRow>> MemoryStore::list_segments(OwnerId owner, Credenti
   co_return out;
 }
 
-Task<std::optional<ContentRow>> MemoryStore::read_content(CredentialId id, std::int32_t number) {
-  const CredentialEntry* entry = db_.find(id);
+Task<std::optional<ContentRow>> MemoryStore::read_content(CredentialKey key, std::int32_t number) {
+  const CredentialEntry* entry = db_.find(key);
   if (!entry || !entry->contents.contains(number)) co_return std::nullopt;
   co_return ContentRow{.number = number, .data = entry->contents.at(number).data};
 }

@@ -2,30 +2,27 @@
 
 #include <algorithm>
 
-#include "domain/planted.hpp"
-
 namespace granary::simulation {
 
 namespace {
 
 RevealedRow revealed(const StoredCredential& row) {
-  return {.id = row.id,
+  return {.key = row.key,
           .leaf_user = *row.leaf_user,
           .provider = row.provider,
-          .status = row.state.status,
+          .status = row.health.status,
           .created = row.created,
-          .fields_version = row.fields_version,
-          .fields = row.fields,
-          .fields_key = row.fields_key};
+          .secrets_version = row.secrets_version,
+          .secrets = row.secrets,
+          .secrets_key = row.secrets_key};
 }
 
 CredentialSummary summary(const StoredCredential& row) {
-  return {.id = row.id,
-          .owner = row.owner,
+  return {.key = row.key,
           .leaf_user = *row.leaf_user,
           .provider = row.provider,
           .environment = row.environment,
-          .state = row.state};
+          .health = row.health};
 }
 
 template <class T>
@@ -44,7 +41,7 @@ void unlink(Database& db, CredentialEntry& entry, WallTime now) {
   entry.row.leaf_user.reset();
   entry.unlinked_since = now;
   ++entry.row.link_version;
-  entry.row.state.next_check.reset();
+  entry.row.health.next_check.reset();
 }
 
 // Of all owners, newest change first.
@@ -52,13 +49,13 @@ std::vector<CredentialSummary> find_summaries(const Database& database, const Cr
   std::vector<CredentialSummary> found;
   for (const auto& [id, entry] : database.credentials) {
     const StoredCredential& row = entry.row;
-    if (row.leaf_user && (!filter.status || row.state.status == *filter.status) &&
+    if (row.leaf_user && (!filter.status || row.health.status == *filter.status) &&
         (!filter.provider || row.provider == *filter.provider) &&
-        (!filter.changed_since || row.state.since >= *filter.changed_since))
+        (!filter.changed_since || row.health.since >= *filter.changed_since))
       found.push_back(summary(row));
   }
   std::ranges::sort(found, [](const auto& a, const auto& b) {
-    return a.state.since != b.state.since ? a.state.since > b.state.since : a.id < b.id;
+    return a.health.since != b.health.since ? a.health.since > b.health.since : a.key.id < b.key.id;
   });
   return found;
 }
@@ -76,6 +73,11 @@ CredentialEntry* Database::find(CredentialId id) {
   return found == credentials.end() ? nullptr : &found->second;
 }
 
+CredentialEntry* Database::find(CredentialKey key) {
+  CredentialEntry* entry = find(key.id);
+  return entry && entry->row.key == key ? entry : nullptr;
+}
+
 CredentialEntry* Database::find(LeafUserId user, std::string_view provider) {
   for (auto& [id, entry] : credentials)
     if (entry.row.leaf_user == user && entry.row.provider == provider) return &entry;
@@ -87,8 +89,8 @@ Task<> MemoryStore::before_read() {
 }
 
 void MemoryStore::remove(CredentialId id) {
+  if (db_.observer) db_.observer->deleted(*db_.find(id));
   db_.credentials.erase(id);
-  if (db_.observer) db_.observer->deleted(id);
 }
 
 // Settings, keys, owners.
@@ -174,7 +176,7 @@ Result<void> MemoryStore::change_links(OwnerId owner, LeafUserId user, const Lin
   };
   for (const auto& [provider, id] : links.link) {
     const CredentialEntry* entry = db_.find(id);
-    if (!entry || entry->row.owner != owner || entry->row.provider != provider ||
+    if (!entry || entry->row.key.owner != owner || entry->row.provider != provider ||
         (entry->row.leaf_user && *entry->row.leaf_user != user))
       return fail(ErrorCode::not_linkable);
   }
@@ -190,8 +192,9 @@ Result<void> MemoryStore::change_links(OwnerId owner, LeafUserId user, const Lin
     entry.row.leaf_user = entry.last_leaf_user = user;
     entry.unlinked_since.reset();
     ++entry.row.link_version;
-    entry.row.state.next_check = now;
-    entry.row.state.refusals = 0;
+    entry.row.health.next_check = now;
+    entry.row.health.refusals = 0;
+    entry.row.health.due_cause = Cause::linked;
   }
   return {};
 }
@@ -271,15 +274,29 @@ Task<Page<LeafUser>> MemoryStore::list_users(OwnerId owner, const UserFilter& fi
 
 // Credentials, by owner.
 
-Task<Result<void>> MemoryStore::add_credential(const StoredCredential& credential) {
-  co_return co_await write([this, credential]() -> Result<void> {
-    const auto user = db_.users.find(*credential.leaf_user);
-    if (user == db_.users.end() || user->second.owner != credential.owner) return fail(ErrorCode::not_found);
-    if (db_.find(*credential.leaf_user, credential.provider) && !is_planted(Fault::second_credential_accepted))
-      return fail(ErrorCode::already_exists);
-    const auto added = db_.credentials.emplace(
-        credential.id,
-        CredentialEntry{.row = credential, .last_leaf_user = *credential.leaf_user, .segments = {}, .contents = {}});
+Task<Result<void>> MemoryStore::add_credential(const NewCredential& given) {
+  co_return co_await write([this, made = given]() -> Result<void> {
+    const StoredCredential& row = made.row;
+    const auto user = db_.users.find(*row.leaf_user);
+    if (user == db_.users.end() || user->second.owner != row.key.owner) return fail(ErrorCode::not_found);
+    if (db_.find(*row.leaf_user, row.provider)) return fail(ErrorCode::already_exists);
+    if (made.token) {
+      const Committed judged = judge_claim(db_, row.key.owner, row.key.id, *made.token);
+      if (judged.holder) return fail(ErrorCode::grant_in_use, text_of(*judged.holder));
+    }
+    CredentialEntry entry;
+    entry.row = row;
+    entry.number = ++db_.added;
+    entry.last_leaf_user = *row.leaf_user;
+    if (made.token) hold_token(entry, made.token->digest, row.created);
+    if (made.told_as)
+      entry.history.push_back({.key = row.key,
+                               .time = row.health.since,
+                               .from = {},
+                               .to = row.health.status,
+                               .reason = row.health.reason,
+                               .cause = *made.told_as});
+    const auto added = db_.credentials.emplace(row.key.id, std::move(entry));
     if (db_.observer) db_.observer->added(added.first->second);
     return {};
   });
@@ -288,26 +305,26 @@ Task<Result<void>> MemoryStore::add_credential(const StoredCredential& credentia
 Task<std::optional<RevealedRow>> MemoryStore::find_revealed(OwnerId owner, LeafUserId user, std::string_view provider) {
   co_await before_read();
   const CredentialEntry* entry = db_.find(user, provider);
-  co_return entry && entry->row.owner == owner ? std::optional(revealed(entry->row)) : std::nullopt;
+  co_return entry && entry->row.key.owner == owner ? std::optional(revealed(entry->row)) : std::nullopt;
 }
 
 Task<std::vector<RevealedRow>> MemoryStore::list_revealed(OwnerId owner, std::span<const LeafUserId> users) {
   std::vector<RevealedRow> out;
   for (const LeafUserId user : users)
     for (const auto& [id, entry] : db_.credentials)
-      if (entry.row.leaf_user == user && entry.row.owner == owner) out.push_back(revealed(entry.row));
+      if (entry.row.leaf_user == user && entry.row.key.owner == owner) out.push_back(revealed(entry.row));
   co_return out;
 }
 
 Task<std::optional<CredentialSummary>> MemoryStore::find_summary(OwnerId owner, LeafUserId user, std::string_view provider) {
   co_await before_read();
   const CredentialEntry* entry = db_.find(user, provider);
-  co_return entry && entry->row.owner == owner ? std::optional(summary(entry->row)) : std::nullopt;
+  co_return entry && entry->row.key.owner == owner ? std::optional(summary(entry->row)) : std::nullopt;
 }
 
 Task<Page<CredentialSummary>> MemoryStore::list_summaries(OwnerId owner, const CredentialFilter& filter, PageRequest page) {
   auto found = find_summaries(db_, filter);
-  std::erase_if(found, [&](const CredentialSummary& summary) { return summary.owner != owner; });
+  std::erase_if(found, [&](const CredentialSummary& summary) { return summary.key.owner != owner; });
   co_return cut(std::move(found), page);
 }
 
@@ -318,8 +335,8 @@ Task<Page<CredentialSummary>> MemoryStore::list_all_summaries(const CredentialFi
 Task<bool> MemoryStore::delete_credential(OwnerId owner, LeafUserId user, std::string_view provider) {
   co_return co_await write([this, owner, user, name = std::string(provider)] {
     const CredentialEntry* entry = db_.find(user, name);
-    if (!entry || entry->row.owner != owner) return false;
-    remove(entry->row.id);
+    if (!entry || entry->row.key.owner != owner) return false;
+    remove(entry->row.key.id);
     return true;
   });
 }

@@ -1,8 +1,7 @@
-// The simulation's store: one node's door to the shared database. The same contract suite as the product's stores holds
+// The simulation's store: a process's door to the database. The same contract suite as the product's stores holds
 // for it; the product never links it.
 #pragma once
 
-#include "domain/planted.hpp"
 #include "simulation/database.hpp"
 
 namespace granary::simulation {
@@ -16,26 +15,23 @@ class StoreWeather {
   virtual Task<> after_write() = 0;
 };
 
-class MemoryStore final : public Store {
+class MemoryStore : public Store {
  public:
   // `weather` may be null: then every call is made at once. `process` is told to the observer.
   MemoryStore(Database& database, StoreWeather* weather, std::int64_t process)
-      : db_(database), weather_(weather), process_(process) {}
+      : db_(database), process_(process), weather_(weather) {}
 
-  Task<bool> is_writable() override { co_return true; }
   Task<std::optional<std::string>> find_setting(std::string_view name) override;
   Task<std::string> ensure_setting(std::string_view name, std::string_view value) override;
   Task<> save_setting(std::string_view name, std::string_view value) override;
   Task<std::optional<Sealed>> find_day_key(std::int32_t day) override;
   Task<Sealed> ensure_day_key(std::int32_t day, const Sealed& wrapped, const std::optional<Sealed>& damaged) override;
-
   Task<Result<void>> add_owner(const Owner& owner) override;
   Task<std::optional<Owner>> find_owner(std::string_view email) override;
   Task<std::optional<Owner>> find_owner(OwnerId id) override;
   Task<std::optional<WallTime>> find_last_login(OwnerId owner, std::string_view network) override;
   Task<> save_login(OwnerId owner, std::string_view network, WallTime now) override;
   Task<Result<void>> set_password(std::string_view email, std::string_view password_hash) override;
-
   Task<Result<void>> add_user(const LeafUser& user, const LinkChange& links) override;
   Task<Result<LeafUser>> change_user(OwnerId owner, LeafUserId id, const LeafUserChange& change, const LinkChange& links,
                                      WallTime now) override;
@@ -43,86 +39,65 @@ class MemoryStore final : public Store {
   Task<std::optional<LeafUser>> find_user(OwnerId owner, LeafUserId id) override;
   Task<Page<LeafUser>> list_users(OwnerId owner, const UserFilter& filter, const std::vector<UserSort>& sort,
                                   PageRequest page) override;
-
-  Task<Result<void>> add_credential(const StoredCredential& credential) override;
+  Task<Result<void>> add_credential(const NewCredential& credential) override;
   Task<std::optional<RevealedRow>> find_revealed(OwnerId owner, LeafUserId user, std::string_view provider) override;
   Task<std::vector<RevealedRow>> list_revealed(OwnerId owner, std::span<const LeafUserId> users) override;
   Task<std::optional<CredentialSummary>> find_summary(OwnerId owner, LeafUserId user, std::string_view provider) override;
   Task<Page<CredentialSummary>> list_summaries(OwnerId owner, const CredentialFilter& filter, PageRequest page) override;
   Task<Page<CredentialSummary>> list_all_summaries(const CredentialFilter& filter, PageRequest page) override;
   Task<bool> delete_credential(OwnerId owner, LeafUserId user, std::string_view provider) override;
-
-  Task<std::optional<StoredCredential>> find_credential(CredentialId id) override;
-  Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, const Horizon& horizon, std::int64_t limit,
-                                           const std::vector<OwnerId>& except) override;
-  Task<std::vector<CredentialId>> list_probes(const BreakerScope& scope, WallTime now, std::int64_t limit) override;
-  Task<Begun> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin, std::string_view token_digest,
-                             const Claim& claim) override;
-  Task<Recorded> record_check(const CheckRecord& record) override;
-  Task<> record_not_sent(const StoredCredential& known, Reason reason, std::optional<WallTime> next_check) override;
-  Task<bool> save_candidate(CredentialId id, const Sealed& fields) override;
-  Task<bool> keep_candidate(CredentialId id, const Sealed& from, const Sealed& fields) override;
-  Task<Begun> mark_candidate_sent(CredentialId id, const Candidate& sent, const Claim& claim) override;
+  Task<std::optional<StoredCredential>> find_credential(CredentialKey key) override;
+  Task<bool> is_linked(CredentialKey key, std::int64_t link_version) override;
+  Task<std::vector<CredentialKey>> list_due(const Lane& lane, WallTime now, const Horizon& horizon, std::int64_t limit,
+                                            const std::vector<OwnerId>& except) override;
+  Task<std::vector<CredentialKey>> list_interrupted(const Lane& lane, std::int64_t limit) override;
+  Task<std::vector<CredentialKey>> list_probes(const BreakerScope& scope, WallTime now, std::int64_t limit) override;
+  Task<Committed> commit(const CredentialWrite& write) override;
+  Task<HealthBatch> change_health(const BreakerScope& scope, Rows rows, std::int64_t after, HealthRule rule,
+                                  Cause cause) override;
   Task<> recover_interrupted(WallTime now) override;
-
+  Task<std::vector<std::string>> list_past_secrets(CredentialKey key) override;
+  Task<Page<StatusChange>> list_history(CredentialKey key, PageRequest page) override;
   Task<std::vector<LastCheck>> list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) override;
   Task<std::map<BreakerScope, BreakerState>> load_breakers() override;
   Task<> save_breaker(const BreakerScope& scope, const BreakerState& state) override;
   Task<std::int64_t> count_probed(const BreakerScope& scope, std::int64_t limit) override;
-  Task<std::vector<Turned>> open_breaker(const BreakerScope& scope, const BreakerState& state, WallTime since,
-                                         WallTime now) override;
-  Task<std::vector<Turned>> suspect_refused(const BreakerScope& scope, const Instant& before, WallTime now) override;
-  Task<> respread(const BreakerScope& scope, WallTime closed_at, WallTime now, milliseconds spread) override;
-  Task<std::vector<Turned>> mark_not_configured(const Lane& lane, WallTime now) override;
-  Task<> resume_configured(const Lane& lane, WallTime now, milliseconds spread) override;
-  Task<std::int64_t> accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) override;
+  Task<std::int64_t> forget_origins(std::string_view provider) override;
   Task<std::vector<StatusCount>> count_by_status() override;
   Task<std::vector<Lane>> list_lanes() override;
-
-  Task<std::optional<SegmentRow>> find_last_segment(CredentialId id, std::int32_t day) override;
-  Task<std::optional<std::int32_t>> find_content(CredentialId id, std::string_view digest) override;
-  Task<std::int32_t> next_content_number(CredentialId id) override;
-  Task<EventCounts> count_events(OwnerId owner, CredentialId id, std::int32_t first_day) override;
-  Task<std::vector<SegmentRow>> list_segments(OwnerId owner, CredentialId id, std::int32_t first_day, Direction direction,
-                                              std::int64_t first, std::int64_t end, std::int64_t& skipped) override;
-  Task<std::optional<ContentRow>> read_content(CredentialId id, std::int32_t number) override;
-
+  Task<std::optional<SegmentRow>> find_last_segment(CredentialKey key, std::int32_t day) override;
+  Task<std::optional<std::int32_t>> find_content(CredentialKey key, std::string_view digest) override;
+  Task<std::int32_t> next_content_number(CredentialKey key) override;
+  Task<EventCounts> count_events(CredentialKey key, std::int32_t first_day) override;
+  Task<std::vector<SegmentRow>> list_segments(CredentialKey key, std::int32_t first_day, Direction direction, std::int64_t first,
+                                              std::int64_t end, std::int64_t& skipped) override;
+  Task<std::optional<ContentRow>> read_content(CredentialKey key, std::int32_t number) override;
   Task<std::int64_t> expire_events(std::int32_t before_day, std::int64_t limit) override;
   Task<std::int64_t> expire_unlinked(WallTime before, std::int64_t limit) override;
+  Task<bool> is_writable() override { co_return true; }
+
+ protected:
+  Database& db_;
+  const std::int64_t process_;
 
  private:
   Task<> before_read();
   // Makes a change in one step; what it throws is left undone by itself.
   template <class Change>
   auto write(Change change) -> Task<std::invoke_result_t<Change>>;
-  // Whether some process has claimed it, and its claim lasts.
-  bool is_held(const CredentialEntry& entry) const;
-  bool claim(CredentialEntry& entry, const Claim& claim);
   void remove(CredentialId id);
-  WallTime spread(WallTime now, milliseconds width);
   Result<void> change_links(OwnerId owner, LeafUserId user, const LinkChange& links, WallTime now);
 
-  Database& db_;
   StoreWeather* weather_;
-  std::int64_t process_;
 };
+
+// Whether a token may be taken by the credential `id`: token_in_use, token_spent, or done.
+Committed judge_claim(const Database& db, OwnerId owner, CredentialId id, const GrantClaim& claim);
+void hold_token(CredentialEntry& entry, const std::string& digest, WallTime now);
 
 template <class Change>
 auto MemoryStore::write(Change change) -> Task<std::invoke_result_t<Change>> {
   if (weather_) co_await weather_->before_write();
-  if constexpr (std::is_same_v<std::invoke_result_t<Change>, Recorded>) {
-    if (weather_ && is_planted(Fault::acknowledged_before_it_is_kept)) {
-      // Acknowledged first: a crash within the next moment loses it.
-      asio::co_spawn(
-          co_await asio::this_coro::executor,
-          [](StoreWeather& weather, Change late) -> Task<> {
-            for (int i = 0; i < 4; ++i) co_await weather.after_write();
-            late();
-          }(*weather_, change),
-          [](std::exception_ptr) {});
-      co_return Recorded{.exists = true, .fields_kept = true, .state_kept = true};
-    }
-  }
   if constexpr (std::is_void_v<std::invoke_result_t<Change>>) {
     change();
     if (weather_) co_await weather_->after_write();

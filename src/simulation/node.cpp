@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/check.hpp"
-#include "operation/breakers.hpp"
-#include "operation/check.hpp"
+#include "check/breakers.hpp"
+#include "check/check.hpp"
 
 namespace granary::simulation {
 
@@ -25,9 +25,7 @@ http::Exchange plain(int status, std::string body) {
   return exchange;
 }
 
-std::string whose(const Flight& flight) {
-  return "process " + std::to_string(flight.process) + ", account " + std::to_string(flight.account) + ",";
-}
+std::string whose(const Flight& flight) { return "account " + std::to_string(flight.account); }
 
 }  // namespace
 
@@ -62,16 +60,20 @@ class Node::NodeWeather final : public StoreWeather {
     refuse_if_failing();
     co_await wait(1);
     refuse_if_failing();
+    if (node_.world_.chance.percent(node_.world_.conditions.failed_commits)) refuse();
   }
   Task<> after_write() override {
     co_await wait(2);
     // The commit was made; that it was made is what is not known.
     refuse_if_failing();
+    if (node_.world_.chance.percent(node_.world_.conditions.unknown_commits)) refuse();
   }
 
  private:
   void refuse_if_failing() const {
-    if (node_.world_.timeline.now() >= node_.store_fails_until_) return;
+    if (node_.world_.timeline.now() < node_.store_fails_until_) refuse();
+  }
+  [[noreturn]] void refuse() const {
     node_.world_.oracle.store_failed(node_.process_);
     throw StoreUnavailable("simulated");
   }
@@ -93,12 +95,15 @@ class Node::NodeTransport final : public http::HttpTransport {
     Chance& chance = world.chance;
     const Conditions& sky = world.conditions;
     // As the product's transport does: a process that stood still before it sent sends no more.
-    if (world.timeline.now() >= request.deadline) co_return failed(http::ExchangeFailure::timeout, false);
+    if (world.timeline.now() >= request.deadline) {
+      world.oracle.ended_unsent(world.providers.account_in(request));
+      co_return failed(http::ExchangeFailure::timeout, false);
+    }
     const auto flight = std::make_shared<Flight>();
     flight->process = node_.process_;
-    if (!world.providers.take_off(request, flight))
-      world.oracle.spent_token_sent(*flight, world.providers.token_in(request), world.database);
+    const bool is_fair = world.providers.take_off(request, flight);
     world.oracle.sent(flight);
+    if (!is_fair) world.oracle.spent_token_sent(*flight);
     world.tell(whose(*flight) + " asks with " + world.providers.login_in(request));
     const SteadyTime now = world.timeline.now(), deadline = request.deadline;
     const bool is_down = now < sky.outage_until;
@@ -154,14 +159,14 @@ class Node::NodeTransport final : public http::HttpTransport {
 Node::Node(World& world, ProcessId process)
     : world_(world),
       process_(process),
-      clock_(std::make_unique<NodeClock>(*this)),
+      clock_(mutate(world.mutant, std::make_unique<NodeClock>(*this), world.conditions.wall_offset)),
       weather_(std::make_unique<NodeWeather>(*this)),
-      transport_(std::make_unique<NodeTransport>(*this)),
-      store_(world.database, weather_.get(), process),
-      checker_(context_->get_executor(), store_, world.sealer, *clock_, world.chance, world.catalog, *transport_, world.log,
-               world.metrics, world.settings),
-      scheduler_(checker_),
-      parts_{.store = store_,
+      transport_(mutate(world.mutant, std::make_unique<NodeTransport>(*this), *clock_, world.timeline)),
+      store_(make_store(world.mutant, world.database, *weather_, process)),
+      checks_(context_->get_executor(), *store_, world.sealer, *clock_, world.chance, world.catalog, *transport_, world.log,
+              world.metrics, world.settings),
+      scheduler_(checks_),
+      parts_{.store = *store_,
              .sealer = world.sealer,
              .clock = *clock_,
              .random = world.chance,
@@ -169,12 +174,12 @@ Node::Node(World& world, ProcessId process)
              .log = world.log,
              .passwords = world.passwords,
              .logins = world.logins,
-             .checker = checker_,
+             .checks = checks_,
              .tokens = tokens_,
              .turns = turns_,
              .store_is_damaged = store_is_damaged_} {
-  checker_.process = process;
-  check(prepare_lanes(checker_, world.database.breakers).has_value(), "the descriptors are in order");
+  checks_.digest_key = Plaintext(std::string(32, 'd'));
+  check(prepare_lanes(checks_, world.database.breakers).has_value(), "the descriptors are in order");
   asio::co_spawn(*context_, live(), [](std::exception_ptr) {});
 }
 
@@ -187,24 +192,16 @@ Node::~Node() {
 Task<> Node::live() {
   // A store that fails at the start is tried again, as an operator's supervisor would.
   while (true) {
-    bool is_up = true;
     try {
-      co_await store_.recover_interrupted(clock_->now());
-      co_await restore_breakers(checker_);
+      co_await store_->recover_interrupted(clock_->now());
+      co_await restore_breakers(checks_);
+      is_up_ = true;
     } catch (const StoreUnavailable&) {
-      is_up = false;
     }
-    if (is_up) break;
+    if (is_up_) break;
     co_await wait_until(world_.timeline.now() + kGrid);
   }
   co_await scheduler_.run();
-}
-
-microseconds Node::pause_until(SteadyTime when) {
-  const SteadyTime now = world_.timeline.now();
-  if (now >= paused_until_) paused_since_ = now;
-  paused_until_ = when;
-  return when - paused_since_;
 }
 
 void Node::poll() {

@@ -8,19 +8,20 @@
 #include "operation/parts.hpp"
 #include "scheduler/scheduler.hpp"
 #include "simulation/memory_store.hpp"
+#include "simulation/mutants.hpp"
 #include "simulation/oracle.hpp"
 
 namespace granary::simulation {
 
-// What the weather is like, for every process: of 100.
+// What the weather is like: of 100.
 struct Conditions {
   std::uint64_t lost_requests = 0, lost_answers = 0, late_requests = 0, errors = 0, slow = 0;
-  std::uint64_t store_waits = 0;
+  std::uint64_t store_waits = 0, failed_commits = 0, unknown_commits = 0;
   SteadyTime outage_until{};   // no provider answers
   microseconds wall_offset{};  // the machine's wall clock, against the truth
 };
 
-// What all processes share.
+// What outlives a process.
 struct World {
   Timeline timeline;
   Chance chance;
@@ -36,6 +37,7 @@ struct World {
   LoginLimits& logins;
   CheckSettings settings;
   std::function<void(const std::string&)> trace;  // null: nobody reads along
+  Mutant mutant = Mutant::none;
 
   void tell(const std::string& line) const {
     if (trace) trace(line);
@@ -52,6 +54,8 @@ class Node {
 
   ProcessId process() const { return process_; }
   Parts& parts() { return parts_; }
+  // What was interrupted is recovered: clients are served.
+  bool is_up() const { return is_up_; }
   // Runs `task`; `done` is told how it ended, unless the process crashes first.
   template <class T>
   void run(Task<T> task, std::move_only_function<void(std::exception_ptr, T)> done) {
@@ -60,9 +64,8 @@ class Node {
   // Runs what is ready.
   void poll();
   void fail_store_until(SteadyTime when) { store_fails_until_ = when; }
-  // What it waits for comes meanwhile, and it does nothing. How long it will have stood still then, which another pause may have
-  // begun.
-  microseconds pause_until(SteadyTime when);
+  // What it waits for comes meanwhile, and it does nothing.
+  void pause_until(SteadyTime when) { paused_until_ = when; }
 
  private:
   class NodeClock;
@@ -74,15 +77,16 @@ class Node {
 
   World& world_;
   const ProcessId process_;
-  SteadyTime store_fails_until_{}, paused_since_{}, paused_until_{};
+  bool is_up_ = false;
+  SteadyTime store_fails_until_{}, paused_until_{};
   // Destroyed first, by the destructor: the frames it holds refer to everything below.
   std::unique_ptr<asio::io_context> context_ = std::make_unique<asio::io_context>(1);
   asio::executor_work_guard<Executor> guard_{context_->get_executor()};
-  std::unique_ptr<NodeClock> clock_;
+  std::unique_ptr<Clock> clock_;
   std::unique_ptr<NodeWeather> weather_;
-  std::unique_ptr<NodeTransport> transport_;
-  MemoryStore store_;
-  Checker checker_;
+  std::unique_ptr<http::HttpTransport> transport_;
+  const std::unique_ptr<MemoryStore> store_;
+  CheckContext checks_;
   Scheduler scheduler_;
   Plaintext token_key_{std::string(32, 'k')};
   std::atomic<std::uint64_t> token_generation_ = 1;

@@ -15,7 +15,10 @@ struct Action {
     post,
     put,
     put_refused,
-    put_again,
+    put_again,        // what was sent last, or a token that the credential has had since
+    put_twice,        // the same login, twice at once
+    post_of_another,  // a token that another credential has, or has had
+    put_of_another,
     remove,
     unlink,
     relink,
@@ -31,29 +34,27 @@ struct Action {
   };
   SteadyTime at;
   Kind kind = Kind::check;
-  std::size_t node = 0, slot = 0;
+  std::size_t slot = 0;
   std::int64_t number = 0;  // how long, how far
 
   std::string text() const;
 };
 
-enum class Processes { as_planned, one };
-
 struct Plan {
   std::uint64_t seed = 0;
   std::vector<Action> actions;
-  Processes processes = Processes::as_planned;
 };
 
-Plan make_plan(std::uint64_t seed, Processes processes);
+Plan make_plan(std::uint64_t seed);
 
 // How long something happens; then it is calm.
 inline constexpr seconds kEventful{480};
-inline constexpr std::size_t kNodesMax = 2, kUsers = 2;
+inline constexpr std::size_t kUsers = 2;
 
 // In words, for people.
 std::string_view name_of(Action::Kind kind);
 // POST, or one of the PUTs.
 bool is_connecting(Action::Kind kind);
+bool is_put(Action::Kind kind);
 
 }  // namespace granary::simulation

@@ -20,7 +20,7 @@ constexpr std::size_t kNever = static_cast<std::size_t>(-1);
 struct Change {
   std::size_t begun = 0, acknowledged = kNever;
   std::optional<std::string> token;  // nullopt: the row is deleted
-  std::string spending;              // the note beside it
+  GrantState grant = GrantState::held;
 };
 
 struct Grower {
@@ -97,18 +97,18 @@ class Work {
     for (Grower& grower : growers_) {
       const LeafUser user{.id = LeafUserId::random(chance_), .owner = owner.id, .name = "grower", .created = now_};
       co_await store.add_user(user, {});
-      grower.row.owner = owner.id;
+      grower.row.key.owner = owner.id;
       grower.row.leaf_user = user.id;
       grower.row.provider = "ag-leader";
     }
   }
 
   SealScope scope(const Grower& grower) const {
-    return {.owner = grower.row.owner, .provider = grower.row.provider, .credential = grower.row.id};
+    return {.owner = grower.row.key.owner, .provider = grower.row.provider, .credential = grower.row.key.id};
   }
 
   Sealed sealed(const Grower& grower, const std::string& token) {
-    return sealer_.seal_fields(scope(grower), grower.row.fields_key, grower.row.fields_version, Plaintext(token), chance_);
+    return sealer_.seal_fields(scope(grower), grower.row.secrets_key, grower.row.secrets_version, Plaintext(token), chance_);
   }
 
   // One change of one credential: made, noted as about to be spent, rotated, or deleted.
@@ -121,40 +121,47 @@ class Work {
     StoredCredential& row = grower.row;
     if (!is_there) {
       if (!grower.changes.empty()) past_.push_back(grower);
-      row.id = CredentialId::random(chance_);
-      row.fields_version = 1;
-      row.fields_key = sealer_.new_fields_key(scope(grower), chance_);
-      row.fields = sealed(grower, token);
+      row.key.id = CredentialId::random(chance_);
+      row.secrets_version = 1;
+      row.secrets_key = sealer_.new_fields_key(scope(grower), chance_);
+      row.secrets = sealed(grower, token);
       grower.changes.clear();  // those of the row before stand in past_
-      begin(grower, token, "");
-      co_await store.add_credential(row);
+      begin(grower, token, GrantState::held);
+      co_await store.add_credential({.row = row, .token = {}, .told_as = {}});
     } else if (chance_.percent(8)) {
-      begin(grower, std::nullopt, "");
-      co_await store.delete_credential(row.owner, *row.leaf_user, row.provider);
-    } else if (grower.changes.back().spending.empty()) {
-      const std::string before = *grower.changes.back().token;
-      begin(grower, before, sealer_.token_digest(scope(grower), row.fields_key, before));
-      co_await store.begin_exchange(row.id, row.fields_version, "https://a.example", grower.changes.back().spending,
-                                    {.process = 1, .lasts = seconds(40)});
+      begin(grower, std::nullopt, GrantState::held);
+      co_await store.delete_credential(row.key.owner, *row.leaf_user, row.provider);
+    } else if (grower.changes.back().grant == GrantState::held) {
+      CredentialWrite write = write_of(row);
+      write.grant = GrantState::sending;
+      begin(grower, *grower.changes.back().token, GrantState::sending);
+      co_await store.commit(write);
     } else {
-      CheckRecord record;
-      record.id = row.id;
-      record.fields_version = row.fields_version++;
-      record.state_version = record.link_version = 1;
-      record.fields = sealed(grower, token);
-      record.clears_spending = true;
-      record.events = EventsWrite{
+      CredentialWrite write = write_of(row);
+      ++row.secrets_version;
+      write.secrets = sealed(grower, token);
+      write.grant = GrantState::held;
+      write.tokens =
+          TokenDigests{.held = chance_.bytes(kDigestBytes), .spent = {chance_.bytes(kDigestBytes)}, .secrets = {}, .now = now_};
+      write.events = EventsWrite{
           .day = 20'000, .events_key = {}, .segments = {{.day = 20'000, .count = tokens_, .data = {chance_.bytes(900)}}}};
-      begin(grower, token, "");
-      co_await store.record_check(record);
+      begin(grower, token, GrantState::held);
+      co_await store.commit(write);
     }
     grower.changes.back().acknowledged = disk_.moment();
     acknowledged_.push_back(disk_.moment());
     grower.is_busy = false;
   }
 
-  void begin(Grower& grower, std::optional<std::string> token, std::string spending) {
-    grower.changes.push_back({.begun = disk_.moment(), .token = std::move(token), .spending = std::move(spending)});
+  CredentialWrite write_of(const StoredCredential& row) {
+    return {.key = row.key,
+            .id = static_cast<std::int64_t>(1 + chance_.below(1ULL << 60)),
+            .secrets_version = row.secrets_version,
+            .link_version = row.link_version};
+  }
+
+  void begin(Grower& grower, std::optional<std::string> token, GrantState grant) {
+    grower.changes.push_back({.begun = disk_.moment(), .token = std::move(token), .grant = grant});
   }
 
   // Rows that nobody asked for.
@@ -162,7 +169,7 @@ class Work {
     int unknown = 0;
     auto rows = db.prepare("SELECT id FROM credential");
     while (rows.step()) {
-      const auto is_it = [id = rows.id<CredentialId>(0)](const Grower& grower) { return grower.row.id == id; };
+      const auto is_it = [id = rows.id<CredentialId>(0)](const Grower& grower) { return grower.row.key.id == id; };
       unknown += std::ranges::none_of(growers_, is_it) && std::ranges::none_of(past_, is_it);
     }
     return unknown;
@@ -174,8 +181,8 @@ class Work {
     for (std::size_t i = 0; i < grower.changes.size(); ++i)
       if (grower.changes[i].acknowledged <= moment) first = i;
     const bool may_be_absent = grower.changes.empty() || grower.changes[0].acknowledged > moment;
-    auto row = db.prepare("SELECT fields_version, fields, fields_key, coalesce(spending, '') FROM credential WHERE id = ?");
-    const bool is_there = row.bind(grower.row.id).step();
+    auto row = db.prepare("SELECT fields_version, fields, fields_key, grant_state FROM credential WHERE id = ?");
+    const bool is_there = row.bind(grower.row.key.id).step();
     if (!is_there && may_be_absent) return true;
     std::string token;
     if (is_there) {
@@ -185,7 +192,8 @@ class Work {
     }
     for (std::size_t i = first; i < grower.changes.size() && grower.changes[i].begun <= moment; ++i) {
       const Change& change = grower.changes[i];
-      if (is_there ? change.token == token && change.spending == row.blob(3) : !change.token) return true;
+      if (is_there ? change.token == token && static_cast<std::int64_t>(change.grant) == row.integer(3) : !change.token)
+        return true;
     }
     return false;
   }

@@ -84,12 +84,13 @@ std::string ProviderWorld::login_in(const http::OutboundRequest& request) {
 
 bool ProviderWorld::take_off(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight) {
   flight->account = account_in(request);
+  flight->is_password = request.url.ends_with("/v1/sessions");
   if (flight->account < 0 || !request.url.ends_with("/api/token")) return true;
   Account& known = account(flight->account);
-  const int index = token_in(request);
+  const int index = flight->token_index = token_in(request);
   auto& shown = known.shown_by[index];
   const auto was_knowable = [&](const std::shared_ptr<Flight>& earlier) {
-    if (earlier->is_unknown() || earlier->crashed) return false;
+    if (earlier->is_unknown() || earlier->crashed || earlier->forgotten) return false;
     const auto spent = known.spent_by.find(index);
     return !earlier->returned || (spent != known.spent_by.end() && spent->second == earlier);
   };
@@ -97,8 +98,9 @@ bool ProviderWorld::take_off(const http::OutboundRequest& request, const std::sh
   // not seen or not kept.
   const auto was_missed = [](const auto& earlier) { return !earlier->answered || earlier->unkept || earlier->is_unknown(); };
   const auto newer = known.shown_by.find(index + 1);
-  const bool is_previous = previous_token_valid_ && newer != known.shown_by.end() &&
-                           (std::ranges::any_of(shown, was_missed) || std::ranges::any_of(newer->second, was_missed));
+  const bool is_previous =
+      previous_token_valid_ && newer != known.shown_by.end() &&
+      (has_store_failed || std::ranges::any_of(shown, was_missed) || std::ranges::any_of(newer->second, was_missed));
   const bool is_fair = is_previous || std::ranges::none_of(shown, was_knowable);
   shown.push_back(flight);
   return is_fair;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ids.hpp"
 #include "http/transport.hpp"
 #include "simulation/chance.hpp"
 #include "simulation/timeline.hpp"
@@ -20,6 +21,11 @@ enum class Reuse { kills_family, grace_for_the_last, no_rotation, refuses };
 struct Flight {
   ProcessId process = kNobody;
   int account = -1;
+  int token_index = -1;      // of the refresh token that it shows; -1: none
+  bool is_password = false;  // shown to log in
+  // Whose login it shows: the credentials that hold it, with their links as they were. All deleted: nobody knows of it any more.
+  std::map<CredentialId, std::int64_t> holders;
+  bool forgotten = false;
   bool processed = false;
   bool gave_token = false;
   bool returned = false;  // the process knows how it ended
@@ -27,12 +33,14 @@ struct Flight {
   bool lost = false;      // and never saw the answer
   bool crashed = false;   // it died before it had recorded it
   bool recorded = false;
-  bool unkept = false;  // the store failed before it was
-  bool paused = false;  // it stood still, perhaps for longer than its claim
+  bool unkept = false;         // the store failed before it was
+  bool counts_try = false;     // of a password that was refused, by the clock or of a POST or PUT
+  bool first_refusal = false;  // of a login that was OK
+  bool of_candidate = false;   // a PUT's
   http::Exchange answer;
 
   // Why the sender may not know what became of a token it sent.
-  bool is_unknown() const { return lost || paused || (crashed && !recorded); }
+  bool is_unknown() const { return lost || (crashed && !recorded); }
 };
 
 struct Account {
@@ -60,6 +68,8 @@ class ProviderWorld {
   ProviderWorld(Reuse reuse, bool previous_token_valid) : reuse_(reuse), previous_token_valid_(previous_token_valid) {}
 
   seconds token_lifetime{3600};
+  // A store failed: a token may be noted as on its way, and have stayed.
+  bool has_store_failed = false;
 
   Account& add_account(bool has_password);
   Account& account(int number) { return accounts_[static_cast<std::size_t>(number)]; }

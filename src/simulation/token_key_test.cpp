@@ -1,8 +1,8 @@
 // The key of the login tokens, where several processes start on one new store at the same time.
 #include <gtest/gtest.h>
 
-#include "domain/fake_random.hpp"
-#include "operation/tokens.hpp"
+#include "base/seeded_random.hpp"
+#include "check/store_key.hpp"
 #include "sealing/sealer.hpp"
 #include "simulation/memory_store.hpp"
 
@@ -25,7 +25,7 @@ class TakingTurns final : public StoreWeather {
 TEST(TokenKey, ProcessesThatStartAtTheSameTimeGetTheSame) {
   asio::io_context context{1};
   TakingTurns turns(context.get_executor());
-  FakeRandom random;
+  SeededRandom random;
   const Plaintext root_key(std::string(32, 'r'));
   const auto sealer = Sealer::open(root_key, {Sealer::first_ring_key(root_key, random)});
   ASSERT_TRUE(sealer);
@@ -33,7 +33,7 @@ TEST(TokenKey, ProcessesThatStartAtTheSameTimeGetTheSame) {
   MemoryStore stores[] = {{database, &turns, 1}, {database, &turns, 2}, {database, &turns, 3}};
   std::vector<std::string> keys;
   const auto start = [&](MemoryStore& store) -> Task<> {
-    keys.emplace_back((co_await load_token_key(store, *sealer, random)).reveal());
+    keys.emplace_back((co_await load_store_key(store, *sealer, random, "token key")).reveal());
   };
   const auto no_error = [](std::exception_ptr error) { EXPECT_FALSE(error); };
   for (MemoryStore& store : stores) asio::co_spawn(context, start(store), no_error);

@@ -14,64 +14,12 @@
 #include "base/task.hpp"
 #include "domain/breaker.hpp"
 #include "domain/records.hpp"
+#include "store/credential_write.hpp"
 
 namespace granary {
 
-struct SegmentWrite {
-  std::int32_t day = 0;
-  std::int32_t number = 0;
-  std::int32_t count = 0;
-  Sealed data;
-};
-
-struct ContentWrite {
-  std::int32_t number = 0;
-  std::string digest;
-  Sealed data;
-};
-
 inline constexpr std::int64_t kNetworksMax = 32;
-
-// Events of one check, sealed: segments replaced or added, contents added, contents used once more.
-struct EventsWrite {
-  std::int32_t day = 0;
-  std::optional<Sealed> events_key;  // when the credential had none
-  std::vector<SegmentWrite> segments;
-  std::vector<ContentWrite> contents;
-  std::vector<std::int32_t> used_contents;
-};
-
-// The end of a check. Fields are compared on fields_version alone: a change of link, status or schedule never refuses
-// an answer. Health and events are compared on state_version and link_version; but where a candidate's fields replace the
-// stored ones, the health goes with them whatever moved: what was known of the other login says nothing of this one. The
-// events do not: they were sealed to stand beside what was there.
-struct CheckRecord {
-  CredentialId id;
-  std::int64_t fields_version = 0, state_version = 0, link_version = 0;
-  std::optional<Sealed> fields;  // replaces; sealed for fields_version + 1
-  std::optional<Sealed> fields_key;
-  std::optional<std::string> environment;
-  std::optional<std::string> origin;
-  std::optional<CheckState> state;
-  std::optional<EventsWrite> events;
-  bool clears_spending = false;
-  // What became of the token: then the note stays where neither another login's fields nor the health that tells of it are kept.
-  bool outcome_unknown = false;
-  // Whose end this is: where another candidate stands there, or none, others have replaced it. While another process has claimed
-  // it, a lost answer is not its end.
-  std::optional<Sealed> removes_candidate;
-};
-
-// Only a candidate that is promoted says where its login belongs.
-inline bool is_of_other_login(const CheckRecord& record) { return record.fields && record.environment; }
-
-struct Recorded {
-  bool exists = false;
-  bool fields_kept = false;  // false: others replaced them, or the candidate, meanwhile; nothing was written
-  Status status_before = Status::temporarily_unavailable;  // what stood there
-  // False: health or link moved meanwhile. Load again and record again without fields; of another login the health was written.
-  bool state_kept = false;
-};
+inline constexpr std::int64_t kHealthBatch = 200;
 
 struct SegmentRow {
   std::int32_t day = 0;
@@ -90,38 +38,32 @@ struct EventCounts {
   std::int64_t on_first_day = 0;  // of these, on the first day
 };
 
-// A credential whose status a change to its whole lane has changed, and what it was.
-struct Turned {
-  CredentialId id;
-  Status before;
-};
-
 struct StatusCount {
   Lane lane;
   Status status;
   std::int64_t count;
 };
 
-// The right to spend what may be spent once: one process has it, for as long as a call and its commit can take. A store
-// that a single process opens keeps it by that alone; one that several share writes it into the row, by its own clock.
-struct Claim {
-  std::int64_t process = 0;
-  milliseconds lasts{};
-  // As the caller has read them: `spending` and `fields_version`.
-  std::string_view known_note{};
-  std::int64_t known_version = 0;
-};
-
-enum class Begun {
-  yes,
-  gone,     // the row is gone or its fields were replaced: nothing may be sent
-  claimed,  // another process may be spending it, or has since the caller read it: nothing may be sent now
-};
-
-// As far ahead as a next check can be believed.
+// As far ahead as a next check can be believed; what lies further is due: the clock was set back.
 struct Horizon {
   WallTime refused;  // of those that are UNAUTHENTICATED
   WallTime other;
+  WallTime held_back;  // of those whose provider may have said for how long it wants to be left alone
+  WallTime checked;    // where the last check lies further ahead, its wait was counted from there
+};
+
+// Which linked credentials of a breaker's scope a change concerns, as far as an index tells: the rule looks closer.
+enum class Rows { all, bad, refused_once };
+
+struct HealthBatch {
+  std::vector<StatusChange> changes;
+  std::int64_t last = 0;  // 0: there was no row left
+};
+
+struct NewCredential {
+  StoredCredential row;
+  std::optional<GrantClaim> token;
+  std::optional<Cause> told_as;  // its first row of history; nullopt: that comes with the first answer
 };
 
 class Store {
@@ -146,10 +88,10 @@ class Store {
   virtual Task<Result<void>> add_owner(const Owner& owner) = 0;  // already_exists
   virtual Task<std::optional<Owner>> find_owner(std::string_view email) = 0;
   virtual Task<std::optional<Owner>> find_owner(OwnerId id) = 0;
-  // Moves the epoch, which ends the owner's tokens. not_found.
   // When the owner last logged in from there; kept of the last kNetworksMax networks.
   virtual Task<std::optional<WallTime>> find_last_login(OwnerId owner, std::string_view network) = 0;
   virtual Task<> save_login(OwnerId owner, std::string_view network, WallTime now) = 0;
+  // Moves the epoch, which ends the owner's tokens. not_found.
   virtual Task<Result<void>> set_password(std::string_view email, std::string_view password_hash) = 0;
 
   // Leaf users. not_found; not_linkable when a link names what cannot be linked; invalid_field when a change would leave
@@ -163,7 +105,8 @@ class Store {
                                           PageRequest page) = 0;
 
   // Credentials, by owner.
-  virtual Task<Result<void>> add_credential(const StoredCredential& credential) = 0;  // not_found, already_exists
+  // not_found, already_exists, grant_in_use (of its token; the error's detail names the holder).
+  virtual Task<Result<void>> add_credential(const NewCredential& credential) = 0;
   virtual Task<std::optional<RevealedRow>> find_revealed(OwnerId owner, LeafUserId user, std::string_view provider) = 0;
   // Those of several users, in the order in which the users are given.
   virtual Task<std::vector<RevealedRow>> list_revealed(OwnerId owner, std::span<const LeafUserId> users) = 0;
@@ -175,72 +118,56 @@ class Store {
   virtual Task<bool> delete_credential(OwnerId owner, LeafUserId user, std::string_view provider) = 0;
 
   // Checks.
-  virtual Task<std::optional<StoredCredential>> find_credential(CredentialId id) = 0;
+  virtual Task<std::optional<StoredCredential>> find_credential(CredentialKey key) = 0;
+  // Whether it is still linked as it was loaded.
+  virtual Task<bool> is_linked(CredentialKey key, std::int64_t link_version) = 0;
   // Linked credentials of a lane whose next check has come, soonest first; then those whose next check
   // lies beyond their horizon. Without those of the owners in `except`.
-  virtual Task<std::vector<CredentialId>> list_due(const Lane& lane, WallTime now, const Horizon& horizon, std::int64_t limit,
-                                                   const std::vector<OwnerId>& except) = 0;
+  virtual Task<std::vector<CredentialKey>> list_due(const Lane& lane, WallTime now, const Horizon& horizon, std::int64_t limit,
+                                                    const std::vector<OwnerId>& except) = 0;
+  // Linked credentials of a lane with a candidate: of PUTs that are under way, and of those that a crash or the store cut short.
+  virtual Task<std::vector<CredentialKey>> list_interrupted(const Lane& lane, std::int64_t limit) = 0;
   // The linked credentials of a breaker's scope that have waited longest, those first, for probing while the breaker is open. A
   // refused login keeps its place until `now`, and one whose last answer was unavailable is left alone until then.
-  virtual Task<std::vector<CredentialId>> list_probes(const BreakerScope& scope, WallTime now, std::int64_t limit) = 0;
-  // Before anything is sent: binds the origin and, where a one-use token is about to be spent (a digest is given), claims
-  // the row and notes which one.
-  virtual Task<Begun> begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
-                                     std::string_view token_digest, const Claim& claim) = 0;
-  // Ends the caller's own claim where it clears the spending note or the candidate.
-  virtual Task<Recorded> record_check(const CheckRecord& record) = 0;
-  // A check that could not be sent in time: the reason, and when the clock tries next. Nothing, when health or link moved since
-  // `known` was loaded: whoever moved them has decided that anew.
-  virtual Task<> record_not_sent(const StoredCredential& known, Reason reason, std::optional<WallTime> next_check) = 0;
-  // PUT: keeps the new fields beside the stored ones. False when the row is gone.
-  virtual Task<bool> save_candidate(CredentialId id, const Sealed& fields) = 0;
-  // How far the candidate with these fields is; `gone` where another stands there. Claims the row too: its token is spent like a
-  // stored one.
-  virtual Task<Begun> mark_candidate_sent(CredentialId id, const Candidate& sent, const Claim& claim) = 0;
-  // What a refresh made of a candidate's fields (Progress::given), where `from` stands there and was sent. False when it does
-  // not, and when the row is unlinked.
-  virtual Task<bool> keep_candidate(CredentialId id, const Sealed& from, const Sealed& fields) = 0;
-  // At start: candidates that were never sent are dropped; where one was, or a token was noted as spent and no answer was
-  // recorded, the credential is due at once.
+  virtual Task<std::vector<CredentialKey>> list_probes(const BreakerScope& scope, WallTime now, std::int64_t limit) = 0;
+  // All of it, or nothing; plan_write says what.
+  virtual Task<Committed> commit(const CredentialWrite& write) = 0;
+  // Applies a rule to the rows of a scope, at most kHealthBatch in one commit, each change with its row of history. `after` is
+  // where the batch before this one ended, 0 for the first. Begun anew after a failure, it changes nothing twice: a rule leaves
+  // alone what it has changed.
+  virtual Task<HealthBatch> change_health(const BreakerScope& scope, Rows rows, std::int64_t after, HealthRule rule,
+                                          Cause cause) = 0;
+  // At start: a token that was on its way is of unknown outcome, and its credential due; a first answer that never came is told.
   virtual Task<> recover_interrupted(WallTime now) = 0;
+  // Digests of secrets that were the credential's and are not any more.
+  virtual Task<std::vector<std::string>> list_past_secrets(CredentialKey key) = 0;
+  // Newest first.
+  virtual Task<Page<StatusChange>> list_history(CredentialKey key, PageRequest page) = 0;
 
   // Lanes as a whole.
   // The last check of each of a lane's linked credentials, of those that ended between two moments, newest first.
   virtual Task<std::vector<LastCheck>> list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) = 0;
   virtual Task<std::map<BreakerScope, BreakerState>> load_breakers() = 0;
   virtual Task<> save_breaker(const BreakerScope& scope, const BreakerState& state) = 0;
-  // How many linked credentials of the scope were OK before it opened, or are again (CheckState::was_last_ok); at most `limit`.
+  // How many linked credentials of the scope were OK before it opened, or are again (CredentialHealth::was_last_ok); at most
+  // `limit`.
   virtual Task<std::int64_t> count_probed(const BreakerScope& scope, std::int64_t limit) = 0;
-  // Saves it, and what turned UNAUTHENTICATED or MISSING_PERMISSION since `since` becomes TEMPORARILY_UNAVAILABLE.
-  virtual Task<std::vector<Turned>> open_breaker(const BreakerScope& scope, const BreakerState& state, WallTime since,
-                                                 WallTime now) = 0;
-  // While open: OK credentials first refused before `before`, by both clocks, become TEMPORARILY_UNAVAILABLE, at most
-  // 200 a call.
-  virtual Task<std::vector<Turned>> suspect_refused(const BreakerScope& scope, const Instant& before, WallTime now) = 0;
-  // After closing: every checkable credential of the scope that was not checked since is due within `spread` of that, and starts
-  // anew; what was refused before is suspected. But a refused login keeps its place. In several commits; again, it changes
-  // nothing that has moved on.
-  virtual Task<> respread(const BreakerScope& scope, WallTime closed_at, WallTime now, milliseconds spread) = 0;
-  // At start, in several commits. Not configured: what says OK says so no longer. Configured again: what waited for it is due,
-  // spread.
-  virtual Task<std::vector<Turned>> mark_not_configured(const Lane& lane, WallTime now) = 0;
-  virtual Task<> resume_configured(const Lane& lane, WallTime now, milliseconds spread) = 0;
-  // `--accept-new-origin`: forgets the bound origins of a provider's credentials and makes them due, spread.
-  virtual Task<std::int64_t> accept_new_origin(std::string_view provider, WallTime now, milliseconds spread) = 0;
+  // `--accept-new-origin`: forgets the bound origins of a provider's credentials, kHealthBatch in a commit. How many there were.
+  virtual Task<std::int64_t> forget_origins(std::string_view provider) = 0;
   virtual Task<std::vector<StatusCount>> count_by_status() = 0;
   // Of all linked credentials, in order; also those that no descriptor names any more.
   virtual Task<std::vector<Lane>> list_lanes() = 0;
 
   // Events.
-  virtual Task<std::optional<SegmentRow>> find_last_segment(CredentialId id, std::int32_t day) = 0;
-  virtual Task<std::optional<std::int32_t>> find_content(CredentialId id, std::string_view digest) = 0;
-  virtual Task<std::int32_t> next_content_number(CredentialId id) = 0;
-  virtual Task<EventCounts> count_events(OwnerId owner, CredentialId id, std::int32_t first_day) = 0;
+  virtual Task<std::optional<SegmentRow>> find_last_segment(CredentialKey key, std::int32_t day) = 0;
+  virtual Task<std::optional<std::int32_t>> find_content(CredentialKey key, std::string_view digest) = 0;
+  virtual Task<std::int32_t> next_content_number(CredentialKey key) = 0;
+  virtual Task<EventCounts> count_events(CredentialKey key, std::int32_t first_day) = 0;
   // Segments in the given direction that hold the events at [first, end); `skipped` is how many events stand before the first
   // one returned.
-  virtual Task<std::vector<SegmentRow>> list_segments(OwnerId owner, CredentialId id, std::int32_t first_day, Direction direction,
+  virtual Task<std::vector<SegmentRow>> list_segments(CredentialKey key, std::int32_t first_day, Direction direction,
                                                       std::int64_t first, std::int64_t end, std::int64_t& skipped) = 0;
-  virtual Task<std::optional<ContentRow>> read_content(CredentialId id, std::int32_t number) = 0;
+  virtual Task<std::optional<ContentRow>> read_content(CredentialKey key, std::int32_t number) = 0;
 
   // Expiry; each returns how many rows went, at most `limit`.
   virtual Task<std::int64_t> expire_events(std::int32_t before_day, std::int64_t limit) = 0;

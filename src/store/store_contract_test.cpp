@@ -9,6 +9,8 @@ namespace {
 
 INSTANTIATE_TEST_SUITE_P(Stores, StoreContract, kStoreKinds, name_of_kind);
 
+CredentialKey unknown_key() { return {}; }
+
 std::vector<std::string> names_of(const Page<LeafUser>& page) {
   std::vector<std::string> names;
   for (const auto& user : page.items) names.push_back(user.name.value_or("-"));
@@ -227,10 +229,10 @@ TEST_P(StoreContract, ACredentialNeedsAUserOfItsOwnerAndARoomOfItsOwn) {
       {"another user", make_credential(owner_, add_user(owner_)), {}},
   };
   for (const Row& row : rows) {
-    const auto added = run(store_.add_credential(row.credential));
+    const auto added = add(row.credential);
     EXPECT_EQ(added.has_value(), !row.code) << row.what;
     if (!added && row.code) EXPECT_EQ(added.error().code, *row.code) << row.what;
-    EXPECT_EQ(exists(row.credential.id), !row.code) << row.what;
+    EXPECT_EQ(exists(row.credential.key), !row.code) << row.what;
   }
 }
 
@@ -240,11 +242,12 @@ TEST_P(StoreContract, OfManyAtOnceExactlyOneIsAdded) {
   std::vector<StoredCredential> credentials;
   for (int i = 0; i < 8; ++i) credentials.push_back(make_credential(owner_, user));
   for (const auto& credential : credentials)
-    asio::co_spawn(context_, store_.add_credential(credential), [&](std::exception_ptr error, Result<void> result) {
-      EXPECT_FALSE(error);
-      ++(result ? added : refused);
-      if (!result) EXPECT_EQ(result.error().code, ErrorCode::already_exists);
-    });
+    asio::co_spawn(context_, store_.add_credential({.row = credential, .token = {}, .told_as = {}}),
+                   [&](std::exception_ptr error, Result<void> result) {
+                     EXPECT_FALSE(error);
+                     ++(result ? added : refused);
+                     if (!result) EXPECT_EQ(result.error().code, ErrorCode::already_exists);
+                   });
   context_.run();
   context_.restart();
   EXPECT_EQ(added, 1);
@@ -254,12 +257,12 @@ TEST_P(StoreContract, OfManyAtOnceExactlyOneIsAdded) {
 TEST_P(StoreContract, CredentialsAreRevealedToTheirOwnerAlone) {
   const LeafUserId user = add_user(owner_);
   const OwnerId other = add_owner("other@example.com");
-  const CredentialId id = add_credential(owner_, user);
+  const CredentialKey id = add_credential(owner_, user);
   const auto row = run(store_.find_revealed(owner_, user, "valley"));
   ASSERT_TRUE(row);
-  EXPECT_EQ(row->id, id);
-  EXPECT_EQ(row->fields.bytes, "sealed fields");
-  EXPECT_EQ(row->fields_key.bytes, "sealed key");
+  EXPECT_EQ(row->key, id);
+  EXPECT_EQ(row->secrets.bytes, "sealed secrets");
+  EXPECT_EQ(row->secrets_key.bytes, "sealed key");
   EXPECT_FALSE(run(store_.find_revealed(other, user, "valley")));
   EXPECT_FALSE(run(store_.find_revealed(owner_, user, "sentera")));
   EXPECT_FALSE(run(store_.find_revealed(owner_, user, "")));
@@ -286,7 +289,7 @@ TEST_P(StoreContract, CredentialsOfSeveralUsersComeInTheOrderOfTheUsers) {
   ASSERT_TRUE(change(users[1], unlink("sentera")));
   std::vector<LeafUserId> seen;
   for (const auto& row : run(store_.list_revealed(owner_, std::array{users[2], without, others, users[0], users[1]}))) {
-    EXPECT_EQ(row.fields.bytes, "sealed fields");
+    EXPECT_EQ(row.secrets.bytes, "sealed secrets");
     seen.push_back(row.leaf_user);
   }
   EXPECT_EQ(seen, (std::vector<LeafUserId>{users[2], users[2], users[0], users[0], users[1]}));
@@ -296,21 +299,21 @@ TEST_P(StoreContract, CredentialsOfSeveralUsersComeInTheOrderOfTheUsers) {
 TEST_P(StoreContract, LinkingRefusesWhatIsNobodysToGive) {
   const OwnerId other = add_owner("other@example.com");
   const LeafUserId user = add_user(owner_), second = add_user(owner_), others = add_user(other);
-  const CredentialId mine = add_credential(owner_, user, "valley"), of_second = add_credential(owner_, second, "sentera");
-  const CredentialId foreign = add_credential(other, others, "agvance");
+  const CredentialKey mine = add_credential(owner_, user, "valley"), of_second = add_credential(owner_, second, "sentera");
+  const CredentialKey foreign = add_credential(other, others, "agvance");
   ASSERT_TRUE(run(store_.change_user(other, others, {}, unlink("agvance"), at(1))));
   struct Row {
     const char* what;
     LinkChange links;
   };
   const Row rows[] = {
-      {"unknown", link(CredentialId::random(random_), "sentera")},
+      {"unknown", link(unknown_key(), "sentera")},
       {"another owner's, even unlinked", link(foreign, "agvance")},
       {"of another provider", link(mine, "sentera")},
       {"on another user", link(of_second, "sentera")},
-      {"one of two", {.link = {{"valley", mine}, {"sentera", of_second}}, .unlink = {}}},
-      {"after an unlink", {.link = {{"sentera", of_second}}, .unlink = {"valley"}}},
-      {"with a PUT", {.link = {{"sentera", of_second}}, .unlink = {}, .unlink_others = true}},
+      {"one of two", {.link = {{"valley", mine.id}, {"sentera", of_second.id}}, .unlink = {}}},
+      {"after an unlink", {.link = {{"sentera", of_second.id}}, .unlink = {"valley"}}},
+      {"with a PUT", {.link = {{"sentera", of_second.id}}, .unlink = {}, .unlink_others = true}},
   };
   for (const Row& row : rows) {
     const auto changed =
@@ -330,10 +333,10 @@ TEST_P(StoreContract, LinkingRefusesWhatIsNobodysToGive) {
 
 TEST_P(StoreContract, LinkingGivesItBackAndChecksItAtOnce) {
   const LeafUserId user = add_user(owner_), second = add_user(owner_);
-  const CredentialId id = add_credential(owner_, user);
-  CheckState state = state_of(Status::unauthenticated, 10, std::nullopt);
-  state.refusals = 3;
-  set_state(id, state);
+  const CredentialKey id = add_credential(owner_, user);
+  CredentialHealth health = health_of(Status::unauthenticated, 10, std::nullopt);
+  health.refusals = 3;
+  set_health(id, health);
   ASSERT_TRUE(change(user, unlink(), 50));
   EXPECT_FALSE(run(store_.find_revealed(owner_, user, "valley"))) << "unlinked is invisible";
   EXPECT_FALSE(run(store_.find_summary(owner_, user, "valley")));
@@ -342,17 +345,17 @@ TEST_P(StoreContract, LinkingGivesItBackAndChecksItAtOnce) {
   ASSERT_TRUE(change(second, link(id), 200)) << "unlinked, it is anybody's of its owner";
   const StoredCredential linked = load(id);
   EXPECT_EQ(linked.leaf_user, second);
-  EXPECT_EQ(linked.state.next_check, at(200));
-  EXPECT_EQ(linked.state.status, Status::unauthenticated) << "as it was";
-  EXPECT_EQ(linked.state.since, at(10));
-  EXPECT_EQ(linked.state.refusals, 0) << "a link gives its tries back";
-  EXPECT_EQ(linked.fields.bytes, "sealed fields");
+  EXPECT_EQ(linked.health.next_check, at(200));
+  EXPECT_EQ(linked.health.status, Status::unauthenticated) << "as it was";
+  EXPECT_EQ(linked.health.since, at(10));
+  EXPECT_EQ(linked.health.refusals, 0) << "a link gives its tries back";
+  EXPECT_EQ(linked.secrets.bytes, "sealed secrets");
 }
 
 TEST_P(StoreContract, TheIdAlreadyLinkedChangesNothing) {
   const LeafUserId user = add_user(owner_);
-  const CredentialId id = add_credential(owner_, user);
-  set_state(id, state_of(Status::ok, 0, 500));
+  const CredentialKey id = add_credential(owner_, user);
+  set_health(id, health_of(Status::ok, 0, 500));
   add_events(id, 20'000, {3});
   const StoredCredential before = load(id);
   for (const bool unlink_others : {false, true}) {
@@ -361,31 +364,31 @@ TEST_P(StoreContract, TheIdAlreadyLinkedChangesNothing) {
     ASSERT_TRUE(change(user, links));
     const StoredCredential after = load(id);
     EXPECT_EQ(after.link_version, before.link_version);
-    EXPECT_EQ(after.state.next_check, at(500));
-    EXPECT_EQ(run(store_.count_events(owner_, id, 0)).total, 3);
+    EXPECT_EQ(after.health.next_check, at(500));
+    EXPECT_EQ(events_of(id), 3);
   }
 }
 
 TEST_P(StoreContract, NamingAnotherUnlinksTheOld) {
   const LeafUserId user = add_user(owner_), second = add_user(owner_);
-  const CredentialId old = add_credential(owner_, user), fresh = add_credential(owner_, second),
-                     sentera = add_credential(owner_, user, "sentera");
+  const CredentialKey old = add_credential(owner_, user), fresh = add_credential(owner_, second),
+                      sentera = add_credential(owner_, user, "sentera");
   ASSERT_TRUE(change(second, unlink()));
   ASSERT_TRUE(change(user, link(fresh)));
   EXPECT_EQ(load(old).leaf_user, std::nullopt);
-  EXPECT_EQ(load(old).state.next_check, std::nullopt) << "unlinked is unchecked";
+  EXPECT_EQ(load(old).health.next_check, std::nullopt) << "unlinked is unchecked";
   EXPECT_EQ(load(fresh).leaf_user, user);
   EXPECT_EQ(load(sentera).leaf_user, user) << "PATCH changes what it names";
   // PUT unlinks every credential it does not name.
-  ASSERT_TRUE(change(user, {.link = {{"valley", fresh}}, .unlink = {}, .unlink_others = true}));
+  ASSERT_TRUE(change(user, {.link = {{"valley", fresh.id}}, .unlink = {}, .unlink_others = true}));
   EXPECT_EQ(load(fresh).leaf_user, user);
   EXPECT_EQ(load(sentera).leaf_user, std::nullopt);
 }
 
 TEST_P(StoreContract, DeletingAUserDestroysWhatItHasAndLastHad) {
   const LeafUserId user = add_user(owner_), second = add_user(owner_);
-  const CredentialId linked = add_credential(owner_, user), unlinked = add_credential(owner_, user, "sentera"),
-                     moved = add_credential(owner_, user, "agvance"), others = add_credential(owner_, second);
+  const CredentialKey linked = add_credential(owner_, user), unlinked = add_credential(owner_, user, "sentera"),
+                      moved = add_credential(owner_, user, "agvance"), others = add_credential(owner_, second);
   add_events(linked, 20'000, {2});
   ASSERT_TRUE(change(user, {.link = {}, .unlink = {"sentera", "agvance"}}));
   ASSERT_TRUE(change(second, link(moved, "agvance")));
@@ -395,7 +398,7 @@ TEST_P(StoreContract, DeletingAUserDestroysWhatItHasAndLastHad) {
   EXPECT_FALSE(exists(unlinked));
   EXPECT_TRUE(exists(moved)) << "it has another user by now";
   EXPECT_TRUE(exists(others));
-  EXPECT_EQ(run(store_.count_events(owner_, linked, 0)).total, 0);
+  EXPECT_EQ(events_of(linked), 0);
   EXPECT_FALSE(run(store_.delete_user(owner_, user)));
   // An unlinked one that was last another's stays until that user goes.
   ASSERT_TRUE(change(second, unlink("agvance")));
@@ -404,39 +407,39 @@ TEST_P(StoreContract, DeletingAUserDestroysWhatItHasAndLastHad) {
 }
 
 TEST_P(StoreContract, SummariesAreNewestChangeFirst) {
-  const CredentialId a = add_with_state(state_of(Status::ok, 10)), b = add_with_state(state_of(Status::unauthenticated, 30)),
-                     c = add_with_state(state_of(Status::ok, 20), "sentera");
+  const CredentialKey a = add_with_health(health_of(Status::ok, 10)), b = add_with_health(health_of(Status::unauthenticated, 30)),
+                      c = add_with_health(health_of(Status::ok, 20), "sentera");
   const auto ids = [&](const CredentialFilter& filter, PageRequest page = {}) {
-    std::vector<CredentialId> out;
-    for (const auto& summary : run(store_.list_summaries(owner_, filter, page)).items) out.push_back(summary.id);
+    std::vector<CredentialKey> out;
+    for (const auto& summary : run(store_.list_summaries(owner_, filter, page)).items) out.push_back(summary.key);
     return out;
   };
-  using Ids = std::vector<CredentialId>;
-  EXPECT_EQ(ids({}), (Ids{b, c, a}));
-  EXPECT_EQ(ids({}, {.page = 1, .size = 2}), Ids{a});
-  EXPECT_EQ(ids({.status = Status::ok}), (Ids{c, a}));
-  EXPECT_EQ(ids({.status = Status::missing_permission}), Ids{});
-  EXPECT_EQ(ids({.provider = "sentera"}), Ids{c});
-  EXPECT_EQ(ids({.provider = "sentera-credentials"}), Ids{});
-  EXPECT_EQ(ids({.changed_since = at(20)}), (Ids{b, c})) << "changedSince is inclusive";
-  EXPECT_EQ(ids({.changed_since = at(20) + microseconds(1)}), Ids{b});
-  EXPECT_EQ(ids({.status = Status::ok, .provider = "valley", .changed_since = at(11)}), Ids{});
+  using Keys = std::vector<CredentialKey>;
+  EXPECT_EQ(ids({}), (Keys{b, c, a}));
+  EXPECT_EQ(ids({}, {.page = 1, .size = 2}), Keys{a});
+  EXPECT_EQ(ids({.status = Status::ok}), (Keys{c, a}));
+  EXPECT_EQ(ids({.status = Status::missing_permission}), Keys{});
+  EXPECT_EQ(ids({.provider = "sentera"}), Keys{c});
+  EXPECT_EQ(ids({.provider = "sentera-credentials"}), Keys{});
+  EXPECT_EQ(ids({.changed_since = at(20)}), (Keys{b, c})) << "changedSince is inclusive";
+  EXPECT_EQ(ids({.changed_since = at(20) + microseconds(1)}), Keys{b});
+  EXPECT_EQ(ids({.status = Status::ok, .provider = "valley", .changed_since = at(11)}), Keys{});
   EXPECT_EQ(run(store_.list_summaries(owner_, {.status = Status::ok}, {.page = 0, .size = 1})).total, 2);
   const OwnerId other = add_owner("other@example.com");
   EXPECT_EQ(run(store_.list_summaries(other, {}, {})).total, 0);
   auto others = make_credential(other, add_user(other), "agvance");
-  others.state.since = at(40);
-  ASSERT_TRUE(run(store_.add_credential(others)));
+  others.health.since = at(40);
+  ASSERT_TRUE(add(others));
   EXPECT_EQ(run(store_.list_summaries(owner_, {}, {})).total, 3);
   const auto all_ids = [&](const CredentialFilter& filter, PageRequest page = {}) {
-    std::vector<CredentialId> out;
-    for (const auto& summary : run(store_.list_all_summaries(filter, page)).items) out.push_back(summary.id);
+    std::vector<CredentialKey> out;
+    for (const auto& summary : run(store_.list_all_summaries(filter, page)).items) out.push_back(summary.key);
     return out;
   };
-  EXPECT_EQ(all_ids({}), (Ids{others.id, b, c, a}));
-  EXPECT_EQ(all_ids({}, {.page = 1, .size = 3}), Ids{a});
-  EXPECT_EQ(all_ids({.status = Status::ok}), (Ids{c, a}));
-  EXPECT_EQ(all_ids({.provider = "agvance", .changed_since = at(40)}), Ids{others.id});
+  EXPECT_EQ(all_ids({}), (Keys{others.key, b, c, a}));
+  EXPECT_EQ(all_ids({}, {.page = 1, .size = 3}), Keys{a});
+  EXPECT_EQ(all_ids({.status = Status::ok}), (Keys{c, a}));
+  EXPECT_EQ(all_ids({.provider = "agvance", .changed_since = at(40)}), Keys{others.key});
 }
 
 }  // namespace

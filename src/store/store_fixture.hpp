@@ -3,10 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <memory>
 
-#include "domain/fake_random.hpp"
+#include "base/seeded_random.hpp"
 #include "store/store.hpp"
 
 namespace granary {
@@ -63,82 +65,111 @@ class StoreContract : public testing::TestWithParam<StoreKind> {
   }
   StoredCredential make_credential(OwnerId owner, LeafUserId user, const std::string& provider = "valley") {
     StoredCredential credential;
-    credential.id = CredentialId::random(random_);
-    credential.owner = owner;
+    credential.key = {.owner = owner, .id = CredentialId::random(random_)};
     credential.leaf_user = user;
     credential.provider = provider;
     credential.created = at(0);
-    credential.fields = {"sealed fields"};
-    credential.fields_key = {"sealed key"};
-    credential.state.since = at(0);
-    credential.state.next_check = at(0);
+    credential.secrets = {"sealed secrets"};
+    credential.secrets_key = {"sealed key"};
+    credential.health.since = at(0);
+    credential.health.next_check = at(0);
     return credential;
   }
-  CredentialId add_credential(OwnerId owner, LeafUserId user, const std::string& provider = "valley") {
-    const auto credential = make_credential(owner, user, provider);
-    EXPECT_TRUE(run(store_.add_credential(credential)));
-    return credential.id;
+  Result<void> add(const StoredCredential& row, std::optional<GrantClaim> token = {}, std::optional<Cause> told_as = {}) {
+    return run(store_.add_credential({.row = row, .token = std::move(token), .told_as = told_as}));
   }
-  // One with a user of its own, in the given state.
-  CredentialId add_with_state(const CheckState& state, const std::string& provider = "valley",
-                              const std::string& environment = "") {
+  CredentialKey add_credential(OwnerId owner, LeafUserId user, const std::string& provider = "valley") {
+    const auto credential = make_credential(owner, user, provider);
+    EXPECT_TRUE(add(credential));
+    return credential.key;
+  }
+  // One with a user of its own, in the given health.
+  CredentialKey add_with_health(const CredentialHealth& health, const std::string& provider = "valley",
+                                const std::string& environment = "") {
     auto credential = make_credential(owner_, add_user(owner_), provider);
     credential.environment = environment;
-    EXPECT_TRUE(run(store_.add_credential(credential)));
-    set_state(credential.id, state);
-    return credential.id;
+    credential.health = health;
+    EXPECT_TRUE(add(credential));
+    return credential.key;
   }
-  static CheckState state_of(Status status, std::int64_t since = 0, std::optional<std::int64_t> next_check = 0) {
-    CheckState state;
-    state.status = status;
-    state.since = at(since);
-    state.reason.reset();
-    state.next_check = next_check ? std::optional(at(*next_check)) : std::nullopt;
-    return state;
+  static CredentialHealth health_of(Status status, std::int64_t since = 0, std::optional<std::int64_t> next_check = 0) {
+    CredentialHealth health;
+    health.status = status;
+    health.since = at(since);
+    health.reason.reset();
+    health.next_check = next_check ? std::optional(at(*next_check)) : std::nullopt;
+    health.answer_cause = Cause::check;
+    health.was_last_ok = status == Status::ok;
+    return health;
   }
 
-  StoredCredential load(CredentialId id) {
-    auto found = run(store_.find_credential(id));
+  StoredCredential load(CredentialKey key) {
+    auto found = run(store_.find_credential(key));
     EXPECT_TRUE(found);
     return found.value_or(StoredCredential{});
   }
-  bool exists(CredentialId id) { return run(store_.find_credential(id)).has_value(); }
-  CheckRecord record_for(const StoredCredential& credential) {
-    CheckRecord record;
-    record.id = credential.id;
-    record.fields_version = credential.fields_version;
-    record.state_version = credential.state_version;
-    record.link_version = credential.link_version;
-    return record;
+  CredentialHealth health(CredentialKey key) { return load(key).health; }
+  bool exists(CredentialKey key) { return run(store_.find_credential(key)).has_value(); }
+  std::int64_t events_of(CredentialKey key) { return run(store_.count_events(key, 0)).total; }
+
+  // The write of a row as it was loaded: nothing in it yet.
+  CredentialWrite write_for(const StoredCredential& row, CredentialWrite::Needs needs = CredentialWrite::Needs::row) {
+    return {.key = row.key,
+            .id = static_cast<std::int64_t>(1 + random_.below(1ULL << 60)),
+            .secrets_version = row.secrets_version,
+            .link_version = row.link_version,
+            .needs = needs};
   }
-  void set_state(CredentialId id, const CheckState& state) {
-    CheckRecord record = record_for(load(id));
-    record.state = state;
-    EXPECT_TRUE(run(store_.record_check(record)).state_kept);
+  // What is known of it becomes that, whatever it was.
+  static HealthRule becomes(const CredentialHealth& health) {
+    return [health](const CredentialHealth&, Random&) { return std::optional(health); };
+  }
+  static HealthRule leaves_it() {
+    return [](const CredentialHealth&, Random&) { return std::optional<CredentialHealth>(); };
+  }
+  Committed commit(const CredentialWrite& write) { return run(store_.commit(write)); }
+  void set_health(CredentialKey key, const CredentialHealth& health) {
+    CredentialWrite write = write_for(load(key));
+    write.health = becomes(health);
+    EXPECT_EQ(commit(write).end, Committed::End::done);
+  }
+  // Applies a rule to a whole scope, as the checks do: batch by batch.
+  std::vector<StatusChange> change_health(const BreakerScope& scope, Rows rows, const HealthRule& rule, Cause cause) {
+    std::vector<StatusChange> changes;
+    std::int64_t after = 0;
+    do {
+      HealthBatch batch = run(store_.change_health(scope, rows, after, rule, cause));
+      EXPECT_LE(std::ssize(batch.changes), kHealthBatch);
+      EXPECT_TRUE(batch.last == 0 || batch.last > after);
+      std::ranges::move(batch.changes, std::back_inserter(changes));
+      after = batch.last;
+    } while (after != 0);
+    return changes;
   }
   // PATCH and PUT by their short words.
-  LinkChange link(CredentialId id, const std::string& provider = "valley") { return {.link = {{provider, id}}, .unlink = {}}; }
+  LinkChange link(CredentialKey key, const std::string& provider = "valley") {
+    return {.link = {{provider, key.id}}, .unlink = {}};
+  }
   LinkChange unlink(const std::string& provider = "valley") { return {.link = {}, .unlink = {provider}}; }
   Result<LeafUser> change(LeafUserId user, const LinkChange& links, std::int64_t now = 100) {
     return run(store_.change_user(owner_, user, {}, links, at(now)));
   }
 
   // Events on a day: segments of the given counts, by number.
-  void add_events(CredentialId id, std::int32_t day, const std::vector<std::int32_t>& counts) {
-    CheckRecord record = record_for(load(id));
-    record.events = EventsWrite{.day = day, .events_key = Sealed{"events key"}};
+  void add_events(CredentialKey key, std::int32_t day, const std::vector<std::int32_t>& counts) {
+    CredentialWrite write = write_for(load(key));
+    write.events = EventsWrite{.day = day, .events_key = Sealed{"events key"}};
     std::int32_t number = 0;
     for (const std::int32_t count : counts) {
-      record.events->segments.push_back(
+      write.events->segments.push_back(
           {.day = day, .number = number, .count = count, .data = {std::to_string(day) + "/" + std::to_string(number)}});
       ++number;
     }
-    EXPECT_TRUE(run(store_.record_check(record)).state_kept);
+    EXPECT_EQ(commit(write).end, Committed::End::done);
   }
 
-  static constexpr Claim claim_{.process = 7, .lasts = milliseconds(40'000), .known_version = 1};
   asio::io_context context_{1};
-  FakeRandom random_;
+  SeededRandom random_;
   std::unique_ptr<StoreHolder> holder_ = GetParam().make();
   Store& store_ = holder_->store();
   OwnerId owner_ = add_owner("owner@example.com");

@@ -1,5 +1,6 @@
-// The contract of every store, third part: lanes as a whole, events and what expires.
+// The contract of every store, fourth part: lanes as a whole, events and what expires.
 #include <algorithm>
+#include <set>
 
 #include "store/store_fixture.hpp"
 
@@ -12,26 +13,11 @@ class StoreLanesContract : public StoreContract {
   const Lane lane_{"valley", ""};
   const BreakerScope all_{.lane = lane_, .owner = {}};
 
-  CredentialId turned(Status status, std::int64_t since, bool by_check = true, const std::string& provider = "valley",
-                      const std::string& environment = "", bool was_ok = true) {
-    CheckState state = state_of(status, since, 90'000);
-    state.reason = Reason::refused;
-    state.turned_by_check = by_check;
-    if (was_ok) state.pending_since = instant(since);
-    return add_with_state(state, provider, environment);
-  }
-  CredentialId pending(Status status, const Instant& since, Pending kind = Pending::refused) {
-    CheckState state = state_of(status, 0, 90'000);
-    state.pending = kind;
-    state.pending_since = since;
-    return add_with_state(state);
-  }
-  Status status(CredentialId id) { return load(id).state.status; }
-  std::vector<std::string> segments(CredentialId id, std::int32_t first_day, Direction direction, PageRequest page,
+  std::vector<std::string> segments(CredentialKey id, std::int32_t first_day, Direction direction, PageRequest page,
                                     std::int64_t& skipped) {
     std::vector<std::string> out;
     const auto end = page.offset() + page.size;
-    for (const auto& row : run(store_.list_segments(owner_, id, first_day, direction, page.offset(), end, skipped)))
+    for (const auto& row : run(store_.list_segments(id, first_day, direction, page.offset(), end, skipped)))
       out.push_back(row.data.bytes);
     return out;
   }
@@ -39,7 +25,8 @@ class StoreLanesContract : public StoreContract {
 
 INSTANTIATE_TEST_SUITE_P(Stores, StoreLanesContract, kStoreKinds, name_of_kind);
 
-using Rows = std::vector<std::string>;
+using Lines = std::vector<std::string>;
+using Keys = std::vector<CredentialKey>;
 
 TEST_P(StoreLanesContract, BreakersSurvive) {
   EXPECT_TRUE(run(store_.load_breakers()).empty());
@@ -47,11 +34,12 @@ TEST_P(StoreLanesContract, BreakersSurvive) {
   run(store_.save_breaker(all_, {.open = true, .opened_at = at(5), .owners = 3}));
   run(store_.save_breaker(stage, {.open = true, .opened_at = at(6)}));
   run(store_.save_breaker(own, {.open = true, .opened_at = at(7)}));
-  run(store_.save_breaker(all_, {.open = true, .opened_at = at(8), .owners = 4}));
+  run(store_.save_breaker(all_, {.open = true, .opened_at = at(8), .window_start = at(2), .owners = 4}));
   auto breakers = run(store_.load_breakers());
   ASSERT_EQ(breakers.size(), 3U);
   EXPECT_EQ(breakers[all_].owners, 4);
   EXPECT_EQ(breakers[all_].opened_at, at(8));
+  EXPECT_EQ(breakers[all_].window_start, at(2)) << "what turned since then is taken back, by the next start too";
   EXPECT_TRUE(breakers[all_].open);
   EXPECT_EQ(breakers[own].opened_at, at(7));
   run(store_.save_breaker(all_, {}));
@@ -62,234 +50,196 @@ TEST_P(StoreLanesContract, BreakersSurvive) {
 }
 
 TEST_P(StoreLanesContract, TheLastChecksOfALaneAreToldNewestFirst) {
-  const auto checked = [&](std::int64_t when, CheckState state, const std::string& provider = "valley") {
-    state.last_checked = at(when);
-    return add_with_state(state, provider, "");
+  const auto checked = [&](std::int64_t when, CredentialHealth health, const std::string& provider = "valley") {
+    health.last_checked = at(when);
+    return add_with_health(health, provider, "");
   };
-  const CheckState ok = state_of(Status::ok, 0, 90'000);
-  CheckState connected = ok, healed = state_of(Status::ok, 100, 90'000);
-  connected.answered_connect = true;
-  CheckState refused_once = ok, refused = ok;
+  const CredentialHealth ok = health_of(Status::ok, 0, 90'000);
+  CredentialHealth connected = ok, healed = health_of(Status::ok, 100, 90'000);
+  connected.answer_cause = Cause::replaced;
+  CredentialHealth refused_once = ok, refused = ok;
   refused_once.pending = Pending::refused;
   refused_once.pending_since = Instant{.wall = at(150), .steady = {}, .boot = 1};
   refused.status = Status::unauthenticated;
   refused.since = at(120);
-  refused.turned_by_check = refused.suspected = true;
+  refused.is_suspected = true;
   refused.pending_since = Instant{.wall = at(110), .steady = {}, .boot = 1};
-  const CredentialId second = checked(200, refused_once), first = checked(100, healed), third = checked(300, refused);
+  const CredentialKey second = checked(200, refused_once), first = checked(100, healed), third = checked(300, refused);
   checked(99, ok);
   checked(301, ok);
   checked(200, ok, "sentera");
-  add_with_state(ok, "valley", "");  // never checked
-  checked(250, connected);           // by a PUT
+  add_with_health(ok, "valley", "");  // never checked
+  checked(250, connected);            // by a PUT
   const auto checks = run(store_.list_last_checks(lane_, at(100), at(300), 10));
   ASSERT_EQ(checks.size(), 3U);
-  EXPECT_EQ(checks[0].id, third);
+  EXPECT_EQ(checks[0].key, third);
   EXPECT_EQ(checks[0].checked, at(300));
   EXPECT_FALSE(checks[0].first_refused) << "an opening has counted it";
-  EXPECT_EQ(checks[1].id, second);
+  EXPECT_EQ(checks[1].key, second);
   EXPECT_EQ(checks[1].first_refused, at(150));
-  EXPECT_EQ(checks[1].owner, owner_);
-  EXPECT_EQ(checks[2].id, first);
+  EXPECT_EQ(checks[2].key, first);
   EXPECT_FALSE(checks[2].first_refused);
   const auto newest = run(store_.list_last_checks(lane_, at(100), at(300), 2));
   ASSERT_EQ(newest.size(), 2U);
-  EXPECT_EQ(newest[1].id, second);
+  EXPECT_EQ(newest[1].key, second);
+  // Its token may have been spent by a request whose answer was lost.
+  CredentialWrite write = write_for(load(second));
+  write.grant = GrantState::unknown;
+  ASSERT_EQ(commit(write).end, Committed::End::done);
+  EXPECT_FALSE(run(store_.list_last_checks(lane_, at(200), at(200), 1)).front().first_refused);
 }
 
-TEST_P(StoreLanesContract, OpeningTakesBackWhatChecksTurnedWithinTheWindow) {
-  const CredentialId refused = turned(Status::unauthenticated, 100), forbidden = turned(Status::missing_permission, 500);
-  const CredentialId never_ok = turned(Status::unauthenticated, 500, true, "valley", "", false);
-  const CredentialId kept[] = {turned(Status::unauthenticated, 99),
-                               turned(Status::unauthenticated, 500, false),
-                               turned(Status::missing_permission, 500, false),
-                               turned(Status::ok, 500),
-                               turned(Status::unauthenticated, 500, true, "sentera"),
-                               turned(Status::unauthenticated, 500, true, "valley", "STAGE")};
-  std::vector<StoredCredential> before;
-  for (const CredentialId id : kept) before.push_back(load(id));
-  std::map<CredentialId, Status> turned_back;
-  const BreakerState opened{.open = true, .opened_at = at(600)};
-  for (const auto& [id, status] : run(store_.open_breaker(all_, opened, at(100), at(600)))) turned_back[id] = status;
-  EXPECT_EQ(run(store_.load_breakers())[all_].opened_at, at(600));
-  EXPECT_EQ(turned_back, (std::map<CredentialId, Status>{{refused, Status::unauthenticated},
-                                                         {forbidden, Status::missing_permission},
-                                                         {never_ok, Status::unauthenticated}}));
-  for (const CredentialId id : {refused, forbidden, never_ok}) {
-    const CheckState state = load(id).state;
-    EXPECT_EQ(state.status, Status::temporarily_unavailable);
-    EXPECT_EQ(state.reason, Reason::provider_refuses_many);
-    EXPECT_EQ(state.since, at(600));
-    EXPECT_EQ(state.suspected, id != never_ok) << "was OK";
-    EXPECT_TRUE(state.next_check);
-  }
-  for (const StoredCredential& old : before) {
-    EXPECT_EQ(status(old.id), old.state.status);
-    EXPECT_EQ(load(old.id).state.since, old.state.since);
-    EXPECT_EQ(load(old.id).state_version, old.state_version);
+TEST_P(StoreLanesContract, TheLastChecksAreThoseOfEveryCauseThatIsACheck) {
+  for (std::size_t i = 0; i < kCauses; ++i) {
+    CredentialHealth health = health_of(Status::ok, 0, 90'000);
+    health.last_checked = at(100);
+    health.answer_cause = static_cast<Cause>(i);
+    const CredentialKey key = add_with_health(health);
+    const auto checks = run(store_.list_last_checks(lane_, at(100), at(100), 100));
+    EXPECT_EQ(std::ranges::count(checks, key, &LastCheck::key), is_of_check(*health.answer_cause))
+        << name_of(*health.answer_cause);
   }
 }
 
-TEST_P(StoreLanesContract, ABreakerOfOneOwnerTouchesNoOther) {
+// A row of each kind; `touch` changes whatever it is given.
+TEST_P(StoreLanesContract, AChangeOfManyConcernsTheRowsOfItsScope) {
   const OwnerId other = add_owner("other@example.com");
-  const BreakerScope own{.lane = lane_, .owner = owner_}, others{.lane = lane_, .owner = other};
-  const CredentialId refused = turned(Status::unauthenticated, 100), once = pending(Status::ok, instant(0));
-  const BreakerState opened{.open = true, .opened_at = at(600)};
-  EXPECT_TRUE(run(store_.open_breaker(others, opened, at(0), at(600))).empty());
-  EXPECT_TRUE(run(store_.suspect_refused(others, instant(100), at(1'000))).empty());
-  run(store_.respread(others, at(1'000), at(1'000), std::chrono::minutes(10)));
-  EXPECT_TRUE(run(store_.list_probes(others, at(1'000), 10)).empty());
-  EXPECT_EQ(run(store_.count_probed(others, 5)), 0);
-  EXPECT_EQ(status(refused), Status::unauthenticated);
-  EXPECT_EQ(load(once).state.pending, Pending::refused);
-  EXPECT_EQ(run(store_.count_probed(own, 5)), 1);
-  EXPECT_EQ(run(store_.open_breaker(own, opened, at(0), at(600))).size(), 1U);
-  EXPECT_EQ(run(store_.suspect_refused(own, instant(100), at(1'000))).size(), 1U);
-  EXPECT_EQ(run(store_.count_probed(own, 5)), 2);
-  EXPECT_EQ(run(store_.count_probed(own, 1)), 1);
-  EXPECT_EQ(run(store_.list_probes(own, at(1'000), 10)).size(), 2U);
-  run(store_.respread(own, at(1'000), at(1'000), std::chrono::minutes(10)));
-  EXPECT_EQ(load(once).state.pending, Pending::none);
-}
-
-TEST_P(StoreLanesContract, WhileOpenTheRefusedAreSuspectedAfterAWhile) {
-  // First refused by second 100, counted by both clocks.
+  CredentialHealth once = health_of(Status::ok, 0, 50);
+  once.pending = Pending::forbidden;
+  once.pending_since = instant(0);
+  CredentialHealth forbidden_once = health_of(Status::unauthenticated, 0, 50);
+  forbidden_once.pending = Pending::forbidden;
+  forbidden_once.pending_since = instant(0);
+  const CredentialKey ok = add_with_health(health_of(Status::ok, 0, 50)), refused_once = add_with_health(once),
+                      refused = add_with_health(health_of(Status::unauthenticated, 0, {})),
+                      pending = add_with_health(forbidden_once),
+                      forbidden = add_with_health(health_of(Status::missing_permission, 0, 50)),
+                      unavailable = add_with_health(health_of(Status::temporarily_unavailable, 0, 50)),
+                      others = add_credential(other, add_user(other));
+  add_with_health(health_of(Status::ok, 0, 50), "sentera");
+  add_with_health(health_of(Status::ok, 0, 50), "valley", "STAGE");
+  const LeafUserId user = add_user(owner_);
+  add_credential(owner_, user);
+  ASSERT_TRUE(change(user, unlink()));
+  const BreakerScope own{.lane = lane_, .owner = owner_}, of_other{.lane = lane_, .owner = other};
   struct Row {
     const char* what;
-    CredentialId id;
-    bool suspected;
+    BreakerScope scope;
+    Rows rows;
+    Keys touched;
   };
-  const Instant wall_only{.wall = at(100), .steady = SteadyTime(seconds(101)), .boot = 7};
-  const Instant steady_only{.wall = at(101), .steady = SteadyTime(seconds(100)), .boot = 7};
   const Row rows[] = {
-      {"refused", pending(Status::ok, instant(100)), true},
-      {"forbidden", pending(Status::ok, instant(0), Pending::forbidden), true},
-      {"before a boot", pending(Status::ok, {.wall = at(100), .steady = SteadyTime(seconds(9'999)), .boot = 8}), true},
-      {"too young", pending(Status::ok, instant(101)), false},
-      {"too young by elapsed time", pending(Status::ok, wall_only), false},
-      {"too young by wall time", pending(Status::ok, steady_only), false},
-      {"UNAUTHENTICATED", pending(Status::unauthenticated, instant(0)), false},
-      {"MISSING_PERMISSION", pending(Status::missing_permission, instant(0)), false},
-      {"nothing pending", add_with_state(state_of(Status::ok)), false},
+      {"all", all_, Rows::all, {ok, refused_once, refused, pending, forbidden, unavailable, others}},
+      {"all of an owner", own, Rows::all, {ok, refused_once, refused, pending, forbidden, unavailable}},
+      {"all of another", of_other, Rows::all, {others}},
+      {"bad", all_, Rows::bad, {refused, pending, forbidden}},
+      {"bad of another", of_other, Rows::bad, {}},
+      {"refused once", all_, Rows::refused_once, {refused_once}},
+      {"another lane", {.lane = {"agvance", ""}, .owner = {}}, Rows::all, {}},
   };
-  const auto turned = run(store_.suspect_refused(all_, instant(100), at(1'000)));
-  EXPECT_EQ(turned.size(), 3U);
-  for (const auto& [id, before] : turned) {
-    EXPECT_EQ(before, Status::ok);
-    EXPECT_TRUE(load(id).state.suspected);
-  }
+  int times = 0;
   for (const Row& row : rows) {
-    const CheckState state = load(row.id).state;
-    EXPECT_EQ(state.suspected, row.suspected) << row.what;
-    EXPECT_EQ(state.reason == Reason::provider_refuses_many, row.suspected) << row.what;
-    if (row.suspected) EXPECT_EQ(state.status, Status::temporarily_unavailable) << row.what;
-    if (row.suspected) EXPECT_EQ(state.since, at(1'000)) << row.what;
+    ++times;
+    const HealthRule touch = [&](const CredentialHealth& health, Random&) {
+      CredentialHealth after = health;
+      after.refusals = 1'000 + times;
+      return std::optional(after);
+    };
+    EXPECT_TRUE(change_health(row.scope, row.rows, touch, Cause::breaker).empty()) << row.what << ": no status has changed";
+    for (const CredentialKey key : {ok, refused_once, refused, pending, forbidden, unavailable, others})
+      EXPECT_EQ(health(key).refusals == 1'000 + times, std::ranges::count(row.touched, key) > 0) << row.what;
   }
-  EXPECT_TRUE(run(store_.suspect_refused(all_, instant(100), at(1'001))).empty());
-  EXPECT_TRUE(run(store_.suspect_refused({.lane = {"sentera", ""}, .owner = {}}, instant(100), at(1'001))).empty());
 }
 
-TEST_P(StoreLanesContract, AfterClosingAllAreDueWithinTheSpreadAndStartAnew) {
-  std::vector<CredentialId> ids;
-  for (int i = 0; i < 450; ++i) ids.push_back(pending(Status::ok, instant(0)));  // more than one batch
-  const CredentialId used_up = add_with_state(state_of(Status::unauthenticated, 0, std::nullopt));
-  const CredentialId refused = add_with_state(state_of(Status::unauthenticated, 0, 80'000));
-  const CredentialId due_once_more = add_with_state(state_of(Status::unauthenticated, 0, 999));
-  const CredentialId half_forbidden = pending(Status::unauthenticated, instant(0), Pending::forbidden);
-  const CredentialId refused_once = pending(Status::ok, instant(0));
-  const CredentialId never_ok = pending(Status::temporarily_unavailable, instant(0));
-  const CredentialId other = add_with_state(state_of(Status::ok, 0, 90'000), "sentera");
-  run(store_.respread(all_, at(1'000), at(1'000), std::chrono::minutes(10)));
-  std::int64_t early = 0;
-  for (const CredentialId id : ids) {
-    const CheckState state = load(id).state;
-    ASSERT_TRUE(state.next_check);
-    EXPECT_GE(*state.next_check, at(1'000));
-    EXPECT_LE(*state.next_check, at(1'600));
-    early += *state.next_check < at(1'300);
-    EXPECT_EQ(state.pending, Pending::none);
-    EXPECT_FALSE(state.pending_since);
+TEST_P(StoreLanesContract, AChangeOfManyIsMadeInBatchesWithItsRowsOfHistory) {
+  Keys keys;
+  for (int i = 0; i < 450; ++i) keys.push_back(add_with_health(health_of(Status::ok, 0, 90'000)));
+  const CredentialKey refused = add_with_health(health_of(Status::unauthenticated, 0, 90'000));
+  const HealthRule rule = [](const CredentialHealth& known, Random& random) -> std::optional<CredentialHealth> {
+    if (known.status != Status::ok) return std::nullopt;
+    CredentialHealth after = known;
+    after.status = Status::temporarily_unavailable;
+    after.since = at(100);
+    after.reason = Reason::not_configured;
+    after.status_cause = Cause::configuration;
+    after.next_check = at(0) + microseconds(random.below(1'000'000));
+    return after;
+  };
+  const HealthBatch first = run(store_.change_health(all_, Rows::all, 0, rule, Cause::configuration));
+  EXPECT_GE(std::ssize(first.changes), kHealthBatch - 1) << "one of them may be the refused one";
+  EXPECT_LE(std::ssize(first.changes), kHealthBatch);
+  EXPECT_NE(first.last, 0);
+  // The store has failed there, and all begins anew: nothing is changed, nor told, twice.
+  const auto rest = change_health(all_, Rows::all, rule, Cause::configuration);
+  EXPECT_EQ(std::ssize(rest), std::ssize(keys) - std::ssize(first.changes));
+  std::set<WallTime> moments;
+  for (const CredentialKey key : keys) {
+    EXPECT_EQ(health(key).status, Status::temporarily_unavailable);
+    moments.insert(*health(key).next_check);
+    const auto history = run(store_.list_history(key, {}));
+    ASSERT_EQ(history.total, 1);
+    EXPECT_EQ(history.items.front(), (StatusChange{key, at(100), Status::ok, Status::temporarily_unavailable,
+                                                   Reason::not_configured, Cause::configuration}));
   }
-  EXPECT_GT(early, 100) << "spread, not a herd";
-  EXPECT_LT(early, 350);
-  EXPECT_EQ(load(used_up).state.next_check, std::nullopt) << "a password without tries left stays so";
-  EXPECT_EQ(load(refused).state.next_check, at(80'000)) << "no try is brought forward";
-  EXPECT_GE(load(due_once_more).state.next_check, at(1'000));
-  EXPECT_LE(load(half_forbidden).state.next_check, at(1'600));
-  EXPECT_TRUE(load(refused_once).state.suspected) << "the breaker has counted it";
-  for (const CredentialId id : {refused, half_forbidden, never_ok}) EXPECT_FALSE(load(id).state.suspected);
-  EXPECT_EQ(load(half_forbidden).state.pending, Pending::none);
-  EXPECT_EQ(load(other).state.next_check, at(90'000));
-  // Again, since the store has failed half-way: what was checked since is left alone, the others are due no later than before.
-  CheckState since = state_of(Status::ok, 0, 5'000);
-  since.last_checked = at(1'001);
-  since.pending = Pending::refused;
-  since.pending_since = instant(1'001);
-  set_state(ids.front(), since);
-  CheckState ahead = since;  // checked before the clock was set back
-  ahead.last_checked = at(4'000);
-  set_state(ids[1], ahead);
-  run(store_.respread(all_, at(1'000), at(1'010), std::chrono::minutes(10)));
-  EXPECT_EQ(load(ids.front()).state, since);
-  EXPECT_LE(load(ids.back()).state.next_check, at(1'600));
-  EXPECT_LE(load(ids[1]).state.next_check, at(1'600));
+  EXPECT_GT(std::ssize(moments), 400) << "each row has its own chance";
+  EXPECT_EQ(health(refused).status, Status::unauthenticated);
+  EXPECT_EQ(run(store_.list_history(refused, {})).total, 0);
 }
 
-TEST_P(StoreLanesContract, WithoutAddressNothingSaysOk) {
-  std::vector<CredentialId> ids;
-  for (int i = 0; i < 250; ++i) ids.push_back(add_with_state(state_of(Status::ok, 0, 90'000)));
-  const CredentialId refused = add_with_state(state_of(Status::unauthenticated, 0, 90'000));
-  const CredentialId other = add_with_state(state_of(Status::ok, 0, 90'000), "sentera");
-  EXPECT_EQ(run(store_.mark_not_configured(lane_, at(100))).size(), ids.size());
-  for (const CredentialId id : ids) {
-    const CheckState state = load(id).state;
-    ASSERT_EQ(state.status, Status::temporarily_unavailable);
-    EXPECT_EQ(state.reason, Reason::not_configured);
-    EXPECT_EQ(state.since, at(100));
-    EXPECT_EQ(state.next_check, std::nullopt);
-  }
-  EXPECT_EQ(status(refused), Status::unauthenticated) << "that is known all the same";
-  EXPECT_EQ(status(other), Status::ok);
-  // Again at the next start: nothing moves.
-  EXPECT_TRUE(run(store_.mark_not_configured(lane_, at(200))).empty());
-  EXPECT_EQ(load(ids.front()).state.since, at(100));
-
-  run(store_.resume_configured(lane_, at(300), seconds(60)));
-  for (const CredentialId id : ids) {
-    const auto next = load(id).state.next_check;
-    ASSERT_TRUE(next);
-    EXPECT_GE(*next, at(300));
-    EXPECT_LE(*next, at(360));
-  }
-  EXPECT_EQ(load(refused).state.next_check, at(90'000));
+TEST_P(StoreLanesContract, AChangeOfManyGoesPastMoreThanABatchThatItLeavesAlone) {
+  for (int i = 0; i < 450; ++i) add_with_health(health_of(Status::unauthenticated, 0, 90'000));
+  for (int i = 0; i < 450; ++i) add_with_health(health_of(Status::ok, 0, 90'000), "sentera");
+  for (int i = 0; i < 3; ++i) add_with_health(health_of(Status::ok, 0, 90'000));
+  int seen = 0;
+  const HealthRule count = [&](const CredentialHealth& known, Random&) {
+    seen += known.status == Status::ok;
+    return std::optional<CredentialHealth>();
+  };
+  change_health(all_, Rows::all, count, Cause::check);
+  EXPECT_EQ(seen, 3);
 }
 
-TEST_P(StoreLanesContract, ResumingWakesOnlyWhatWaitedForTheAddress) {
-  const CredentialId used_up = add_with_state(state_of(Status::unauthenticated, 0, std::nullopt));
-  const CredentialId waiting = add_with_state(state_of(Status::ok, 0, 10));
-  run(store_.resume_configured(lane_, at(300), seconds(60)));
-  EXPECT_EQ(load(used_up).state.next_check, std::nullopt);
-  EXPECT_EQ(load(waiting).state.next_check, at(10));
+TEST_P(StoreLanesContract, ProbesAreCountedUpToALimit) {
+  const OwnerId other = add_owner("other@example.com");
+  const BreakerScope own{.lane = lane_, .owner = owner_}, others{.lane = lane_, .owner = other};
+  CredentialHealth through_an_outage = health_of(Status::temporarily_unavailable);
+  through_an_outage.was_last_ok = true;
+  add_with_health(health_of(Status::ok));
+  add_with_health(through_an_outage);
+  add_with_health(health_of(Status::unauthenticated));
+  add_with_health(health_of(Status::temporarily_unavailable));
+  add_with_health(health_of(Status::ok), "sentera");
+  EXPECT_EQ(run(store_.count_probed(own, 5)), 2);
+  EXPECT_EQ(run(store_.count_probed(own, 1)), 1);
+  EXPECT_EQ(run(store_.count_probed(all_, 5)), 2);
+  EXPECT_EQ(run(store_.count_probed(others, 5)), 0);
 }
 
-TEST_P(StoreLanesContract, AnAcceptedOriginIsForgottenAndAskedAgain) {
-  const CredentialId bound = add_with_state(state_of(Status::ok, 0, 90'000)),
-                     unbound = add_with_state(state_of(Status::ok, 0, 90'000)),
-                     other = add_with_state(state_of(Status::ok, 0, 90'000), "sentera");
-  for (const CredentialId id : {bound, other})
-    ASSERT_EQ(run(store_.begin_exchange(id, 1, "https://a.example", "", claim_)), Begun::yes);
-  EXPECT_EQ(run(store_.accept_new_origin("valley", at(10), seconds(60))), 1);
-  EXPECT_EQ(load(bound).origin, "");
-  EXPECT_LE(*load(bound).state.next_check, at(70));
-  EXPECT_EQ(load(unbound).state.next_check, at(90'000));
+TEST_P(StoreLanesContract, OriginsOfAProviderAreForgotten) {
+  const CredentialHealth ok = health_of(Status::ok, 0, 90'000);
+  Keys bound;
+  for (int i = 0; i < 250; ++i) bound.push_back(add_with_health(ok));
+  const CredentialKey stage = add_with_health(ok, "valley", "STAGE"), other = add_with_health(ok, "sentera");
+  add_with_health(ok);  // bound to none yet
+  bound.push_back(stage);
+  Keys all = bound;
+  all.push_back(other);
+  for (const CredentialKey key : all) {
+    CredentialWrite write = write_for(load(key));
+    write.origin = "https://a.example";
+    ASSERT_EQ(commit(write).end, Committed::End::done);
+  }
+  EXPECT_EQ(run(store_.forget_origins("valley")), std::ssize(bound));
+  for (const CredentialKey key : bound) EXPECT_EQ(load(key).origin, "");
   EXPECT_EQ(load(other).origin, "https://a.example");
+  EXPECT_EQ(run(store_.forget_origins("valley")), 0);
 }
 
 TEST_P(StoreLanesContract, TheLanesOfWhatIsLinkedAreListed) {
   EXPECT_TRUE(run(store_.list_lanes()).empty());
-  add_with_state(state_of(Status::ok, 0, 10));
-  add_with_state(state_of(Status::unauthenticated, 0, std::nullopt));
-  add_with_state(state_of(Status::ok, 0, 10), "agvance", "STAGE");
+  add_with_health(health_of(Status::ok, 0, 10));
+  add_with_health(health_of(Status::unauthenticated, 0, std::nullopt));
+  add_with_health(health_of(Status::ok, 0, 10), "agvance", "STAGE");
   const LeafUserId user = add_user(owner_);
   add_credential(owner_, user, "sentera");
   ASSERT_TRUE(change(user, unlink("sentera")));
@@ -299,21 +249,21 @@ TEST_P(StoreLanesContract, TheLanesOfWhatIsLinkedAreListed) {
 TEST_P(StoreLanesContract, CountsWhatIsLinked) {
   const LeafUserId user = add_user(owner_);
   add_credential(owner_, user);
-  add_with_state(state_of(Status::ok));
-  add_with_state(state_of(Status::ok));
-  add_with_state(state_of(Status::ok), "sentera");
-  add_with_state(state_of(Status::ok), "agvance", "STAGE");
+  add_with_health(health_of(Status::ok));
+  add_with_health(health_of(Status::ok));
+  add_with_health(health_of(Status::ok), "sentera");
+  add_with_health(health_of(Status::ok), "agvance", "STAGE");
   ASSERT_TRUE(change(user, unlink()));
   std::vector<std::string> lines;
   for (const auto& count : run(store_.count_by_status()))
     lines.push_back(count.lane.provider + (count.lane.environment.empty() ? " " : "/" + count.lane.environment + " ") +
                     std::string(name_of(count.status)) + " " + std::to_string(count.count));
   std::ranges::sort(lines);
-  EXPECT_EQ(lines, (Rows{"agvance/STAGE OK 1", "sentera OK 1", "valley OK 2"}));
+  EXPECT_EQ(lines, (Lines{"agvance/STAGE OK 1", "sentera OK 1", "valley OK 2"}));
 }
 
 TEST_P(StoreLanesContract, SegmentsArePagedInBothDirections) {
-  const CredentialId id = add_credential(owner_, add_user(owner_));
+  const CredentialKey id = add_credential(owner_, add_user(owner_));
   add_events(id, 10, {3, 2});
   add_events(id, 11, {4});
   add_events(add_credential(owner_, add_user(owner_)), 11, {7});
@@ -321,7 +271,7 @@ TEST_P(StoreLanesContract, SegmentsArePagedInBothDirections) {
     std::int32_t first_day;
     Direction direction;
     PageRequest page;
-    Rows segments;
+    Lines segments;
     std::int64_t skipped;
   };
   using enum Direction;
@@ -346,26 +296,28 @@ TEST_P(StoreLanesContract, SegmentsArePagedInBothDirections) {
         << row.page.page << "/" << row.page.size;
     EXPECT_EQ(skipped, row.skipped) << row.page.page << "/" << row.page.size;
   }
-  EXPECT_EQ(run(store_.count_events(owner_, id, 10)).total, 9);
-  EXPECT_EQ(run(store_.count_events(owner_, id, 10)).on_first_day, 5);
-  EXPECT_EQ(run(store_.count_events(owner_, id, 11)).total, 4);
-  EXPECT_EQ(run(store_.count_events(owner_, id, 9)).on_first_day, 0);
+  EXPECT_EQ(run(store_.count_events(id, 10)).total, 9);
+  EXPECT_EQ(run(store_.count_events(id, 10)).on_first_day, 5);
+  EXPECT_EQ(run(store_.count_events(id, 11)).total, 4);
+  EXPECT_EQ(run(store_.count_events(id, 9)).on_first_day, 0);
   const OwnerId other = add_owner("other@example.com");
   std::int64_t skipped = -1;
-  EXPECT_EQ(run(store_.count_events(other, id, 10)).total, 0) << "another owner has none of them";
-  EXPECT_TRUE(run(store_.list_segments(other, id, 0, descending, 0, 100, skipped)).empty());
+  const CredentialKey foreign{.owner = other, .id = id.id};
+  EXPECT_EQ(run(store_.count_events(foreign, 10)).total, 0) << "another owner has none of them";
+  EXPECT_TRUE(run(store_.list_segments(foreign, 0, descending, 0, 100, skipped)).empty());
+  EXPECT_FALSE(run(store_.find_last_segment(foreign, 10)));
   EXPECT_EQ(run(store_.find_last_segment(id, 10))->number, 1);
   EXPECT_EQ(run(store_.find_last_segment(id, 10))->count, 2);
   EXPECT_FALSE(run(store_.find_last_segment(id, 9)));
 }
 
 TEST_P(StoreLanesContract, ContentsAreKeptOnceForEachCredential) {
-  const CredentialId id = add_credential(owner_, add_user(owner_)), other = add_credential(owner_, add_user(owner_));
+  const CredentialKey id = add_credential(owner_, add_user(owner_)), other = add_credential(owner_, add_user(owner_));
   EXPECT_EQ(run(store_.next_content_number(id)), 1);
-  CheckRecord record = record_for(load(id));
-  record.events = EventsWrite{
+  CredentialWrite write = write_for(load(id));
+  write.events = EventsWrite{
       .day = 10, .contents = {{.number = 1, .digest = "d1", .data = {"c1"}}, {.number = 2, .digest = "d2", .data = {"c2"}}}};
-  ASSERT_TRUE(run(store_.record_check(record)).state_kept);
+  ASSERT_EQ(commit(write).end, Committed::End::done);
   EXPECT_EQ(run(store_.find_content(id, "d2")), 2);
   EXPECT_EQ(run(store_.find_content(id, "d3")), std::nullopt);
   EXPECT_EQ(run(store_.find_content(other, "d1")), std::nullopt) << "nothing is shared between credentials";
@@ -373,10 +325,11 @@ TEST_P(StoreLanesContract, ContentsAreKeptOnceForEachCredential) {
   EXPECT_EQ(run(store_.read_content(id, 1))->data.bytes, "c1");
   EXPECT_FALSE(run(store_.read_content(id, 3)));
   EXPECT_FALSE(run(store_.read_content(other, 1)));
+  EXPECT_FALSE(run(store_.read_content({.owner = add_owner("other@example.com"), .id = id.id}, 1)));
   // Used once more on day 30, the first outlives the second.
-  record = record_for(load(id));
-  record.events = EventsWrite{.day = 30, .used_contents = {1}};
-  ASSERT_TRUE(run(store_.record_check(record)).state_kept);
+  write = write_for(load(id));
+  write.events = EventsWrite{.day = 30, .used_contents = {1}};
+  ASSERT_EQ(commit(write).end, Committed::End::done);
   run(store_.expire_events(11, 100));
   EXPECT_TRUE(run(store_.read_content(id, 1)));
   EXPECT_FALSE(run(store_.read_content(id, 2)));
@@ -384,7 +337,7 @@ TEST_P(StoreLanesContract, ContentsAreKeptOnceForEachCredential) {
 }
 
 TEST_P(StoreLanesContract, OldDaysExpireWithTheirKeysALimitAtATime) {
-  const CredentialId id = add_credential(owner_, add_user(owner_));
+  const CredentialKey id = add_credential(owner_, add_user(owner_));
   for (const std::int32_t day : {10, 11, 12}) {
     add_events(id, day, {1, 1, 1});
     run(store_.ensure_day_key(day, {"key"}, {}));
@@ -396,18 +349,18 @@ TEST_P(StoreLanesContract, OldDaysExpireWithTheirKeysALimitAtATime) {
   EXPECT_TRUE(run(store_.find_day_key(12)));
   EXPECT_EQ(run(store_.expire_events(12, 4)), 2);
   EXPECT_EQ(run(store_.expire_events(12, 4)), 0);
-  EXPECT_EQ(run(store_.count_events(owner_, id, 0)).total, 3);
+  EXPECT_EQ(run(store_.count_events(id, 0)).total, 3);
 }
 
 TEST_P(StoreLanesContract, UnlinkedCredentialsExpireALimitAtATime) {
-  std::vector<CredentialId> ids;
+  std::vector<CredentialKey> ids;
   for (const std::int64_t unlinked_at : {100, 200, 300}) {
     const LeafUserId user = add_user(owner_);
     ids.push_back(add_credential(owner_, user));
     ASSERT_TRUE(change(user, unlink(), unlinked_at));
   }
   const LeafUserId user = add_user(owner_);
-  const CredentialId linked = add_credential(owner_, user), again = ids[1];
+  const CredentialKey linked = add_credential(owner_, user), again = ids[1];
   ASSERT_TRUE(change(user, {.link = {}, .unlink = {"valley"}}, 1));
   ASSERT_TRUE(change(user, link(linked), 2));
   EXPECT_EQ(run(store_.expire_unlinked(at(100), 100)), 0);

@@ -1,40 +1,14 @@
-// What checks read and record.
+// What checks read, and the one commit in which they write.
+#include <array>
+
+#include "store/sqlite/digests.hpp"
+#include "store/sqlite/health.hpp"
 #include "store/sqlite/rows.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
 namespace granary::sqlite {
 
 namespace {
-
-std::optional<Instant> read_instant(const Statement& row, int first) {
-  if (row.is_null(first)) return std::nullopt;
-  return Instant{
-      .wall = row.time(first), .steady = SteadyTime(microseconds(row.integer(first + 1))), .boot = row.integer(first + 2)};
-}
-
-struct InstantColumns {
-  std::optional<std::int64_t> wall, steady, boot;
-};
-
-InstantColumns columns_of(const std::optional<Instant>& instant) {
-  if (!instant) return {};
-  return {to_micros(instant->wall), instant->steady.time_since_epoch().count(), instant->boot};
-}
-
-void save_state(Connection& db, std::int64_t row, const CheckState& state) {
-  const auto reason = state.reason ? std::optional(static_cast<std::int64_t>(*state.reason)) : std::nullopt;
-  const InstantColumns pending = columns_of(state.pending_since), outage = columns_of(state.outage_since);
-  db.prepare(
-        "UPDATE credential SET status = ?, since = ?, reason = ?, last_checked = ?, next_check = ?, pending = ?,"
-        " pending_wall = ?, pending_steady = ?, pending_boot = ?, refusals = ?, outages = ?, outage_wall = ?,"
-        " outage_steady = ?, outage_boot = ?, failures = ?, outcome_unknown = ?, suspected = ?, turned_by_check = ?,"
-        " answered_connect = ?, state_version = state_version + 1 WHERE row = ?")
-      .bind(static_cast<std::int64_t>(state.status), state.since, reason, state.last_checked, state.next_check,
-            static_cast<std::int64_t>(state.pending), pending.wall, pending.steady, pending.boot, state.refusals, state.outages,
-            outage.wall, outage.steady, outage.boot, state.failures, state.outcome_unknown, state.suspected,
-            state.turned_by_check, state.answered_connect, row)
-      .run();
-}
 
 void save_events(Connection& db, std::int64_t row, const EventsWrite& events) {
   if (events.events_key) db.prepare("UPDATE credential SET events_key = ? WHERE row = ?").bind(*events.events_key, row).run();
@@ -52,202 +26,186 @@ void save_events(Connection& db, std::int64_t row, const EventsWrite& events) {
         .run();
 }
 
-void clear_spending(Connection& db, std::int64_t row) {
-  db.prepare("UPDATE credential SET spending = NULL WHERE row = ?").bind(row).run();
+void save_secrets(Connection& db, std::int64_t row, const CredentialWrite& write, const Sealed* secrets) {
+  if (secrets)
+    db.prepare("UPDATE credential SET fields = ?, fields_version = fields_version + 1 WHERE row = ?").bind(*secrets, row).run();
+  if (write.secrets_key) db.prepare("UPDATE credential SET fields_key = ? WHERE row = ?").bind(*write.secrets_key, row).run();
+  if (write.environment) db.prepare("UPDATE credential SET environment = ? WHERE row = ?").bind(*write.environment, row).run();
+  if (write.origin) db.prepare("UPDATE credential SET origin = ? WHERE row = ?").bind(*write.origin, row).run();
+  if (write.grant)
+    db.prepare("UPDATE credential SET grant_state = ? WHERE row = ?").bind(static_cast<std::int64_t>(*write.grant), row).run();
+  if (write.tokens) save_digests(db, write.key.owner, row, *write.tokens);
 }
 
-void save_fields(Connection& db, std::int64_t row, const CheckRecord& record) {
-  if (record.fields)
-    db.prepare("UPDATE credential SET fields = ?, fields_version = fields_version + 1 WHERE row = ?")
-        .bind(*record.fields, row)
-        .run();
-  if (record.fields_key) db.prepare("UPDATE credential SET fields_key = ? WHERE row = ?").bind(*record.fields_key, row).run();
-  if (record.environment) db.prepare("UPDATE credential SET environment = ? WHERE row = ?").bind(*record.environment, row).run();
-  if (record.origin) db.prepare("UPDATE credential SET origin = ? WHERE row = ?").bind(*record.origin, row).run();
-  if (record.removes_candidate)
-    db.prepare("UPDATE credential SET candidate = NULL, candidate_sent = 0 WHERE row = ?").bind(row).run();
+void save_candidate(Connection& db, std::int64_t row, const CredentialWrite& write) {
+  if (write.removes_candidate) {
+    db.prepare("UPDATE credential SET candidate = NULL, candidate_state = 0 WHERE row = ?").bind(row).run();
+    drop_held(db, row, DigestKind::held_by_candidate);
+  }
+  if (!write.candidate) return;
+  db.prepare("UPDATE credential SET candidate = ?, candidate_state = ? WHERE row = ?")
+      .bind(write.candidate->secrets, static_cast<std::int64_t>(write.candidate->state), row)
+      .run();
+  if (write.candidate_claim)
+    set_held(db, write.key.owner, row, DigestKind::held_by_candidate, write.candidate_claim->digest, WallTime());
+}
+
+struct FoundRow {
+  std::int64_t row = 0;
+  RowFacts facts;
+};
+
+std::optional<FoundRow> find_row(Connection& db, CredentialKey key) {
+  static const std::string kSelect = std::string("SELECT row, fields_version, link_version, last_write, leaf_user_id, ") +
+                                     kHealthColumns + " FROM credential WHERE id = ? AND owner_id = ?";
+  auto found = db.prepare(kSelect.c_str());
+  if (!found.bind(key.id, key.owner).step()) return std::nullopt;
+  return FoundRow{.row = found.integer(0),
+                  .facts = {.secrets_version = found.integer(1),
+                            .link_version = found.integer(2),
+                            .last_write = found.integer(3),
+                            .is_linked = !found.is_null(4),
+                            .health = read_health(found, 5),
+                            .last_change = {}}};
 }
 
 }  // namespace
 
-CheckState read_state(const Statement& row, int first) {
-  CheckState state;
-  state.status = static_cast<Status>(row.integer(first));
-  state.since = row.time(first + 1);
-  state.reason = row.is_null(first + 2) ? std::nullopt : std::optional(static_cast<Reason>(row.integer(first + 2)));
-  state.last_checked = row.optional_time(first + 3);
-  state.next_check = row.optional_time(first + 4);
-  state.pending = static_cast<Pending>(row.integer(first + 5));
-  state.pending_since = read_instant(row, first + 6);
-  state.refusals = static_cast<std::int32_t>(row.integer(first + 9));
-  state.outages = static_cast<std::int32_t>(row.integer(first + 10));
-  state.outage_since = read_instant(row, first + 11);
-  state.failures = static_cast<std::int32_t>(row.integer(first + 14));
-  state.outcome_unknown = row.integer(first + 15) != 0;
-  state.suspected = row.integer(first + 16) != 0;
-  state.turned_by_check = row.integer(first + 17) != 0;
-  state.answered_connect = row.integer(first + 18) != 0;
-  return state;
-}
-
-Task<std::optional<StoredCredential>> SqliteStore::find_credential(CredentialId id) {
+Task<std::optional<StoredCredential>> SqliteStore::find_credential(CredentialKey key) {
+  if (key.owner == kNobody) throw StoreUnavailable("the store holds a damaged id");
   static const std::string kSelect =
       std::string(
-          "SELECT id, owner_id, leaf_user_id, provider, environment, created, fields_version, state_version, link_version,"
-          " fields, fields_key, events_key, origin, spending, candidate, candidate_sent, ") +
-      kStateColumns + " FROM credential WHERE id = ?";
+          "SELECT leaf_user_id, provider, environment, created, fields_version, link_version, fields, fields_key, events_key,"
+          " origin, grant_state, candidate, candidate_state, ") +
+      kHealthColumns + " FROM credential WHERE id = ? AND owner_id = ?";
   auto row = reader_.fresh().prepare(kSelect.c_str());
-  if (!row.bind(id).step()) co_return std::nullopt;
+  if (!row.bind(key.id, key.owner).step()) co_return std::nullopt;
   StoredCredential c;
-  c.id = row.id<CredentialId>(0);
-  c.owner = row.id<OwnerId>(1);
-  if (!row.is_null(2)) c.leaf_user = row.id<LeafUserId>(2);
-  c.provider = row.text(3);
-  c.environment = row.text(4);
-  c.created = row.time(5);
-  c.fields_version = row.integer(6);
-  c.state_version = row.integer(7);
-  c.link_version = row.integer(8);
-  c.fields = {row.blob(9)};
-  c.fields_key = {row.blob(10)};
-  c.events_key = {row.blob(11)};
-  c.origin = row.text(12);
-  c.spending = row.blob(13);
-  if (!row.is_null(14))
-    c.candidate = Candidate{.fields = {row.blob(14)}, .progress = static_cast<Candidate::Progress>(row.integer(15))};
-  c.state = read_state(row, 16);
+  c.key = key;
+  if (!row.is_null(0)) c.leaf_user = row.id<LeafUserId>(0);
+  c.provider = row.text(1);
+  c.environment = row.text(2);
+  c.created = row.time(3);
+  c.secrets_version = row.integer(4);
+  c.link_version = row.integer(5);
+  c.secrets = {row.blob(6)};
+  c.secrets_key = {row.blob(7)};
+  c.events_key = {row.blob(8)};
+  c.origin = row.text(9);
+  c.grant = static_cast<GrantState>(row.integer(10));
+  if (!row.is_null(11)) c.candidate = Candidate{.secrets = {row.blob(11)}, .state = static_cast<CandidateState>(row.integer(12))};
+  c.health = read_health(row, 13);
   co_return c;
 }
 
-Task<std::vector<CredentialId>> SqliteStore::list_due(const Lane& lane, WallTime now, const Horizon& horizon, std::int64_t limit,
-                                                      const std::vector<OwnerId>& except) {
-  std::vector<CredentialId> ids;
-  std::string others;
-  for (std::size_t i = 0; i < except.size(); ++i) others += " AND owner_id <> ?";
-  const auto collect = [&](const std::string& due, WallTime bound, const char* order = "") {
-    auto rows = reader_.fresh().prepare_text("SELECT id FROM credential WHERE provider = ? AND environment = ? AND " + due +
-                                             others + order + " LIMIT ?");
-    rows.bind(lane.provider, lane.environment, bound);
-    for (const OwnerId& owner : except) rows.bind(owner);
-    rows.bind(limit);
-    while (rows.step()) ids.push_back(rows.id<CredentialId>(0));
-  };
-  collect("next_check <= ?", now, " ORDER BY next_check");
-  // Beyond any wait possible: the clock was ahead when these were written. Each of the two has its index, and 1,
-  // UNAUTHENTICATED, is spelled out as it stands there.
-  collect("next_check > ? AND status = 1", horizon.refused);
-  collect("next_check > ? AND status <> 1", horizon.other);
-  co_return ids;
+Task<bool> SqliteStore::is_linked(CredentialKey key, std::int64_t link_version) {
+  auto row = reader_.fresh().prepare(
+      "SELECT 1 FROM credential WHERE id = ? AND owner_id = ? AND link_version = ? AND leaf_user_id IS NOT NULL");
+  co_return row.bind(key.id, key.owner, link_version).step();
 }
 
-Task<std::vector<CredentialId>> SqliteStore::list_probes(const BreakerScope& scope, WallTime now, std::int64_t limit) {
+Task<std::vector<CredentialKey>> SqliteStore::list_due(const Lane& lane, WallTime now, const Horizon& horizon, std::int64_t limit,
+                                                       const std::vector<OwnerId>& except) {
+  std::vector<CredentialKey> keys;
+  std::string others;
+  for (std::size_t i = 0; i < except.size(); ++i) others += " AND owner_id <> ?";
+  const auto collect = [&](const std::string& due, const auto&... bounds) {
+    const bool is_ordered = due.starts_with("next_check <=");
+    auto rows = reader_.fresh().prepare_text("SELECT owner_id, id FROM credential WHERE provider = ? AND environment = ? AND " +
+                                             due + others + (is_ordered ? " ORDER BY next_check" : "") + " LIMIT ?");
+    rows.bind(lane.provider, lane.environment, bounds...);
+    for (const OwnerId& owner : except) rows.bind(owner);
+    rows.bind(limit);
+    while (rows.step()) keys.push_back(read_key(rows, 0, 1));
+  };
+  collect("next_check <= ?", now);
+  // Beyond any wait possible: the clock was ahead when these were written. Each has its index, and 1, UNAUTHENTICATED, is spelled
+  // out as it stands there.
+  collect("next_check > ? AND status = 1", horizon.refused);
+  collect("next_check > ? AND status <> 1 AND (outages = 0 OR next_check > ?)", horizon.other,
+          std::max(horizon.other, horizon.held_back));
+  collect("last_checked > ? AND next_check > ? AND status <> 1", horizon.checked, now);
+  co_return keys;
+}
+
+Task<std::vector<CredentialKey>> SqliteStore::list_interrupted(const Lane& lane, std::int64_t limit) {
+  auto rows = reader_.fresh().prepare(
+      "SELECT owner_id, id FROM credential WHERE candidate IS NOT NULL AND provider = ? AND environment = ?"
+      " AND leaf_user_id IS NOT NULL LIMIT ?");
+  rows.bind(lane.provider, lane.environment, limit);
+  std::vector<CredentialKey> keys;
+  while (rows.step()) keys.push_back(read_key(rows, 0, 1));
+  co_return keys;
+}
+
+Task<std::vector<CredentialKey>> SqliteStore::list_probes(const BreakerScope& scope, WallTime now, std::int64_t limit) {
   auto rows = reader_.fresh().prepare_text(
-      std::string("SELECT id FROM credential WHERE provider = ? AND environment = ?") + (scope.owner ? " AND owner_id = ?" : "") +
-      " AND next_check IS NOT NULL AND (next_check <= ? OR (failures = 0 AND (status <> ? OR pending <> 0)))"
+      std::string("SELECT owner_id, id FROM credential WHERE provider = ? AND environment = ?") +
+      (scope.owner ? " AND owner_id = ?" : "") +
+      " AND next_check IS NOT NULL AND (next_check <= ? OR (outages = 0 AND (status <> ? OR pending <> 0)))"
       " ORDER BY next_check LIMIT ?");
   rows.bind(scope.lane.provider, scope.lane.environment);
   if (scope.owner) rows.bind(*scope.owner);
   rows.bind(now, static_cast<std::int64_t>(Status::unauthenticated), limit);
-  std::vector<CredentialId> ids;
-  while (rows.step()) ids.push_back(rows.id<CredentialId>(0));
-  co_return ids;
+  std::vector<CredentialKey> keys;
+  while (rows.step()) keys.push_back(read_key(rows, 0, 1));
+  co_return keys;
 }
 
-Task<Begun> SqliteStore::begin_exchange(CredentialId id, std::int64_t fields_version, std::string_view origin,
-                                        std::string_view token_digest, const Claim&) {
-  const std::optional<Sealed> digest = token_digest.empty() ? std::nullopt : std::optional(as_blob(token_digest));
+Task<Committed> SqliteStore::commit(const CredentialWrite& write) {
   co_return co_await writer_.run([&](Connection& db) {
-    db.prepare("UPDATE credential SET origin = ?, spending = coalesce(?, spending) WHERE id = ? AND fields_version = ?")
-        .bind(origin, digest, id, fields_version)
-        .run();
-    return db.changes() > 0 ? Begun::yes : Begun::gone;
-  });
-}
-
-Task<Recorded> SqliteStore::record_check(const CheckRecord& record) {
-  co_return co_await writer_.run([&](Connection& db) {
-    Recorded recorded;
-    std::int64_t row = 0, fields_version = 0, state_version = 0, link_version = 0;
-    std::optional<WallTime> next_check;
-    bool is_its_candidate = true;
-    {
-      auto found = db.prepare(
-          "SELECT row, fields_version, state_version, link_version, next_check, status, candidate IS ? FROM credential WHERE id "
-          "= ?");
-      if (!found.bind(record.removes_candidate, record.id).step()) return recorded;
-      row = found.integer(0);
-      fields_version = found.integer(1);
-      state_version = found.integer(2);
-      link_version = found.integer(3);
-      next_check = found.optional_time(4);
-      recorded.status_before = static_cast<Status>(found.integer(5));
-      is_its_candidate = !record.removes_candidate || found.integer(6) != 0;
+    auto found = find_row(db, write.key);
+    if (!found) return Committed{.end = Committed::End::gone};
+    const auto& [row, facts] = *found;
+    if (write.candidate_claim && facts.last_write != write.id) {
+      const ClaimAnswer claim = judge_claim(db, write.key.owner, row, *write.candidate_claim);
+      if (claim.holder) return Committed{.end = Committed::End::token_in_use, .holder = claim.holder};
+      if (claim.is_spent_here) return Committed{.end = Committed::End::token_spent};
     }
-    recorded.exists = true;
-    if (fields_version != record.fields_version || !is_its_candidate) return recorded;
-    recorded.fields_kept = true;
-    save_fields(db, row, record);
-    const bool same_link = link_version == record.link_version;
-    recorded.state_kept = same_link && state_version == record.state_version;
-    const bool is_settled = is_of_other_login(record) || recorded.state_kept || !record.outcome_unknown;
-    if (record.clears_spending && is_settled) clear_spending(db, row);
-    if (record.state && (recorded.state_kept || is_of_other_login(record))) {
-      CheckState state = *record.state;
-      if (!same_link) state.next_check = next_check;  // the other link's
-      save_state(db, row, state);
-    }
-    if (recorded.state_kept && record.events) save_events(db, row, *record.events);
-    return recorded;
-  });
-}
-
-Task<> SqliteStore::record_not_sent(const StoredCredential& known, Reason reason, std::optional<WallTime> next_check) {
-  co_await writer_.run([&](Connection& db) {
-    db.prepare(
-          "UPDATE credential SET reason = ?, next_check = ?, state_version = state_version + 1 WHERE id = ? AND"
-          " leaf_user_id IS NOT NULL AND state_version = ? AND link_version = ?")
-        .bind(static_cast<std::int64_t>(reason), next_check, known.id, known.state_version, known.link_version)
-        .run();
-  });
-}
-
-Task<bool> SqliteStore::save_candidate(CredentialId id, const Sealed& fields) {
-  co_return co_await writer_.run([&](Connection& db) {
-    db.prepare("UPDATE credential SET candidate = ?, candidate_sent = 0 WHERE id = ? AND leaf_user_id IS NOT NULL")
-        .bind(fields, id)
-        .run();
-    return db.changes() > 0;
-  });
-}
-
-Task<Begun> SqliteStore::mark_candidate_sent(CredentialId id, const Candidate& sent, const Claim&) {
-  co_return co_await writer_.run([&](Connection& db) {
-    db.prepare("UPDATE credential SET candidate_sent = ? WHERE id = ? AND candidate = ?")
-        .bind(static_cast<std::int64_t>(sent.progress), id, sent.fields)
-        .run();
-    return db.changes() > 0 ? Begun::yes : Begun::gone;
-  });
-}
-
-Task<bool> SqliteStore::keep_candidate(CredentialId id, const Sealed& from, const Sealed& fields) {
-  co_return co_await writer_.run([&](Connection& db) {
-    db.prepare("UPDATE credential SET candidate = ?, candidate_sent = 2 WHERE id = ? AND candidate = ? AND candidate_sent > 0")
-        .bind(fields, id, from)
-        .run();
-    if (db.changes() == 0) return false;
-    return db.prepare("SELECT 1 FROM credential WHERE id = ? AND leaf_user_id IS NOT NULL").bind(id).step();
+    if (write.health) found->facts.last_change = last_change_of(db, row);
+    WritePlan plan = plan_write(write, facts);
+    if (plan.is_made_already || plan.committed.end == Committed::End::gone ||
+        (plan.committed.end == Committed::End::unlinked && write.needs == CredentialWrite::Needs::link))
+      return plan.committed;
+    db.prepare("UPDATE credential SET last_write = ? WHERE row = ?").bind(write.id, row).run();
+    if (plan.writes_secrets) save_secrets(db, row, write, plan.secrets);
+    save_candidate(db, row, write);
+    if (plan.health) save_health(db, row, *plan.health);
+    if (plan.committed.change) save_change(db, row, *plan.committed.change);
+    if (plan.writes_events) save_events(db, row, *write.events);
+    return plan.committed;
   });
 }
 
 Task<> SqliteStore::recover_interrupted(WallTime now) {
   co_await writer_.run([&](Connection& db) {
-    db.prepare("UPDATE credential SET candidate = NULL WHERE candidate IS NOT NULL AND candidate_sent = 0").run();
+    std::vector<std::pair<std::int64_t, GrantState>> found;
+    {
+      auto rows = db.prepare("SELECT row, grant_state FROM credential WHERE grant_state IN (1, 3, 5)");
+      while (rows.step()) found.emplace_back(rows.integer(0), static_cast<GrantState>(rows.integer(1)));
+    }
+    for (const auto& [row, state] : found)
+      db.prepare(
+            "UPDATE credential SET grant_state = ?, next_check = CASE WHEN leaf_user_id IS NULL THEN NULL ELSE ? END WHERE row = "
+            "?")
+          .bind(static_cast<std::int64_t>(after(state, GrantEvent::lost)), now, row)
+          .run();
     db.prepare(
-          "UPDATE credential SET next_check = ?"
-          " WHERE (candidate IS NOT NULL OR spending IS NOT NULL) AND leaf_user_id IS NOT NULL")
-        .bind(now)
+          "INSERT OR IGNORE INTO history (credential, time, from_status, to_status, reason, cause)"
+          " SELECT row, since, NULL, status, reason, 0 FROM credential WHERE answer_cause IS NULL AND NOT EXISTS"
+          " (SELECT 1 FROM history WHERE credential = row)")
         .run();
   });
+}
+
+Task<std::vector<std::string>> SqliteStore::list_past_secrets(CredentialKey key) {
+  auto rows = reader_.fresh().prepare(
+      "SELECT digest FROM secret_digest WHERE credential = (SELECT row FROM credential WHERE id = ? AND owner_id = ?)"
+      " AND kind IN (2, 3)");
+  rows.bind(key.id, key.owner);
+  std::vector<std::string> digests;
+  while (rows.step()) digests.push_back(rows.blob(0));
+  co_return digests;
 }
 
 }  // namespace granary::sqlite

@@ -115,6 +115,7 @@ class Connection {
   // From now on a statement fails (SQLITE_INTERRUPT) soon after `is_stopping`, which outlives the connection, is true.
   void stop_when(const std::atomic<bool>& is_stopping);
   bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
+  std::int64_t last_row() const { return sqlite3_last_insert_rowid(handle_); }
   std::int64_t changes() const { return sqlite3_changes64(handle_); }
   // From now on nothing checkpoints by itself, and the pages in the log are counted with each commit of this connection.
   void count_logged_pages();

@@ -1,40 +1,38 @@
 // Credentials as their owner sees them: stored, revealed, listed, deleted.
+#include "store/sqlite/digests.hpp"
+#include "store/sqlite/health.hpp"
 #include "store/sqlite/rows.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
 namespace granary::sqlite {
 
-namespace {
-
-std::optional<std::int64_t> integer_of(std::optional<Reason> reason) {
-  return reason ? std::optional(static_cast<std::int64_t>(*reason)) : std::nullopt;
+CredentialKey read_key(const Statement& row, int owner, int id) {
+  const bool is_whole = row.blob(owner).size() == IdBytes().size();
+  return {.owner = is_whole ? row.id<OwnerId>(owner) : kNobody, .id = row.id<CredentialId>(id)};
 }
 
-}  // namespace
-
 RevealedRow read_revealed(const Statement& row) {
-  return {.id = row.id<CredentialId>(0),
+  return {.key = {.owner = row.id<OwnerId>(8), .id = row.id<CredentialId>(0)},
           .leaf_user = row.id<LeafUserId>(7),
           .provider = row.text(1),
           .status = static_cast<Status>(row.integer(2)),
           .created = row.time(3),
-          .fields_version = row.integer(4),
-          .fields = {row.blob(5)},
-          .fields_key = {row.blob(6)}};
+          .secrets_version = row.integer(4),
+          .secrets = {row.blob(5)},
+          .secrets_key = {row.blob(6)}};
 }
 
 CredentialSummary read_summary(const Statement& row) {
-  CredentialSummary summary{.id = row.id<CredentialId>(0),
-                            .owner = row.id<OwnerId>(1),
+  CredentialSummary summary{.key = {.owner = row.id<OwnerId>(1), .id = row.id<CredentialId>(0)},
                             .leaf_user = row.id<LeafUserId>(2),
                             .provider = row.text(3),
                             .environment = row.text(4),
-                            .state = {}};
-  summary.state.status = static_cast<Status>(row.integer(5));
-  summary.state.since = row.time(6);
-  summary.state.reason = row.is_null(7) ? std::nullopt : std::optional(static_cast<Reason>(row.integer(7)));
-  summary.state.last_checked = row.optional_time(8);
-  summary.state.next_check = row.optional_time(9);
+                            .health = {}};
+  summary.health.status = static_cast<Status>(row.integer(5));
+  summary.health.since = row.time(6);
+  summary.health.reason = row.is_null(7) ? std::nullopt : std::optional(static_cast<Reason>(row.integer(7)));
+  summary.health.last_checked = row.optional_time(8);
+  summary.health.next_check = row.optional_time(9);
   return summary;
 }
 
@@ -54,24 +52,38 @@ void unlink_credential(Connection& db, std::int64_t row, WallTime now) {
 
 void delete_credential_row(Connection& db, std::int64_t row) {
   delete_events(db, row);
+  delete_digests(db, row);
+  db.prepare("DELETE FROM history WHERE credential = ?").bind(row).run();
   db.prepare("DELETE FROM credential WHERE row = ?").bind(row).run();
 }
 
-Task<Result<void>> SqliteStore::add_credential(const StoredCredential& credential) {
+Task<Result<void>> SqliteStore::add_credential(const NewCredential& credential) {
   co_return co_await writer_.run([&](Connection& db) -> Result<void> {
-    const auto& c = credential;
-    if (!db.prepare("SELECT 1 FROM leaf_user WHERE id = ? AND owner_id = ?").bind(*c.leaf_user, c.owner).step())
+    const StoredCredential& c = credential.row;
+    if (!db.prepare("SELECT 1 FROM leaf_user WHERE id = ? AND owner_id = ?").bind(*c.leaf_user, c.key.owner).step())
       return fail(ErrorCode::not_found);
     if (db.prepare("SELECT 1 FROM credential WHERE leaf_user_id = ? AND provider = ?").bind(*c.leaf_user, c.provider).step())
       return fail(ErrorCode::already_exists);
+    if (credential.token)
+      if (const ClaimAnswer claim = judge_claim(db, c.key.owner, 0, *credential.token); claim.holder)
+        return fail(ErrorCode::grant_in_use, text_of(*claim.holder));
     db.prepare(
           "INSERT INTO credential (id, owner_id, leaf_user_id, last_leaf_user_id, provider, environment, created, fields_version,"
-          " state_version, link_version, fields, fields_key, origin, status, since, reason, next_check)"
-          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-        .bind(c.id, c.owner, *c.leaf_user, *c.leaf_user, c.provider, c.environment, c.created, c.fields_version, c.state_version,
-              c.link_version, c.fields, c.fields_key, c.origin, static_cast<std::int64_t>(c.state.status), c.state.since,
-              integer_of(c.state.reason), c.state.next_check)
+          " link_version, fields, fields_key, origin, status, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(c.key.id, c.key.owner, *c.leaf_user, *c.leaf_user, c.provider, c.environment, c.created, c.secrets_version,
+              c.link_version, c.secrets, c.secrets_key, c.origin, static_cast<std::int64_t>(c.health.status), c.health.since)
         .run();
+    const std::int64_t row = db.last_row();
+    save_health(db, row, c.health);
+    if (credential.token) set_held(db, c.key.owner, row, DigestKind::held, credential.token->digest, c.created);
+    if (credential.told_as)
+      save_change(db, row,
+                  {.key = c.key,
+                   .time = c.health.since,
+                   .from = {},
+                   .to = c.health.status,
+                   .reason = c.health.reason,
+                   .cause = *credential.told_as});
     return {};
   });
 }
@@ -79,7 +91,7 @@ Task<Result<void>> SqliteStore::add_credential(const StoredCredential& credentia
 Task<std::optional<RevealedRow>> SqliteStore::find_revealed(OwnerId owner, LeafUserId user, std::string_view provider) {
   reader_.share_snapshot(co_await asio::this_coro::executor);
   auto row = reader_.fresh().prepare(
-      "SELECT id, provider, status, created, fields_version, fields, fields_key, leaf_user_id FROM credential"
+      "SELECT id, provider, status, created, fields_version, fields, fields_key, leaf_user_id, owner_id FROM credential"
       " WHERE leaf_user_id = ? AND provider = ? AND owner_id = ?");
   co_return row.bind(user, provider, owner).step() ? std::optional(read_revealed(row)) : std::nullopt;
 }

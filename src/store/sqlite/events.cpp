@@ -17,50 +17,52 @@ SegmentRow read_segment(const Statement& row) {
 
 }  // namespace
 
-Task<std::optional<SegmentRow>> SqliteStore::find_last_segment(CredentialId id, std::int32_t day) {
+Task<std::optional<SegmentRow>> SqliteStore::find_last_segment(CredentialKey key, std::int32_t day) {
   auto row = reader_.fresh().prepare(
-      "SELECT day, number, count, data FROM event_segment WHERE credential = (SELECT row FROM credential WHERE id = ?) AND day = "
+      "SELECT day, number, count, data FROM event_segment WHERE credential = (SELECT row FROM credential WHERE id = ? AND "
+      "owner_id = ?) AND day = "
       "?"
       " ORDER BY number DESC LIMIT 1");
-  co_return row.bind(id, day).step() ? std::optional(read_segment(row)) : std::nullopt;
+  co_return row.bind(key.id, key.owner, day).step() ? std::optional(read_segment(row)) : std::nullopt;
 }
 
-Task<std::optional<std::int32_t>> SqliteStore::find_content(CredentialId id, std::string_view digest) {
+Task<std::optional<std::int32_t>> SqliteStore::find_content(CredentialKey key, std::string_view digest) {
   const Sealed blob = as_blob(digest);
   auto row = reader_.fresh().prepare(
-      "SELECT number FROM event_content WHERE credential = (SELECT row FROM credential WHERE id = ?) AND digest = ?");
-  co_return row.bind(id, blob).step() ? std::optional(static_cast<std::int32_t>(row.integer(0))) : std::nullopt;
+      "SELECT number FROM event_content WHERE credential = (SELECT row FROM credential WHERE id = ? AND owner_id = ?) AND digest "
+      "= ?");
+  co_return row.bind(key.id, key.owner, blob).step() ? std::optional(static_cast<std::int32_t>(row.integer(0))) : std::nullopt;
 }
 
-Task<std::int32_t> SqliteStore::next_content_number(CredentialId id) {
+Task<std::int32_t> SqliteStore::next_content_number(CredentialKey key) {
   auto row = reader_.fresh().prepare(
-      "SELECT coalesce(max(number), 0) + 1 FROM event_content WHERE credential = (SELECT row FROM credential WHERE id = ?)");
-  row.bind(id).step();
+      "SELECT coalesce(max(number), 0) + 1 FROM event_content WHERE credential = (SELECT row FROM credential WHERE id = ? AND "
+      "owner_id = ?)");
+  row.bind(key.id, key.owner).step();
   co_return static_cast<std::int32_t>(row.integer(0));
 }
 
-Task<EventCounts> SqliteStore::count_events(OwnerId owner, CredentialId id, std::int32_t first_day) {
-  co_return co_await pool_.run(owner, [&](Connection& db) {
+Task<EventCounts> SqliteStore::count_events(CredentialKey key, std::int32_t first_day) {
+  co_return co_await pool_.run(key.owner, [&](Connection& db) {
     auto row = db.prepare(
         "SELECT coalesce(sum(count), 0), coalesce(sum(CASE WHEN day = ?3 THEN count END), 0) FROM event_segment"
         " WHERE credential = (SELECT row FROM credential WHERE id = ?1 AND owner_id = ?2) AND day >= ?3");
-    row.bind(id, owner, first_day).step();
+    row.bind(key.id, key.owner, first_day).step();
     return EventCounts{.total = row.integer(0), .on_first_day = row.integer(1)};
   });
 }
 
-Task<std::vector<SegmentRow>> SqliteStore::list_segments(OwnerId owner, CredentialId id, std::int32_t first_day,
-                                                         Direction direction, std::int64_t first, std::int64_t end,
-                                                         std::int64_t& skipped) {
+Task<std::vector<SegmentRow>> SqliteStore::list_segments(CredentialKey key, std::int32_t first_day, Direction direction,
+                                                         std::int64_t first, std::int64_t end, std::int64_t& skipped) {
   const char* sql =
       direction == Direction::descending
           ? "SELECT day, number, count, data FROM event_segment WHERE credential ="
             " (SELECT row FROM credential WHERE id = ? AND owner_id = ?) AND day >= ? ORDER BY day DESC, number DESC"
           : "SELECT day, number, count, data FROM event_segment WHERE credential ="
             " (SELECT row FROM credential WHERE id = ? AND owner_id = ?) AND day >= ? ORDER BY day, number";
-  co_return co_await pool_.run(owner, [&](Connection& db) {
+  co_return co_await pool_.run(key.owner, [&](Connection& db) {
     auto rows = db.prepare(sql);
-    rows.bind(id, owner, first_day);
+    rows.bind(key.id, key.owner, first_day);
     std::vector<SegmentRow> segments;
     std::int64_t passed = 0;
     skipped = 0;
@@ -73,10 +75,11 @@ Task<std::vector<SegmentRow>> SqliteStore::list_segments(OwnerId owner, Credenti
   });
 }
 
-Task<std::optional<ContentRow>> SqliteStore::read_content(CredentialId id, std::int32_t number) {
+Task<std::optional<ContentRow>> SqliteStore::read_content(CredentialKey key, std::int32_t number) {
   auto row = reader_.fresh().prepare(
-      "SELECT number, data FROM event_content WHERE credential = (SELECT row FROM credential WHERE id = ?) AND number = ?");
-  if (!row.bind(id, number).step()) co_return std::nullopt;
+      "SELECT number, data FROM event_content WHERE credential = (SELECT row FROM credential WHERE id = ? AND owner_id = ?) AND "
+      "number = ?");
+  if (!row.bind(key.id, key.owner, number).step()) co_return std::nullopt;
   co_return ContentRow{.number = static_cast<std::int32_t>(row.integer(0)), .data = {row.blob(1)}};
 }
 

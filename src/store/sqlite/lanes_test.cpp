@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "base/temporary_folder_fixture.hpp"
+#include "domain/breaker_rules.hpp"
 #include "store/sqlite/open.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
@@ -24,8 +25,9 @@ class LanesTest : public testing::Test {
         .prepare_text(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
             " INSERT INTO credential (id, owner_id, leaf_user_id, last_leaf_user_id, provider, environment, created,"
-            " fields_version, state_version, link_version, fields, fields_key, origin, status, since, next_check, last_checked)"
-            " SELECT randomblob(16), x'00', randomblob(16), x'00', 'ag-leader', '', 0, 1, 1, 1, zeroblob(300), zeroblob(60), '',"
+            " fields_version, link_version, fields, fields_key, origin, status, since, next_check, last_checked)"
+            " SELECT randomblob(16), zeroblob(16), randomblob(16), zeroblob(16), 'ag-leader', '', 0, 1, 1, zeroblob(300), "
+            "zeroblob(60), '',"
             " 1, 0, 1000, 2000 FROM n")
         .bind(credentials)
         .run();
@@ -33,12 +35,16 @@ class LanesTest : public testing::Test {
     ReadPool pool(file);
     SqliteStore store(file, writer, pool);
     const std::clock_t begin = std::clock();
-    run(store.resume_configured(kLane, WallTime(), seconds(1)));
-    run(store.respread({.lane = kLane, .owner = {}}, WallTime(), WallTime(seconds(5)), seconds(1)));
-    asio::co_spawn(context_, store.mark_not_configured(kLane, WallTime()), asio::detached);
-    context_.run();
-    context_.restart();
+    for (const HealthRule& rule : {resume_configured(WallTime(), seconds(1)),
+                                   spread_again(WallTime(), WallTime(seconds(5)), seconds(1)), mark_not_configured(WallTime())})
+      run(change_health(store, rule));
     return static_cast<double>(std::clock() - begin);
+  }
+  static Task<> change_health(Store& store, HealthRule rule) {
+    const BreakerScope scope{.lane = kLane, .owner = {}};
+    std::int64_t after = 0;
+    do after = (co_await store.change_health(scope, Rows::all, after, rule, Cause::configuration)).last;
+    while (after != 0);
   }
   void run(Task<> task) {
     asio::co_spawn(context_, std::move(task), [](std::exception_ptr error) { EXPECT_FALSE(error); });

@@ -18,7 +18,7 @@ struct ListSql {
 
 // Of one user. Left to itself, SQLite would rather go through all credentials of the owner.
 inline constexpr const char* kRevealedOfUser =
-    "SELECT id, provider, status, created, fields_version, fields, fields_key, leaf_user_id"
+    "SELECT id, provider, status, created, fields_version, fields, fields_key, leaf_user_id, owner_id"
     " FROM credential INDEXED BY credential_of_user WHERE leaf_user_id = ? AND owner_id = ?";
 
 ListSql sql_of_users(const UserFilter& filter, const std::vector<UserSort>& sort);

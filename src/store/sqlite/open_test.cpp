@@ -131,6 +131,73 @@ TEST_F(OpenTest, AStoreOfEachOlderSchemaIsBroughtUpToDateWithItsRows) {
   }
 }
 
+// What older versions knew of a credential, in the words of 0008.
+TEST_F(OpenTest, ACredentialOfEachOlderSchemaKeepsWhatIsKnownOfIt) {
+  struct Row {
+    const char* what;
+    // status, last_checked, spending, outcome_unknown, suspected, turned_by_check, failures, candidate, candidate_sent
+    const char* values;
+    // grant_state, was_last_ok, status_cause, answer_cause, last_success, failures_in_row, candidate_state
+    std::vector<std::int64_t> expected;  // -1: null
+  };
+  const Row rows[] = {
+      {"OK", "0, 500, NULL, 0, 0, 0, 0, NULL, 0", {0, 1, 0, 3, 500, 0, 0}},
+      {"never checked", "3, NULL, NULL, 0, 0, 0, 0, NULL, 0", {0, 0, 0, -1, -1, 0, 0}},
+      {"refused by a check", "1, 500, NULL, 0, 0, 1, 2, NULL, 0", {0, 0, 3, 3, -1, 2, 0}},
+      {"refused by POST", "1, 500, NULL, 0, 0, 0, 1, NULL, 0", {0, 0, 0, 3, -1, 1, 0}},
+      {"taken back by a breaker", "3, 500, NULL, 0, 1, 0, 1, NULL, 0", {0, 1, 0, 3, -1, 1, 0}},
+      {"through an outage", "3, 500, NULL, 0, 0, 1, 3, NULL, 0", {0, 1, 3, 3, -1, 3, 0}},
+      {"a token on its way", "0, 500, x'01', 0, 0, 0, 0, NULL, 0", {1, 1, 0, 3, 500, 0, 0}},
+      {"a lost answer", "0, 500, NULL, 1, 0, 0, 1, NULL, 0", {2, 1, 0, 3, 500, 1, 0}},
+      {"a lost answer, and on its way again", "0, 500, x'01', 1, 0, 0, 1, NULL, 0", {1, 1, 0, 3, 500, 1, 0}},
+      {"a PUT that was sent", "0, 500, NULL, 0, 0, 0, 0, x'02', 1", {0, 1, 0, 3, 500, 0, 1}},
+      {"a PUT that was given tokens", "0, 500, NULL, 0, 0, 0, 0, x'02', 2", {0, 1, 0, 3, 500, 0, 2}},
+  };
+  constexpr std::size_t kBefore = 7;  // the schemas that know nothing of 0008
+  for (std::size_t old = 1; old <= kBefore; ++old) {
+    const std::string file = folder_ / ("credentials" + std::to_string(old) + ".db");
+    {
+      const auto db = open_for_writing(file);
+      for (std::size_t i = 0; i < old; ++i) db->execute(embedded::kSchema[i].text);
+      for (const Row& row : rows)
+        db->execute(
+            "INSERT INTO credential (id, owner_id, leaf_user_id, last_leaf_user_id, provider, environment, created, "
+            "fields_version,"
+            " state_version, link_version, fields, fields_key, origin, since, next_check, reason, pending, pending_wall, "
+            "refusals,"
+            " status, last_checked, spending, outcome_unknown, suspected, turned_by_check, failures, candidate, candidate_sent)"
+            " VALUES (randomblob(16), zeroblob(16), randomblob(16), zeroblob(16), 'ag-leader', '', 1, 7, 3, 9, x'AA', x'BB',"
+            " 'https://a.example', 400, 600, 2, 1, 450, 2, " +
+            std::string(row.values) + ")");
+      db->execute("INSERT INTO ring_key VALUES (1, 'wrapped', 0); PRAGMA application_id=1198678382; PRAGMA user_version=" +
+                  std::to_string(old));
+    }
+    prepare(file, first_key, WallTime());
+    const auto db = open_for_writing(file);
+    auto found = db->prepare(
+        "SELECT grant_state, was_last_ok, status_cause, answer_cause, last_success, failures_in_row, candidate_state,"
+        " fields_version, link_version, fields, origin, since, next_check, reason, pending, pending_wall, refusals, last_write,"
+        " (SELECT count(*) FROM history WHERE credential = row AND time = since AND from_status IS NULL AND to_status = status)"
+        " FROM credential ORDER BY row");
+    for (const Row& row : rows) {
+      ASSERT_TRUE(found.step()) << old;
+      for (std::size_t i = 0; i < row.expected.size(); ++i) {
+        const int column = static_cast<int>(i);
+        const std::int64_t value = found.is_null(column) ? -1 : found.integer(column);
+        EXPECT_EQ(value, row.expected[i]) << row.what << " of schema " << old << ", column " << i;
+      }
+      const std::int64_t known[] = {found.integer(7),  found.integer(8),  found.integer(11), found.integer(12),
+                                    found.integer(13), found.integer(14), found.integer(15), found.integer(16),
+                                    found.integer(17), found.integer(18)};
+      EXPECT_EQ(std::vector(std::begin(known), std::end(known)), (std::vector<std::int64_t>{7, 9, 400, 600, 2, 1, 450, 2, 0, 1}))
+          << row.what << " of schema " << old;
+      EXPECT_EQ(found.blob(9), "\xAA");
+      EXPECT_EQ(found.text(10), "https://a.example");
+    }
+    EXPECT_FALSE(found.step());
+  }
+}
+
 TEST_F(OpenTest, ANewerSchemaIsRefusedUntouched) {
   make();
   execute("PRAGMA user_version=" + std::to_string(embedded::kSchema.size() + 1));

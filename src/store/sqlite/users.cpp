@@ -41,8 +41,8 @@ Result<std::optional<std::int64_t>> find_linkable(Connection& db, OwnerId owner,
 void link_credential(Connection& db, std::int64_t row, LeafUserId user, WallTime now) {
   db.prepare(
         "UPDATE credential SET leaf_user_id = ?, last_leaf_user_id = ?, unlinked_since = NULL, link_version = link_version + 1,"
-        " next_check = ?, refusals = 0 WHERE row = ?")
-      .bind(user, user, now, row)
+        " next_check = ?, refusals = 0, due_cause = ? WHERE row = ?")
+      .bind(user, user, now, static_cast<std::int64_t>(Cause::linked), row)
       .run();
 }
 

@@ -1,0 +1,59 @@
+-- Where a refresh token stands (domain/grant.hpp) takes the place of the digest that was noted and of the mark of its unknown outcome.
+ALTER TABLE credential ADD COLUMN grant_state INTEGER NOT NULL DEFAULT 0;
+UPDATE credential SET grant_state = CASE WHEN spending IS NOT NULL THEN 1 ELSE 2 END WHERE spending IS NOT NULL OR outcome_unknown <> 0;
+ALTER TABLE credential DROP COLUMN spending;
+ALTER TABLE credential DROP COLUMN outcome_unknown;
+DROP INDEX credential_candidate;
+ALTER TABLE credential RENAME COLUMN candidate_sent TO candidate_state;
+CREATE INDEX credential_candidate ON credential (provider, environment, candidate_state) WHERE candidate IS NOT NULL;
+CREATE INDEX credential_under_way ON credential (row) WHERE grant_state IN (1, 3, 5);
+
+-- Which write was the last: one that is tried again after a failure changes nothing.
+ALTER TABLE credential ADD COLUMN last_write INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE credential DROP COLUMN state_version;
+
+-- Health (domain/credential_health.hpp).
+ALTER TABLE credential ADD COLUMN was_last_ok INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE credential ADD COLUMN status_cause INTEGER;
+ALTER TABLE credential ADD COLUMN answer_cause INTEGER;
+ALTER TABLE credential ADD COLUMN due_cause INTEGER;
+ALTER TABLE credential ADD COLUMN last_success INTEGER;
+ALTER TABLE credential ADD COLUMN proved_by INTEGER;
+ALTER TABLE credential ADD COLUMN failures_in_row INTEGER NOT NULL DEFAULT 0;
+UPDATE credential SET was_last_ok = (status = 0 OR (status = 3 AND (turned_by_check OR suspected))),
+  status_cause = CASE WHEN turned_by_check THEN 3 ELSE 0 END,
+  answer_cause = CASE WHEN last_checked IS NULL THEN NULL WHEN answered_connect THEN 0 ELSE 3 END,
+  last_success = CASE WHEN status = 0 THEN last_checked END,
+  failures_in_row = failures;
+ALTER TABLE credential DROP COLUMN turned_by_check;
+ALTER TABLE credential DROP COLUMN answered_connect;
+ALTER TABLE credential DROP COLUMN failures;
+CREATE INDEX credential_last_checked ON credential (provider, environment, last_checked) WHERE leaf_user_id IS NOT NULL;
+CREATE INDEX credential_unanswered ON credential (row) WHERE answer_cause IS NULL;
+
+-- Every change of a status, written in the commit that makes it.
+CREATE TABLE history (
+  credential INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  from_status INTEGER,      -- null: the first
+  to_status INTEGER NOT NULL,
+  reason INTEGER,
+  cause INTEGER NOT NULL,
+  PRIMARY KEY (credential, time)
+) WITHOUT ROWID;
+INSERT INTO history SELECT row, since, NULL, status, reason, 0 FROM credential;
+
+-- Keyed digests of what a credential holds, has spent, or has replaced (store/credential_write.hpp).
+CREATE TABLE secret_digest (
+  owner_id BLOB NOT NULL,
+  digest BLOB NOT NULL,
+  credential INTEGER NOT NULL,
+  kind INTEGER NOT NULL,    -- 0: held, 1: held by the candidate, 2: spent, 3: replaced
+  since INTEGER NOT NULL,
+  PRIMARY KEY (owner_id, digest, credential, kind)
+) WITHOUT ROWID;
+CREATE INDEX secret_digest_of_credential ON secret_digest (credential, kind, since);
+
+-- What turned since then is taken back, also by a server that was killed in between.
+ALTER TABLE breaker_by_owner ADD COLUMN window_start INTEGER NOT NULL DEFAULT 0;
+UPDATE breaker_by_owner SET window_start = opened_at;

@@ -1,0 +1,154 @@
+#include "check/check.hpp"
+
+#include "check/ask.hpp"
+#include "check/breakers.hpp"
+#include "check/put.hpp"
+#include "check/secrets.hpp"
+
+namespace granary {
+
+namespace {
+
+CheckEnd end_of(Committed::End end) { return end == Committed::End::gone ? CheckEnd::gone : CheckEnd::recorded; }
+
+// Nothing can be sent, for a reason on our side.
+Task<CheckEnd> commit_obstacle(CheckContext& context, const StoredCredential& row, Reason reason,
+                               std::optional<WallTime> next_check) {
+  CredentialWrite write = write_of(context, row);
+  write.health = [reason, next_check, now = context.clock.now()](const CredentialHealth& health, Random&) {
+    return std::optional(after_obstacle(health, reason, next_check, now));
+  };
+  co_return end_of((co_await commit(context, row, write)).end);
+}
+
+// Due at once, and who asked for it is told why.
+Task<CheckEnd> commit_no_place(CheckContext& context, const StoredCredential& row) {
+  CredentialWrite write = write_of(context, row);
+  write.health = [now = context.clock.now()](const CredentialHealth& health, Random&) {
+    return std::optional(after_no_place(health, now));
+  };
+  co_await commit(context, row, write);
+  co_return CheckEnd::not_sent;
+}
+
+HealthRule rule_of(const Asked& asked, const CheckPolicy& policy, const Instant& now) {
+  if (!asked.is_cut_short())
+    return [answer = asked.verdict.answer, policy, now](const CredentialHealth& health, Random& random) {
+      return std::optional(after_check(health, answer, policy, now, random));
+    };
+  // Cut short on our side, which says nothing of the login.
+  const auto reason = asked.store_failed ? std::nullopt : std::optional(Reason::rate_limited);
+  return [reason, policy, now](const CredentialHealth& health, Random& random) {
+    return std::optional(after_half_a_check(health, reason, policy.interval, now.wall, random));
+  };
+}
+
+// What loses its value once the status is MISSING_PERMISSION.
+void seal_without(const CheckContext& context, const Subject& subject, const std::vector<std::string>& withdrawn,
+                  CredentialWrite& write) {
+  Secrets less = subject.secrets.clone();
+  for (const auto& name : withdrawn) less.grant.given.remove(name);
+  if (is_same(less, subject.secrets)) return;
+  write.secrets_without_permission = seal_next(context, subject.row, less);
+}
+
+Task<CheckEnd> commit_answer(CheckContext& context, LaneState& lane, Asked asked, Trigger trigger, Cause cause) {
+  const Subject& subject = asked.subject;
+  const StoredCredential& row = subject.row;
+  const OwnerId owner = row.key.owner;
+  const Instant now = context.now();
+  const Answer answer = asked.verdict.answer;
+  CredentialWrite write = write_of(context, row);
+  write.cause = cause;
+  write.health = rule_of(asked, policy_for(context, lane, owner, cause), now);
+  if (!subject.is_kept && !is_same(subject.kept, subject.secrets)) {
+    seal_into(context, row, subject.secrets, write);
+    write.tokens = digests_of(context, *lane.provider, subject);
+  }
+  if (row.grant != subject.grant || !subject.is_kept) write.grant = subject.grant;
+  seal_without(context, subject, asked.verdict.withdrawn, write);
+  const std::string login = login_digest(context, row, *lane.provider, subject.secrets.login);
+  forget_secrets(asked);
+  const Committed committed = co_await commit(context, row, std::move(write), std::move(asked.events),
+                                              trigger == Trigger::clock ? Holds::everything : Holds::tokens);
+  context.metrics.count_check(lane.lane.provider, name_of(answer.kind));
+  if (committed.end != Committed::End::done) co_return CheckEnd::gone;
+  if (answer.kind == AnswerKind::ok) lane.last_success = now.wall;
+  if (asked.is_cut_short()) co_return CheckEnd::recorded;
+  if (committed.change && committed.after.is_bad()) take_back_later(lane, owner, committed.after);
+  try {
+    co_await tell_breakers(context, lane, row, login, committed.before, answer);
+  } catch (const StoreUnavailable& failure) {
+    // The check itself is committed; an opening or a closing is owed, and tended.
+    context.log.warning("what a check said of the breaker is not stored",
+                        {{"provider", lane.lane.provider}, {"error", failure.what()}});
+  }
+  co_return CheckEnd::recorded;
+}
+
+Task<CheckEnd> check_in_turn(CheckContext& context, CredentialKey key, Trigger trigger, SteadyTime deadline) {
+  auto row = co_await context.store.find_credential(key);
+  if (!row || !row->leaf_user) co_return CheckEnd::gone;
+  if (row->candidate) {
+    const auto settled = co_await settle_put(context, std::move(*row), trigger, deadline);
+    if (settled && settled->end == PutEnd::replaced) co_return CheckEnd::recorded;
+    row = co_await context.store.find_credential(key);
+    if (!row || !row->leaf_user) co_return CheckEnd::gone;
+    const bool is_due = row->health.next_check && *row->health.next_check <= context.clock.now();
+    if (trigger == Trigger::clock && !is_due) co_return CheckEnd::not_sent;  // the stored login was not asked
+  }
+  LaneState* lane = context.find_lane(row->provider, row->environment);
+  if (!lane || !lane->base_url) co_return co_await commit_obstacle(context, *row, Reason::not_configured, std::nullopt);
+  const WallTime after_interval = spread_next(context.clock.now(), lane->interval, context.random);
+  if (is_bound_elsewhere(context, row->origin, *lane->base_url))
+    co_return co_await commit_obstacle(context, *row, Reason::origin_changed, after_interval);
+  auto secrets = open_secrets(context.sealer, context.catalog, *row);
+  if (!secrets) {
+    context.log.error("the sealed fields of a credential do not open; restore it from a backup or connect it again",
+                      {{"credential", key.id.text()}, {"provider", row->provider}});
+    co_await commit_obstacle(context, *row, Reason::unexpected_answer, after_interval);
+    co_return CheckEnd::seal_broken;
+  }
+  const Cause cause = row->health.due_cause.value_or(trigger == Trigger::clock ? Cause::check : Cause::request);
+  Asked asked = co_await ask(context, *lane, stored_subject(std::move(*row), std::move(*secrets)), trigger, deadline);
+  switch (asked.outcome) {
+    case AskOutcome::answered: break;
+    case AskOutcome::gone: co_return CheckEnd::gone;
+    case AskOutcome::stopping: co_return CheckEnd::not_sent;
+    case AskOutcome::not_sent:
+      if (trigger == Trigger::clock) co_return CheckEnd::not_sent;
+      co_return co_await commit_no_place(context, asked.subject.row);
+  }
+  co_return co_await commit_answer(context, *lane, std::move(asked), trigger, cause);
+}
+
+Task<CheckEnd> run_check(CheckContext& context, CredentialKey key, Trigger trigger, SteadyTime deadline) {
+  CredentialLocks::Hold lock(context.locks, key.id);
+  lock.tell(CheckEnd::failed);
+  const CheckEnd end = co_await check_in_turn(context, key, trigger, deadline);
+  // The clock's check that had no place is not the one that a request would have had.
+  const bool says_nothing = end == CheckEnd::not_sent && trigger == Trigger::clock;
+  lock.tell(says_nothing ? std::nullopt : std::optional(end));
+  co_return end;
+}
+
+}  // namespace
+
+Task<> check_by_clock(CheckContext& context, CredentialKey key) {
+  if (context.locks.is_taken(key.id)) co_return;
+  co_await run_check(context, key, Trigger::clock, context.clock.elapsed() + context.settings.timeout);
+}
+
+Task<CheckEnd> check_now(CheckContext& context, CredentialKey key) {
+  const SteadyTime deadline = context.clock.elapsed() + context.settings.timeout;
+  while (context.locks.is_taken(key.id)) {
+    const auto [is_too_late, end] = co_await context.locks.wait(key.id, deadline);
+    if (is_too_late) co_return CheckEnd::not_sent;
+    if (end == CheckEnd::failed) throw StoreUnavailable("the check that was waited for could not be recorded");
+    // One that it was gone for may have been linked again since.
+    if (end && end != CheckEnd::gone) co_return *end;
+  }
+  co_return co_await run_check(context, key, Trigger::request, deadline);
+}
+
+}  // namespace granary

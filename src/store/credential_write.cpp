@@ -1,0 +1,64 @@
+#include "store/credential_write.hpp"
+
+#include <algorithm>
+
+#include "base/seeded_random.hpp"
+
+namespace granary {
+
+std::string text_of(const GrantHolder& holder) {
+  return "This refresh token is held, or was spent, by credential " + holder.id.text() + " of Leaf user " +
+         holder.leaf_user.text() + ".";
+}
+
+std::optional<HealthChange> apply_rule(const HealthRule& rule, CredentialKey key, const CredentialHealth& health,
+                                       std::optional<WallTime> last_change, Cause cause, std::uint64_t seed) {
+  SeededRandom random(seed ^ std::hash<CredentialId>()(key.id));
+  auto after = rule(health, random);
+  if (!after) return std::nullopt;
+  HealthChange changed{.health = std::move(*after), .change = {}};
+  // The first answer is a change from nothing, whatever it is.
+  const bool is_first = !health.answer_cause && !last_change && changed.health.answer_cause;
+  if (changed.health.status == health.status && !is_first) return changed;
+  // Rows of history stand in the order of their commits, whatever the clock does.
+  if (last_change) changed.health.since = std::max(changed.health.since, *last_change + microseconds(1));
+  changed.change = StatusChange{.key = key,
+                                .time = changed.health.since,
+                                .from = is_first ? std::nullopt : std::optional(health.status),
+                                .to = changed.health.status,
+                                .reason = changed.health.reason,
+                                .cause = changed.health.status_cause.value_or(cause)};
+  return changed;
+}
+
+WritePlan plan_write(const CredentialWrite& write, const RowFacts& row) {
+  using End = Committed::End;
+  WritePlan plan;
+  Committed& committed = plan.committed;
+  committed.before = committed.after = row.health;
+  if (row.last_write == write.id) {
+    plan.is_made_already = committed.was_made_before = true;
+    return plan;
+  }
+  const bool is_same_link = row.is_linked && row.link_version == write.link_version;
+  if (row.secrets_version != write.secrets_version) committed.end = End::gone;
+  else if (!is_same_link) committed.end = End::unlinked;
+  if (committed.end == End::gone || (committed.end == End::unlinked && write.needs == CredentialWrite::Needs::link)) return plan;
+  plan.writes_events = is_same_link && write.events;
+  if (is_same_link && write.health) {
+    const auto seed = static_cast<std::uint64_t>(write.id);
+    auto changed = apply_rule(write.health, write.key, row.health, row.last_change, write.cause, seed);
+    committed.is_applied = changed.has_value();
+    if (!changed) return plan;
+    committed.after = changed->health;
+    committed.change = changed->change;
+    plan.health = std::move(changed->health);
+  }
+  plan.writes_secrets = true;
+  plan.secrets = write.secrets ? &*write.secrets : nullptr;
+  if (write.secrets_without_permission && committed.after.status == Status::missing_permission)
+    plan.secrets = &*write.secrets_without_permission;
+  return plan;
+}
+
+}  // namespace granary

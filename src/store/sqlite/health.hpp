@@ -1,0 +1,22 @@
+// Health in the table: read, written, and its history. Internal to store/sqlite.
+#pragma once
+
+#include "store/credential_write.hpp"
+#include "store/sqlite/connection.hpp"
+
+namespace granary::sqlite {
+
+// From column `first` on.
+inline constexpr const char* kHealthColumns =
+    "status, since, reason, last_checked, next_check, last_success, proved_by, failures_in_row, was_last_ok, pending,"
+    " pending_wall, pending_steady, pending_boot, refusals, outages, outage_wall, outage_steady, outage_boot, status_cause,"
+    " answer_cause, due_cause, suspected";
+inline constexpr int kHealthColumnCount = 22;
+CredentialHealth read_health(const Statement& row, int first);
+
+void save_health(Connection& db, std::int64_t row, const CredentialHealth& health);
+void save_change(Connection& db, std::int64_t row, const StatusChange& change);
+// When the status changed last; nullopt where it never has.
+std::optional<WallTime> last_change_of(Connection& db, std::int64_t row);
+
+}  // namespace granary::sqlite
