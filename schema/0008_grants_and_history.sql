@@ -20,6 +20,10 @@ ALTER TABLE credential ADD COLUMN due_cause INTEGER;
 ALTER TABLE credential ADD COLUMN last_success INTEGER;
 ALTER TABLE credential ADD COLUMN proved_by INTEGER;
 ALTER TABLE credential ADD COLUMN failures_in_row INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE credential ADD COLUMN held_wall INTEGER;
+ALTER TABLE credential ADD COLUMN held_steady INTEGER;
+ALTER TABLE credential ADD COLUMN held_boot INTEGER;
+ALTER TABLE credential ADD COLUMN access_ends INTEGER;
 UPDATE credential SET was_last_ok = (status = 0 OR (status = 3 AND (turned_by_check OR suspected))),
   status_cause = CASE WHEN turned_by_check THEN 3 ELSE 0 END,
   answer_cause = CASE WHEN last_checked IS NULL THEN NULL WHEN answered_connect THEN 0 ELSE 3 END,
@@ -57,3 +61,16 @@ CREATE INDEX secret_digest_of_credential ON secret_digest (credential, kind, sin
 -- What turned since then is taken back, also by a server that was killed in between.
 ALTER TABLE breaker_by_owner ADD COLUMN window_start INTEGER NOT NULL DEFAULT 0;
 UPDATE breaker_by_owner SET window_start = opened_at;
+
+-- A fuse (domain/fuse.hpp) is one owner's, or of all owners of a lane together (an empty owner_id).
+CREATE TABLE fuse (
+  provider TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  owner_id BLOB NOT NULL,
+  blown_at INTEGER,         -- null: intact
+  reason INTEGER NOT NULL,
+  trials INTEGER NOT NULL,
+  last_trial INTEGER,
+  latest BLOB NOT NULL,     -- pack_latest
+  PRIMARY KEY (provider, environment, owner_id)
+) WITHOUT ROWID;

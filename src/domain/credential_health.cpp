@@ -197,6 +197,10 @@ void note_answer(CredentialHealth& health, const Answer& answer, const CheckPoli
   health.last_checked = now;
   health.answer_cause = policy.cause;
   health.due_cause.reset();
+  health.held_since.reset();
+  const bool is_refreshed = answer.kind == AnswerKind::ok && answer.proof == Proof::refresh;
+  if (answer.token_lifetime) health.access_ends = now + *answer.token_lifetime;
+  else if (is_refreshed) health.access_ends.reset();
   if (answer.kind != AnswerKind::ok) ++health.failures_in_row;
 }
 
@@ -260,6 +264,8 @@ CredentialHealth after_connect(CredentialHealth health, const Answer& answer, co
   health.refusals = health.outages = 0;
   health.outage_since.reset();
   health.is_suspected = false;
+  health.held_since.reset();
+  health.access_ends.reset();
   health.status_cause = policy.cause;
   if (answer.kind == AnswerKind::unavailable && answer.reason == Reason::unusable_key) {
     set_status(health, Status::temporarily_unavailable, policy.cause, now.wall);
@@ -304,6 +310,8 @@ CredentialHealth after_unasked_connect(CredentialHealth health, Reason reason, C
   health.refusals = health.outages = 0;
   health.outage_since.reset();
   health.is_suspected = false;
+  health.held_since.reset();
+  health.access_ends.reset();
   set_status(health, Status::temporarily_unavailable, cause, now);
   health.status_cause = health.answer_cause = cause;
   health.reason = reason;
@@ -322,6 +330,24 @@ CredentialHealth after_half_a_check(CredentialHealth health, std::optional<Reaso
   constexpr milliseconds kAfterHalfACheck{std::chrono::seconds(30)};
   if (reason) health.reason = reason;
   if (!keeps_refused_place(health, now)) health.next_check = spread_next(now, std::min(interval, kAfterHalfACheck), random);
+  return health;
+}
+
+CredentialHealth after_held(CredentialHealth health, const HeldBack& held, const CheckPolicy& policy, const Instant& now,
+                            Random& random) {
+  if (!health.held_since || lies_ahead(*health.held_since, now)) health.held_since = now;
+  const microseconds left = policy.outage_after - time_between(*health.held_since, now);
+  const bool has_ended = held.is_access_refused || !health.access_ends || *health.access_ends <= now.wall;
+  if (health.status == Status::ok && left <= microseconds(0) && has_ended) {
+    set_status(health, Status::temporarily_unavailable, Cause::breaker, now.wall);
+    health.reason = held.reason;
+  }
+  const auto longest = static_cast<std::uint64_t>(std::max<std::int64_t>(std::min(policy.interval, kHeldMax).count(), 1));
+  WallTime next = plus(now.wall, milliseconds(1 + static_cast<std::int64_t>(random.below(longest))));
+  // No later than it becomes unavailable.
+  if (health.status == Status::ok)
+    next = std::min(next, has_ended ? now.wall + left : std::max(now.wall + left, *health.access_ends));
+  health.next_check = next;
   return health;
 }
 

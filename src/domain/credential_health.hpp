@@ -74,6 +74,9 @@ struct CredentialHealth {
   std::optional<Cause> due_cause;     // what made the next check due, where it was not the clock
   // Was OK, and an opening has counted its refusals, or made it unavailable; not OK since.
   bool is_suspected = false;
+  // Since when a fuse keeps it from spending its token; nullopt: not since its last answer.
+  std::optional<Instant> held_since;
+  std::optional<WallTime> access_ends;  // of the access token; nullopt where that is not known
 
   bool operator==(const CredentialHealth&) const = default;
 
@@ -134,6 +137,7 @@ inline constexpr int kOutagesForUnavailable = 3;
 inline constexpr milliseconds kRefusedRetry{std::chrono::hours(24)};
 inline constexpr milliseconds kBackoffFirst{std::chrono::seconds(30)};
 inline constexpr milliseconds kSoon{std::chrono::seconds(60)};
+inline constexpr milliseconds kHeldMax{std::chrono::minutes(10)};  // until a fuse is asked again; also the spread after it
 inline constexpr seconds kRetryAfterMax{std::chrono::hours(1)};
 
 // A refused login keeps its place: whatever comes between uses up no try and brings none forward. Says whether this one has
@@ -155,6 +159,14 @@ CredentialHealth after_no_place(CredentialHealth health, WallTime now);
 // The provider was asked, but not to the end, for reasons of ours: it is not asked again at once.
 CredentialHealth after_half_a_check(CredentialHealth health, std::optional<Reason> reason, milliseconds interval, WallTime now,
                                     Random& random);
+// A fuse keeps it from spending its token: nothing was sent. Once that has lasted for `outage_after`, and the access token has
+// ended, it is unavailable for the fuse's reason.
+struct HeldBack {
+  Reason reason = Reason::timeout;
+  bool is_access_refused = false;  // by a probe: whatever its lifetime, it has ended
+};
+CredentialHealth after_held(CredentialHealth health, const HeldBack& held, const CheckPolicy& policy, const Instant& now,
+                            Random& random);
 // What a provider gave for the stored token is kept, and it is not said yet how the login fares with it: it is checked soon. One
 // that was refused was so with another token, and does not wait its day.
 CredentialHealth after_keeping(CredentialHealth health, WallTime now, Random& random);

@@ -125,6 +125,80 @@ TEST_F(HealthFacts, APostThatCannotBeShownToItsProviderIsKnownNothingOf) {
   EXPECT_EQ(after.answer_cause, Cause::replaced);
 }
 
+// What a fuse holds is unavailable once `outage_after` (15 min) has passed since it was due and its access token has ended.
+TEST_F(HealthFacts, WhatAFuseHoldsIsUnavailableOnceNothingOfItWorks) {
+  struct Row {
+    const char* why;
+    Status status;
+    std::optional<std::int64_t> access_ends;
+    bool is_access_refused;
+    std::int64_t held_for;
+    Status becomes;
+  };
+  const Row rows[] = {
+      {"both have passed", kStatusOk, 60, false, 15 * kMinute, kTemporarily},
+      {"when it ends is not known", kStatusOk, {}, false, 15 * kMinute, kTemporarily},
+      {"its provider refuses it", kStatusOk, kDay, true, 15 * kMinute, kTemporarily},
+      {"it works still", kStatusOk, kDay, false, 15 * kMinute, kStatusOk},
+      {"not for long enough", kStatusOk, 60, false, 15 * kMinute - 1, kStatusOk},
+      {"just held", kStatusOk, -60, true, 0, kStatusOk},
+      {"refused it stays", kUnauthenticated, -60, true, kDay, kUnauthenticated},
+      {"forbidden it stays", kMissing, -60, true, kDay, kMissing},
+  };
+  const HeldBack refused{.reason = Reason::unexpected_answer, .is_access_refused = true};
+  for (const Row& row : rows) {
+    CredentialHealth known = settled(row.status);
+    if (row.access_ends) known.access_ends = wall(*row.access_ends);
+    const HeldBack held{.reason = Reason::unexpected_answer, .is_access_refused = row.is_access_refused};
+    const CredentialHealth first = after_held(known, held, policy_, at(0), random_);
+    EXPECT_EQ(first.status, row.status) << row.why;
+    EXPECT_EQ(first.held_since, at(0)) << row.why;
+    const CredentialHealth after = after_held(first, held, policy_, at(row.held_for), random_);
+    EXPECT_EQ(after.status, row.becomes) << row.why;
+    EXPECT_EQ(after.held_since, at(0)) << row.why;
+    EXPECT_EQ(after.last_checked, known.last_checked) << row.why << ": nothing was sent";
+    EXPECT_EQ(after.failures_in_row, known.failures_in_row) << row.why;
+    if (row.becomes == row.status) {
+      EXPECT_EQ(after.reason, known.reason) << row.why;
+    } else {
+      EXPECT_EQ(after.reason, Reason::unexpected_answer) << row.why;
+      EXPECT_EQ(after.status_cause, Cause::breaker) << row.why;
+      EXPECT_TRUE(after.was_last_ok) << row.why;
+    }
+  }
+  EXPECT_EQ(check(after_held(settled(kStatusOk), refused, policy_, at(0), random_), kUnavailable, 5).held_since, std::nullopt)
+      << "an answer ends it";
+  const CredentialHealth jumped =
+      after_held(after_held(settled(kStatusOk), refused, policy_, at(0), random_), refused, policy_, at(kDay, 60), random_);
+  EXPECT_EQ(jumped.status, kStatusOk) << "a clock that jumps proves nothing";
+}
+
+TEST_F(HealthFacts, WhatAFuseHoldsIsLookedAtWithinTenMinutes) {
+  for (int i = 0; i < 200; ++i) {
+    CredentialHealth known = settled(kStatusOk);
+    known.access_ends = wall(kDay);
+    const std::int64_t wait = wait_of(after_held(known, {}, policy_, at(0), random_), 0);
+    EXPECT_GE(wait, 0);
+    EXPECT_LE(wait, 600);
+    known.access_ends = wall(60);
+    known.held_since = at(-15 * kMinute + 5);
+    EXPECT_LE(wait_of(after_held(known, {}, policy_, at(0), random_), 0), 60) << "and when it becomes unavailable";
+  }
+}
+
+TEST_F(HealthFacts, WhenTheAccessTokenEndsIsKnown) {
+  Answer refreshed{.kind = kOk, .token_lifetime = seconds(600), .proof = Proof::refresh};
+  CredentialHealth state = check(settled(kStatusOk), refreshed, 0);
+  EXPECT_EQ(state.access_ends, wall(600));
+  EXPECT_EQ(check(state, Answer{.kind = kOk, .proof = Proof::probe}, 10).access_ends, wall(600)) << "a probe changes nothing";
+  EXPECT_EQ(check(state, kUnavailable, 10).access_ends, wall(600));
+  Answer unanswered{.kind = kUnavailable, .reason = Reason::timeout, .token_lifetime = seconds(60)};
+  EXPECT_EQ(check(state, unanswered, 10).access_ends, wall(70)) << "what came after the refresh was not answered";
+  refreshed.token_lifetime.reset();
+  EXPECT_EQ(check(state, refreshed, 10).access_ends, std::nullopt) << "the new one's end is not known";
+  EXPECT_EQ(connect(state, kUnavailable, 10).access_ends, std::nullopt) << "another login's";
+}
+
 }  // namespace
 
 }  // namespace granary

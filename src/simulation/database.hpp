@@ -62,6 +62,7 @@ struct Database {
   std::map<LeafUserId, LeafUser> users;
   std::map<CredentialId, CredentialEntry> credentials;
   std::map<BreakerScope, BreakerState> breakers;
+  std::map<BreakerScope, FuseState> fuses;
   Observer* observer = nullptr;
   std::int64_t added = 0;  // credentials, ever
 

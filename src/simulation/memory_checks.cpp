@@ -299,6 +299,15 @@ Task<> MemoryStore::save_breaker(const BreakerScope& scope, const BreakerState& 
   });
 }
 
+Task<std::map<BreakerScope, FuseState>> MemoryStore::load_fuses() { co_return db_.fuses; }
+
+Task<> MemoryStore::save_fuse(const BreakerScope& scope, const FuseState& state) {
+  co_await write([&] {
+    if (state.is_worth_keeping()) db_.fuses[scope] = state;
+    else db_.fuses.erase(scope);
+  });
+}
+
 Task<std::int64_t> MemoryStore::count_probed(const BreakerScope& scope, std::int64_t limit) {
   const auto is_probed = [&](const auto& credential) {
     const CredentialEntry& entry = credential.second;

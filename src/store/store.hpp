@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/task.hpp"
 #include "domain/breaker.hpp"
+#include "domain/fuse.hpp"
 #include "domain/records.hpp"
 #include "store/credential_write.hpp"
 
@@ -149,6 +150,9 @@ class Store {
   virtual Task<std::vector<LastCheck>> list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) = 0;
   virtual Task<std::map<BreakerScope, BreakerState>> load_breakers() = 0;
   virtual Task<> save_breaker(const BreakerScope& scope, const BreakerState& state) = 0;
+  // Of the fuses that are worth keeping.
+  virtual Task<std::map<BreakerScope, FuseState>> load_fuses() = 0;
+  virtual Task<> save_fuse(const BreakerScope& scope, const FuseState& state) = 0;
   // How many linked credentials of the scope were OK before it opened, or are again (CredentialHealth::was_last_ok); at most
   // `limit`.
   virtual Task<std::int64_t> count_probed(const BreakerScope& scope, std::int64_t limit) = 0;

@@ -57,6 +57,8 @@ TEST_P(StoreChecksContract, TheWholeHealthComesBack) {
   health.answer_cause = Cause::report;
   health.due_cause = Cause::linked;
   health.is_suspected = true;
+  health.held_since = instant(9, 789);
+  health.access_ends = at(10);
   const CredentialKey key = add_with_health(health);
   EXPECT_EQ(this->health(key), health) << "as it was added";
   const CredentialHealth bare = health_of(Status::ok, 5, {});

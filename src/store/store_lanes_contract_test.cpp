@@ -49,6 +49,30 @@ TEST_P(StoreLanesContract, BreakersSurvive) {
   EXPECT_TRUE(breakers.contains(stage));
 }
 
+TEST_P(StoreLanesContract, FusesSurvive) {
+  EXPECT_TRUE(run(store_.load_fuses()).empty());
+  const BreakerScope own{.lane = lane_, .owner = owner_}, stage{.lane = {"agvance", "STAGE"}, .owner = {}};
+  const CredentialId a = CredentialId::random(random_), b = CredentialId::random(random_);
+  const FuseState begun{.latest = {{.id = a, .is_unknown = true}, {.id = b, .is_unknown = false}}};
+  FuseState blown{
+      .blown_at = at(5), .reason = Reason::unexpected_answer, .trials = 3, .last_trial = at(9), .latest = begun.latest};
+  blown.latest.push_back({.id = CredentialId::random(random_), .is_unknown = true});
+  run(store_.save_fuse(all_, {.blown_at = at(4)}));
+  run(store_.save_fuse(stage, begun));
+  run(store_.save_fuse(own, begun));
+  run(store_.save_fuse(own, blown));
+  auto fuses = run(store_.load_fuses());
+  ASSERT_EQ(fuses.size(), 3U);
+  EXPECT_EQ(fuses[all_], (FuseState{.blown_at = at(4)}));
+  EXPECT_EQ(fuses[stage], begun);
+  EXPECT_EQ(fuses[own], blown);
+  run(store_.save_fuse(all_, {}));
+  run(store_.save_fuse(stage, {.latest = {{.id = b, .is_unknown = false}}}));
+  fuses = run(store_.load_fuses());
+  ASSERT_EQ(fuses.size(), 1U) << "what was answered is not kept";
+  EXPECT_TRUE(fuses.contains(own));
+}
+
 TEST_P(StoreLanesContract, TheLastChecksOfALaneAreToldNewestFirst) {
   const auto checked = [&](std::int64_t when, CredentialHealth health, const std::string& provider = "valley") {
     health.last_checked = at(when);

@@ -32,6 +32,21 @@ void write_breaker(Connection& db, const BreakerScope& scope, const BreakerState
         .run();
 }
 
+void write_fuse(Connection& db, const BreakerScope& scope, const FuseState& state) {
+  const std::string owner = owner_key(scope);
+  if (state.is_worth_keeping())
+    db.prepare(
+          "INSERT OR REPLACE INTO fuse (provider, environment, owner_id, blown_at, reason, trials, last_trial, latest)"
+          " VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(scope.lane.provider, scope.lane.environment, as_blob(owner), state.blown_at,
+              static_cast<std::int64_t>(state.reason), state.trials, state.last_trial, as_blob(pack_latest(state.latest)))
+        .run();
+  else
+    db.prepare("DELETE FROM fuse WHERE provider = ? AND environment = ? AND owner_id = ?")
+        .bind(scope.lane.provider, scope.lane.environment, as_blob(owner))
+        .run();
+}
+
 }  // namespace
 
 Task<std::vector<LastCheck>> SqliteStore::list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) {
@@ -66,6 +81,26 @@ Task<std::map<BreakerScope, BreakerState>> SqliteStore::load_breakers() {
 
 Task<> SqliteStore::save_breaker(const BreakerScope& scope, const BreakerState& state) {
   co_await writer_.run([&](Connection& db) { write_breaker(db, scope, state); });
+}
+
+Task<std::map<BreakerScope, FuseState>> SqliteStore::load_fuses() {
+  std::map<BreakerScope, FuseState> fuses;
+  auto rows =
+      reader_.fresh().prepare("SELECT provider, environment, owner_id, blown_at, reason, trials, last_trial, latest FROM fuse");
+  while (rows.step()) {
+    BreakerScope scope{.lane = {rows.text(0), rows.text(1)}, .owner = {}};
+    if (!rows.blob(2).empty()) scope.owner = rows.id<OwnerId>(2);
+    fuses[scope] = {.blown_at = rows.optional_time(3),
+                    .reason = static_cast<Reason>(rows.integer(4)),
+                    .trials = static_cast<std::int32_t>(rows.integer(5)),
+                    .last_trial = rows.optional_time(6),
+                    .latest = unpack_latest(rows.blob(7))};
+  }
+  co_return fuses;
+}
+
+Task<> SqliteStore::save_fuse(const BreakerScope& scope, const FuseState& state) {
+  co_await writer_.run([&](Connection& db) { write_fuse(db, scope, state); });
 }
 
 Task<std::int64_t> SqliteStore::count_probed(const BreakerScope& scope, std::int64_t limit) {

@@ -55,6 +55,8 @@ class SqliteStore final : public Store {
   Task<std::vector<LastCheck>> list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) override;
   Task<std::map<BreakerScope, BreakerState>> load_breakers() override;
   Task<> save_breaker(const BreakerScope& scope, const BreakerState& state) override;
+  Task<std::map<BreakerScope, FuseState>> load_fuses() override;
+  Task<> save_fuse(const BreakerScope& scope, const FuseState& state) override;
   Task<std::int64_t> count_probed(const BreakerScope& scope, std::int64_t limit) override;
   Task<std::int64_t> forget_origins(std::string_view provider) override;
   Task<std::vector<StatusCount>> count_by_status() override;
