@@ -2,6 +2,7 @@
 
 #include "base/check.hpp"
 #include "check/breakers.hpp"
+#include "check/fuses.hpp"
 #include "check/commit.hpp"
 #include "check/last_success.hpp"
 #include "check/store_key.hpp"
@@ -122,6 +123,7 @@ Task<> Product::bring_up(const config::Config& config) {
   const WallTime now = clock.now();
   co_await checks_store.recover_interrupted(now);
   co_await restore_breakers(context);
+  co_await restore_fuses(context);
   for (const auto& [key, lane] : context.lanes)
     if (lane.base_url)
       co_await change_health(context, {.lane = key, .owner = {}}, Rows::all,

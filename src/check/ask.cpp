@@ -89,6 +89,7 @@ class Conversation {
   };
 
   StoredCredential& row() { return asked_.subject.row; }
+  const StoredCredential& row() const { return asked_.subject.row; }
   bool is_candidate() const { return asked_.subject.shown != Shown::stored; }
   bool has_own_grant() const { return asked_.subject.shown == Shown::candidate; }
   SteadyTime latest_start() const { return std::min(deadline_, begun_ + granary::latest_start(context_.settings, lane_.limits)); }
@@ -104,6 +105,33 @@ class Conversation {
     if (!std::exchange(is_token_sent_, false)) return;
     asked_.subject.grant = after(asked_.subject.grant, event);
     asked_.subject.is_kept = false;
+    if (!is_abandoned_) asked_.token_request = TokenRequest{.outcome = outcome_of(event), .counts = counts_for_fuse_};
+  }
+
+  // A page or nothing, as an answer of success, leaves the token as it was (decision 0004); but it is not how tokens are given.
+  TokenOutcome outcome_of(GrantEvent event) const {
+    switch (event) {
+      case GrantEvent::rotated:
+      case GrantEvent::accepted: return TokenOutcome::succeeded;
+      case GrantEvent::lost: return TokenOutcome::unknown;
+      case GrantEvent::answered: return was_success_ ? TokenOutcome::unknown : TokenOutcome::failed;
+      case GrantEvent::sent:
+      case GrantEvent::refused: break;
+    }
+    return TokenOutcome::failed;
+  }
+
+  // The clock spends no further token while a fuse is blown. A lost one, tried a second time, is no further one: it may be
+  // spent already, and the sooner it is tried the likelier its provider still takes it.
+  bool is_held(const Send& send) const {
+    const bool is_further = !send.one_use_token.empty() && !is_candidate() && asked_.subject.grant != GrantState::unknown;
+    return is_further && trigger_ == Trigger::clock && held_by_fuse(lane_, row().key.owner);
+  }
+
+  Clearance hold() {
+    if (is_first_) return stop(AskOutcome::held);
+    asked_.is_held = true;
+    return Clearance::end_flow;
   }
 
   void take(Grant grant) {
@@ -131,6 +159,7 @@ class Conversation {
   // A place within the rate; then, durably, what is about to be sent.
   Task<Clearance> clear(const Send& send) {
     if (asked_.store_failed) co_return Clearance::end_flow;
+    if (is_held(send) && !is_trial_due(lane_, row().key.owner, context_.clock.now())) co_return hold();
     const SteadyTime latest = is_first_ ? latest_start() : send.one_use_token.empty() ? deadline_ : latest_token();
     const auto place = is_first_ ? ExchangePlace::first : ExchangePlace::later;
     const bool is_in_time = is_first_ || context_.clock.elapsed() < latest;
@@ -140,6 +169,8 @@ class Conversation {
       co_return Clearance::end_flow;
     }
     try {
+      // It may have blown while this one waited for its place.
+      if (is_held(send) && !co_await take_trial(context_, lane_, row().key.owner)) co_return hold();
       co_return co_await commit_before_sending(send) ? Clearance::send : stop(AskOutcome::gone);
     } catch (const StoreUnavailable&) {
       if (is_first_) throw;
@@ -152,6 +183,7 @@ class Conversation {
   Task<bool> commit_before_sending(const Send& send) {
     const bool spends = !send.one_use_token.empty();
     if (spends) refuse_while_token_is_held(context_);
+    counts_for_fuse_ = asked_.subject.grant != GrantState::unknown && !before_.grant.given.all().empty();
     const GrantState grant = spends ? after(asked_.subject.grant, GrantEvent::sent) : asked_.subject.grant;
     CredentialWrite write = write_of(context_, row(), CredentialWrite::Needs::link);
     if (is_candidate() && (is_first_ || spends)) {
@@ -189,6 +221,8 @@ class Conversation {
     http::Exchange answer = co_await context_.transport.exchange(std::move(send.request));
     is_first_ = false;
     answered_at_ = context_.clock.elapsed();
+    was_success_ = !answer.failure && answer.status / 100 == 2;
+    is_abandoned_ = answer.failure == http::ExchangeFailure::abandoned;
     co_return answer;
   }
 
@@ -215,6 +249,8 @@ class Conversation {
   Exchanges exchanges_;
   bool is_first_ = true;  // nothing was sent yet
   bool is_token_sent_ = false;
+  bool counts_for_fuse_ = false;                     // the token request that was sent last
+  bool was_success_ = false, is_abandoned_ = false;  // the last answer
   bool is_try_counted_ = false;
   SteadyTime answered_at_{};
 };

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "check/commit.hpp"
+#include "check/fuses.hpp"
 #include "domain/event.hpp"
 
 namespace granary {
@@ -37,6 +38,7 @@ struct Subject {
 enum class AskOutcome {
   answered,  // there is a verdict
   not_sent,  // no slot, or no exchange allowed, within the time
+  held,      // a fuse keeps the clock from spending the token: nothing was sent
   stopping,  // the server stops: nothing happened, or nothing is known of what did
   gone,      // deleted, unlinked or linked anew: nothing more was sent
 };
@@ -45,12 +47,14 @@ struct Asked {
   Subject subject;  // with all that the provider gave
   AskOutcome outcome = AskOutcome::answered;
   Verdict verdict;
-  std::vector<Event> events;  // redacted
-  bool is_refreshed = false;  // the provider gave an access token, and was asked something with it, or was to be
+  std::vector<Event> events;                  // redacted
+  bool is_refreshed = false;                  // the provider gave an access token, and was asked something with it, or was to be
+  std::optional<TokenRequest> token_request;  // the last one
   // The last request stayed unsent, not the first one: the verdict says nothing of the provider.
   bool store_failed = false;
   bool had_no_place = false;  // within the provider's rate and what was left of the time
-  bool is_cut_short() const { return store_failed || had_no_place; }
+  bool is_held = false;       // by a fuse, after a probe that was refused
+  bool is_cut_short() const { return store_failed || had_no_place || is_held; }
 };
 
 // What goes into a write is sealed: nothing of it stays in clear while the write is held.

@@ -2,6 +2,7 @@
 
 #include "check/ask.hpp"
 #include "check/breakers.hpp"
+#include "check/fuses.hpp"
 #include "check/put.hpp"
 #include "check/secrets.hpp"
 
@@ -31,6 +32,23 @@ Task<CheckEnd> commit_no_place(CheckContext& context, const StoredCredential& ro
   co_return CheckEnd::not_sent;
 }
 
+HealthRule rule_of_held(Reason reason, bool is_access_refused, const CheckPolicy& policy, const Instant& now) {
+  return [=](const CredentialHealth& health, Random& random) {
+    return std::optional(after_held(health, {.reason = reason, .is_access_refused = is_access_refused}, policy, now, random));
+  };
+}
+
+// The token stays, and the fuse is asked again later.
+Task<CheckEnd> commit_held(CheckContext& context, const LaneState& lane, const StoredCredential& row) {
+  const OwnerId owner = row.key.owner;
+  CredentialWrite write = write_of(context, row);
+  write.cause = Cause::breaker;
+  const Reason reason = held_by_fuse(lane, owner).value_or(Reason::timeout);
+  write.health = rule_of_held(reason, false, policy_for(context, lane, owner, Cause::breaker), context.now());
+  co_await commit(context, row, write);
+  co_return CheckEnd::not_sent;
+}
+
 HealthRule rule_of(const Asked& asked, const CheckPolicy& policy, const Instant& now) {
   if (!asked.is_cut_short())
     return [answer = asked.verdict.answer, policy, now](const CredentialHealth& health, Random& random) {
@@ -52,15 +70,28 @@ void seal_without(const CheckContext& context, const Subject& subject, const std
   write.secrets_without_permission = seal_next(context, subject.row, less);
 }
 
+// What the store fails of it is owed, and tended.
+Task<> save_fuses_of(CheckContext& context, LaneState& lane) {
+  try {
+    co_await save_fuses(context, lane);
+  } catch (const StoreUnavailable& failure) {
+    context.log.warning("what a check said of the fuse is not stored",
+                        {{"provider", lane.lane.provider}, {"error", failure.what()}});
+  }
+}
+
 Task<CheckEnd> commit_answer(CheckContext& context, LaneState& lane, Asked asked, Trigger trigger, Cause cause) {
   const Subject& subject = asked.subject;
   const StoredCredential& row = subject.row;
   const OwnerId owner = row.key.owner;
   const Instant now = context.now();
   const Answer answer = asked.verdict.answer;
+  if (asked.token_request) record_token_request(context, lane, row.key, *asked.token_request, answer.reason);
+  const CheckPolicy policy = policy_for(context, lane, owner, cause);
   CredentialWrite write = write_of(context, row);
-  write.cause = cause;
-  write.health = rule_of(asked, policy_for(context, lane, owner, cause), now);
+  write.cause = asked.is_held ? Cause::breaker : cause;
+  write.health = asked.is_held ? rule_of_held(held_by_fuse(lane, owner).value_or(answer.reason), true, policy, now)
+                               : rule_of(asked, policy, now);
   if (!subject.is_kept && !is_same(subject.kept, subject.secrets)) {
     seal_into(context, row, subject.secrets, write);
     write.tokens = digests_of(context, *lane.provider, subject);
@@ -72,7 +103,9 @@ Task<CheckEnd> commit_answer(CheckContext& context, LaneState& lane, Asked asked
   const Committed committed = co_await commit(context, row, std::move(write), std::move(asked.events),
                                               trigger == Trigger::clock ? Holds::everything : Holds::tokens);
   context.metrics.count_check(lane.lane.provider, name_of(answer.kind));
+  co_await save_fuses_of(context, lane);
   if (committed.end != Committed::End::done) co_return CheckEnd::gone;
+  if (asked.is_held) co_return CheckEnd::not_sent;
   if (answer.kind == AnswerKind::ok) lane.last_success = now.wall;
   if (asked.is_cut_short()) co_return CheckEnd::recorded;
   if (committed.change && committed.after.is_bad()) take_back_later(lane, owner, committed.after);
@@ -115,6 +148,7 @@ Task<CheckEnd> check_in_turn(CheckContext& context, CredentialKey key, Trigger t
     case AskOutcome::answered: break;
     case AskOutcome::gone: co_return CheckEnd::gone;
     case AskOutcome::stopping: co_return CheckEnd::not_sent;
+    case AskOutcome::held: co_return co_await commit_held(context, *lane, asked.subject.row);
     case AskOutcome::not_sent:
       if (trigger == Trigger::clock) co_return CheckEnd::not_sent;
       co_return co_await commit_no_place(context, asked.subject.row);

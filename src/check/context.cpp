@@ -49,6 +49,7 @@ Result<void> prepare_lanes(CheckContext& context, const std::map<BreakerScope, B
                                       .interval = interval,
                                       .limits = LaneLimits(context.executor, context.clock, provider.rate, provider.concurrency),
                                       .breakers = {},
+                                      .fuses = {},
                                       .last_success = {},
                                       .stored_success = {}});
       LaneState& made = context.lanes.at(lane);

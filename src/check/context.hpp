@@ -17,6 +17,7 @@
 #include "crypto/primitives.hpp"
 #include "domain/breaker.hpp"
 #include "domain/descriptor.hpp"
+#include "domain/fuse.hpp"
 #include "domain/records.hpp"
 #include "http/transport.hpp"
 #include "provider/flow.hpp"
@@ -55,6 +56,12 @@ struct LaneBreaker {
   bool holds_back(WallTime now) const { return breaker.is_open() || breaker.is_in_doubt(now) || is_closing(now); }
 };
 
+// A fuse, and whether the store is to be told of it still.
+struct LaneFuse {
+  Fuse fuse;
+  bool is_owed = false;
+};
+
 // One provider and environment, as far as checks care.
 struct LaneState {
   Lane lane;
@@ -63,10 +70,11 @@ struct LaneState {
   milliseconds interval;
   LaneLimits limits;
   std::map<std::optional<OwnerId>, LaneBreaker> breakers;  // by owner; nullopt: of all owners together, always there
+  std::map<std::optional<OwnerId>, LaneFuse> fuses;        // by owner, of those that were told of anything; nullopt: of all
   std::optional<WallTime> last_success;                    // of a check
   std::optional<WallTime> stored_success;                  // as the store has it
   SteadyTime paused_until{};                               // the store failed one of its checks
-  SteadyTime next_tending{};                               // of its breakers
+  SteadyTime next_tending{};                               // of its breakers and fuses
 };
 
 // How long after its beginning a check on this lane may send its first request: later there is not the time left that its checks

@@ -116,6 +116,7 @@ Task<std::optional<PutResult>> try_candidate(CheckContext& context, StoredCreden
     case AskOutcome::answered: co_return co_await commit_answer(context, provider, lane, std::move(asked), trigger, which);
     case AskOutcome::gone: co_await drop(context, known); co_return std::nullopt;
     case AskOutcome::not_sent:
+    case AskOutcome::held:
     case AskOutcome::stopping: break;
   }
   // One that a crash has left may have been accepted already: it waits for a try that is sent.

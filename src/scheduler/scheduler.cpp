@@ -7,6 +7,7 @@
 #include "check/check.hpp"
 #include "check/context.hpp"
 #include "check/expire.hpp"
+#include "check/fuses.hpp"
 #include "check/last_success.hpp"
 
 namespace granary {
@@ -20,6 +21,7 @@ constexpr std::chrono::minutes kExpiryInterval{10};
 constexpr seconds kPauseAfterFailure{1};
 constexpr milliseconds kTendInterval{1000};
 constexpr int kStartsMax = 200;
+constexpr int kTrialsLookedAt = 20;
 constexpr std::chrono::minutes kSuccessInterval{1};
 constexpr seconds kStopsWithin{8};  // of the ten that SIGTERM leaves
 constexpr seconds kAsideAfterFailure{10};
@@ -62,15 +64,19 @@ Task<bool> Scheduler::tend(LaneState& lane) {
     pause(lane, failure);
   }
   // Beside the others: what a closing does to a large lane takes a while.
-  if (needs_tending(lane) && now >= lane.next_tending) {
+  const bool is_to_be_tended =
+      needs_tending(lane) || owes_fuses(lane) || (may_spend && !list_due_trials(lane, context_.clock.now()).empty());
+  if (is_to_be_tended && now >= lane.next_tending) {
     lane.next_tending = now + kTendInterval;
-    checks_.start(tend_its_breakers(lane));
+    checks_.start(tend_breakers_and_fuses(lane));
   }
   co_return is_busy;
 }
 
-Task<> Scheduler::tend_its_breakers(LaneState& lane) {
+Task<> Scheduler::tend_breakers_and_fuses(LaneState& lane) {
   try {
+    if (owes_fuses(lane)) co_await save_fuses(context_, lane);
+    co_await try_fuses(lane);
     co_await tend_breakers(context_, lane);
   } catch (const std::exception& failure) {
     pause(lane, failure);
@@ -121,6 +127,24 @@ Task<std::optional<std::vector<OwnerId>>> Scheduler::probe(LaneState& lane, Wall
     held_back.push_back(*owner);
   }
   co_return held_back;
+}
+
+// A blown fuse lets one token be spent now and then: one of a credential that it holds, which is not due for minutes. Its check
+// takes the trial when it sends. Where a breaker is open, the breaker's probe does.
+Task<> Scheduler::try_fuses(LaneState& lane) {
+  const WallTime now = context_.clock.now();
+  for (const auto& owner : list_due_trials(lane, now)) {
+    const auto holds_back = [&](const LaneBreaker& its) { return its.holds_back(now); };
+    if (context_.stopping || any_breaker(lane, owner.value_or(OwnerId()), holds_back)) continue;
+    for (const CredentialKey key :
+         co_await context_.store.list_probes({lane.lane, owner}, now, kTrialsLookedAt + passed_over())) {
+      if (is_passed_over(key.id)) continue;
+      const auto row = co_await context_.store.find_credential(key);
+      if (!row || !row->health.held_since) continue;
+      checks_.start(check(lane, key, nullptr));
+      break;
+    }
+  }
 }
 
 // Those that have their turn (also requests that wait for a slot) or are set aside are due until they are recorded, so they stand

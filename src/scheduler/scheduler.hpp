@@ -33,11 +33,12 @@ class Scheduler {
   Task<std::vector<CredentialKey>> list_due(const LaneState& lane, WallTime now, std::int64_t limit,
                                             const std::vector<OwnerId>& except);
   Task<std::optional<std::vector<OwnerId>>> probe(LaneState& lane, WallTime now);
+  Task<> try_fuses(LaneState& lane);
   std::int64_t passed_over() const;
   bool is_passed_over(CredentialId id) const;
   // `probed_in`: the breaker whose probe it is; null where it is none.
   Task<> check(LaneState& lane, CredentialKey key, const LaneBreaker* probed_in);
-  Task<> tend_its_breakers(LaneState& lane);
+  Task<> tend_breakers_and_fuses(LaneState& lane);
   void pause(LaneState& lane, const std::exception& failure);
   Task<> save_successes();
   Task<> expire();
