@@ -148,7 +148,7 @@ class Line {
   }
 
   void health() {
-    on_data(app_, "providers", "Show each provider: configured or not, credentials by status, breaker.", "providers");
+    on_data(app_, "providers", "Show each provider: configured or not, credentials by status, breaker, fuse.", "providers");
     CLI::App& credentials =
         on_data(app_, "credentials", "List credentials by status, newest change first: whom to call.", "credentials");
     word(credentials, "--status", "status", "OK, UNAUTHENTICATED, MISSING_PERMISSION or TEMPORARILY_UNAVAILABLE.");

@@ -61,6 +61,8 @@ Task<Json> run_providers(Parts& parts, const Json&) {
     row.set("configured", health.is_configured);
     row.set("breaker", health.breaker_opened ? "open" : "closed");
     row.set("breakerOpened", time_or_null(health.breaker_opened));
+    row.set("fuse", health.fuse_blown ? "blown" : "intact");
+    row.set("fuseBlown", time_or_null(health.fuse_blown));
     row.set("lastSuccess", time_or_null(health.last_success));
     for (const Status status : kAllStatuses) {
       std::int64_t count = 0;
@@ -189,6 +191,7 @@ int print_answer(const Json& request, const Json& answer) {
                  {"environment", "ENVIRONMENT"},
                  {"configured", "CONFIGURED"},
                  {"breaker", "BREAKER"},
+                 {"fuse", "FUSE"},
                  {"OK", "OK"},
                  {"UNAUTHENTICATED", "UNAUTHENTICATED"},
                  {"MISSING_PERMISSION", "MISSING_PERMISSION"},

@@ -47,6 +47,8 @@ Task<std::vector<ProviderHealth>> lanes_here(CheckContext& context) {
       const WallTime opened = its.breaker.state().opened_at;
       health.breaker_opened = std::min(health.breaker_opened.value_or(opened), opened);
     }
+    for (const auto& [owner, its] : lane.fuses)
+      if (const auto blown = its.fuse.state().blown_at) health.fuse_blown = std::min(health.fuse_blown.value_or(*blown), *blown);
     for (const StatusCount& count : counts)
       if (count.lane == key) health.credentials.emplace_back(count.status, count.count);
     out.push_back(std::move(health));

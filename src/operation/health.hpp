@@ -40,6 +40,7 @@ struct ProviderHealth {
   std::string environment;
   bool is_configured = false;
   std::optional<WallTime> breaker_opened;                    // the first that is open: of all owners together, or of one
+  std::optional<WallTime> fuse_blown;                        // the first that is
   std::optional<WallTime> last_success;                      // of a check, by the clock or on request
   std::vector<std::pair<Status, std::int64_t>> credentials;  // linked, by status, of the provider as a whole
 };
