@@ -75,6 +75,7 @@ void Oracle::sent(const std::shared_ptr<Flight>& flight) {
       shown_by_[id].push_back(flight);
     }
     judge_note(*flight);
+    judge_counted(*flight);
     judge_withdrawn(*flight);
   }
   unrecorded_.push_back(flight);
@@ -95,6 +96,20 @@ void Oracle::judge_note(const Flight& flight) {
   if (std::ranges::none_of(flight.holders, is_noted))
     fail("a_token_is_noted_before_it_is_sent", "token " + std::to_string(flight.token_index) + " of account " +
                                                    std::to_string(flight.account) + " leaves, and no row says so");
+}
+
+// Nor may it give a password that was refused before one try more.
+void Oracle::judge_counted(const Flight& flight) {
+  const auto tries = tries_.find({flight.account, Place::stored});
+  if (!flight.is_password || tries == tries_.end() || tries->second == 0) return;
+  for (const auto& [id, link] : flight.holders) {
+    const StoredCredential& row = db_.credentials.at(id).row;
+    const bool is_stored = !row.candidate && stored_login(row).account == flight.account;
+    if (is_stored && row.health.answer_cause && row.health.refusals > 0 && row.health.refusals <= tries->second)
+      fail("a_try_is_counted_before_it_is_sent", "the password of account " + std::to_string(flight.account) +
+                                                     " was refused before, and leaves with " +
+                                                     std::to_string(row.health.refusals) + " tries counted");
+  }
 }
 
 void Oracle::judge_withdrawn(const Flight& flight) {

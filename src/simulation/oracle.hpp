@@ -117,6 +117,7 @@ class Oracle final : public Observer {
 
   // Of what is sent.
   void judge_note(const Flight& flight);
+  void judge_counted(const Flight& flight);
   void judge_withdrawn(const Flight& flight);
   void count_try(Flight& flight);
   void forget(const CredentialEntry& entry);
