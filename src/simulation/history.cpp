@@ -317,8 +317,12 @@ class History {
                                         (error    ? ": 503"
                                          : result ? ""
                                                   : ": error " + std::to_string(static_cast<int>(result.error().code))));
-                            if (error) slot.was_disturbed = true;
-                            else end(result);
+                            if (error) {
+                              slot.was_disturbed = true;
+                              world_.oracle.unanswered(slot);
+                            } else {
+                              end(result);
+                            }
                             finish(slot, kind);
                           });
   }
@@ -337,6 +341,7 @@ class History {
     node_.reset();
     for (auto& [number, slot, kind] : std::exchange(running_, {})) {
       slot->was_disturbed = true;
+      world_.oracle.unanswered(*slot);
       finish(*slot, kind);
     }
     world_.timeline.at(world_.timeline.now() + kRestart, kNobody, [this] { start(); });

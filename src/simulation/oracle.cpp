@@ -71,7 +71,9 @@ void Oracle::sent(const std::shared_ptr<Flight>& flight) {
       fail("a_new_token_is_kept_before_the_next_request",
            "account " + std::to_string(flight->account) + " was asked again before");
     for (const CredentialId id : holders_[flight->account]) {
-      flight->holders.emplace(id, db_.credentials.at(id).row.link_version);
+      const StoredCredential& row = db_.credentials.at(id).row;
+      flight->holders.emplace(id, row.link_version);
+      if (row.candidate && stored_login(row).account != flight->account) flight->of_candidate = true;
       shown_by_[id].push_back(flight);
     }
     judge_note(*flight);

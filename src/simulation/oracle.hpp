@@ -82,6 +82,8 @@ class Oracle final : public Observer {
   void brought(Slot& slot, int account);
   void post_ended(Slot& slot, int account, std::optional<ErrorCode> error);
   void put_ended(Slot& slot, int account, std::optional<ErrorCode> error);
+  // A crash or the store left it without an answer: what it brought may be stored, or not.
+  void unanswered(const Slot& slot);
   // A DELETE, or an unlink, is acknowledged.
   void acknowledged_leave(const Slot& slot);
   void acknowledged_delete(const Slot& slot);
@@ -140,6 +142,7 @@ class Oracle final : public Observer {
   void judge_holders(const CredentialEntry& entry);
   void judge_rejected(const CredentialEntry& before, const CredentialEntry& after);
   void judge_next_check(const CredentialEntry& entry);
+  void judge_refused_place(const CredentialEntry& before, const CredentialEntry& entry);
   // Keeps `brought_spent_`.
   void note_login(const CredentialEntry& before, const CredentialEntry& after);
   // Keeps `accounts_` and `holders_`.
@@ -176,6 +179,7 @@ class Oracle final : public Observer {
   std::map<std::pair<int, Place>, int> tries_;
   // PUTs that were answered with an error: nothing of their logins is ever stored.
   std::set<std::pair<const Slot*, int>> rejected_;
+  std::set<std::pair<const Slot*, int>> unanswered_;
   std::map<std::pair<LeafUserId, std::string>, std::set<int>> left_;  // whose logins went with the last DELETE or unlink
   std::map<int, SteadyTime> withdrawn_;                               // since that was acknowledged
   std::map<CredentialId, SteadyTime> heard_at_;                       // when a credential was told something last

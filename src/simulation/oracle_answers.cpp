@@ -44,12 +44,20 @@ void Oracle::put_ended(Slot& slot, int account, std::optional<ErrorCode> error) 
   if (!is_rejected) return;
   for (const auto& [id, entry] : db_.credentials) {
     if (entry.row.leaf_user != slot.user || entry.row.provider != slot.provider) continue;
-    if (entry.row.candidate && candidate_login(entry.row).account == account)
+    // That of an earlier PUT, which has had no answer and is tried once more.
+    const bool is_left = entry.row.candidate && candidate_login(entry.row).account == account;
+    if (is_left && unanswered_.contains({&slot, account})) continue;
+    unanswered_.erase({&slot, account});
+    if (is_left)
       fail("a_refused_put_leaves_no_candidate", "that of account " + std::to_string(account) + " is there after the answer");
     if (stored_login(entry.row).account != account) rejected_.emplace(&slot, account);
     else if (slot.account && *slot.account != account && slot.operations == 1 && !slot.was_disturbed)
       fail("a_refused_put_changes_nothing", "the login of account " + std::to_string(account) + " is stored all the same");
   }
+}
+
+void Oracle::unanswered(const Slot& slot) {
+  for (const int account : slot.brought) unanswered_.emplace(&slot, account);
 }
 
 void Oracle::acknowledged_leave(const Slot& slot) {

@@ -62,6 +62,7 @@ void Oracle::committed(const CredentialEntry& before, const CredentialWrite& wri
   if (is.status == Status::missing_permission && before.row.health.status != Status::missing_permission &&
       providers_.account(stored_login(after.row).account).permits)
     fail("a_permitted_login_never_misses_permission", "its grower lets the data be read");
+  judge_refused_place(before, after);
   if (write.health && after.row.link_version == before.row.link_version) judge_next_check(after);
 }
 
@@ -303,6 +304,12 @@ void Oracle::judge_next_check(const CredentialEntry& entry) {
   const bool used_up = health.status == Status::unauthenticated && health.refusals >= kPasswordTriesMax;
   if (entry.row.leaf_user && !health.next_check && !used_up)
     fail("the_clock_forgets_nobody", "a checkable credential has no next check");
+}
+
+// What a check found refused waits.
+void Oracle::judge_refused_place(const CredentialEntry& before, const CredentialEntry& entry) {
+  const CredentialHealth& health = entry.row.health;
+  if (health.last_checked == before.row.health.last_checked) return;
   const bool is_soon =
       health.next_check && health.last_checked && *health.next_check < *health.last_checked + std::chrono::minutes(5);
   if (health.status == Status::unauthenticated && health.refusals > kPasswordTriesMax && is_soon &&

@@ -23,7 +23,9 @@ void Oracle::judge_token(const CredentialEntry& entry) {
   });
   // One that came after the try that followed it had worked, and what that gave had worked too: nobody can know.
   const bool came_too_late = account.family_dead && account.killed_by->is_unknown() && account.newest > account.killed_with + 1;
-  const bool is_excused = (says_unknown && was_lost) || came_too_late || brought_spent_.contains(row.key.id);
+  // Or one of a PUT that was answered 503: what was known of its token went with it.
+  const bool came_of_put = account.family_dead && account.killed_by->is_unknown() && account.killed_by->of_candidate;
+  const bool is_excused = (says_unknown && was_lost) || came_too_late || came_of_put || brought_spent_.contains(row.key.id);
   if (!is_valid && account.alive && !is_excused)
     fail("the_stored_token_is_the_valid_one",
          "token " + std::to_string(login.token_index) + " of account " + std::to_string(login.account) + " is stored, " +
