@@ -72,15 +72,24 @@ Plaintext Fields::pack() const {
   return Plaintext(std::move(out));
 }
 
-std::optional<Fields> Fields::unpack(std::string_view packed) {
+std::optional<std::vector<std::pair<std::string_view, std::string_view>>> Fields::parts_of(std::string_view packed) {
   constexpr std::size_t kUsualCount = 8;
-  Fields fields;
-  fields.fields_.reserve(kUsualCount);
+  std::vector<std::pair<std::string_view, std::string_view>> parts;
+  parts.reserve(kUsualCount);
   while (!packed.empty()) {
     std::string_view name, value;
     if (!take(packed, name) || !take(packed, value)) return std::nullopt;
-    fields.fields_.emplace_back(std::string(name), Plaintext(std::string(value)));
+    parts.emplace_back(name, value);
   }
+  return parts;
+}
+
+std::optional<Fields> Fields::unpack(std::string_view packed) {
+  const auto parts = parts_of(packed);
+  if (!parts) return std::nullopt;
+  Fields fields;
+  fields.fields_.reserve(parts->size());
+  for (const auto& [name, value] : *parts) fields.fields_.emplace_back(std::string(name), Plaintext(std::string(value)));
   return fields;
 }
 

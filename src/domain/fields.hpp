@@ -26,6 +26,8 @@ class Fields {
   // Length-prefixed names and values: what is sealed.
   Plaintext pack() const;
   static std::optional<Fields> unpack(std::string_view packed);
+  // The same without a copy: what is returned refers to `packed`.
+  static std::optional<std::vector<std::pair<std::string_view, std::string_view>>> parts_of(std::string_view packed);
 
  private:
   std::vector<std::pair<std::string, Plaintext>> fields_;

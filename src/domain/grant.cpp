@@ -1,5 +1,6 @@
 #include "domain/grant.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace granary {
@@ -88,20 +89,23 @@ Plaintext Secrets::pack() const {
 }
 
 std::optional<Secrets> Secrets::unpack(std::string_view packed) {
-  const auto parts = Fields::unpack(packed);
-  if (!parts || !parts->find(kLogin)) return std::nullopt;
-  auto login = Fields::unpack(parts->value(kLogin));
-  auto given = Fields::unpack(parts->value(kGiven));
+  const auto parts = Fields::parts_of(packed);
+  if (!parts) return std::nullopt;
+  const auto part = [&](std::string_view name) -> std::optional<std::string_view> {
+    const auto found = std::ranges::find(*parts, name, &std::pair<std::string_view, std::string_view>::first);
+    return found == parts->end() ? std::nullopt : std::optional(found->second);
+  };
+  auto login = part(kLogin) ? Fields::unpack(*part(kLogin)) : std::nullopt;
+  auto given = part(kGiven) ? Fields::unpack(*part(kGiven)) : std::optional<Fields>(Fields());
   if (!login || !given) return std::nullopt;
-  Secrets secrets{.login = std::move(*login),
-                  .grant = {.given = std::move(*given),
-                            .previous_token = {},
-                            .refresh_at = {},
-                            .spent_digests = std::string(parts->value(kSpent))},
-                  .origin = std::string(parts->value(kOrigin)),
-                  .of_stored_grant = parts->find(kOfStoredGrant) != nullptr};
-  if (const Plaintext* previous = parts->find(kPrevious)) secrets.grant.previous_token = previous->clone();
-  const std::string_view refresh_at = parts->value(kRefreshAt);
+  Secrets secrets;
+  secrets.login = std::move(*login);
+  secrets.grant.given = std::move(*given);
+  if (const auto previous = part(kPrevious)) secrets.grant.previous_token = Plaintext(std::string(*previous));
+  secrets.grant.spent_digests = part(kSpent).value_or("");
+  secrets.origin = part(kOrigin).value_or("");
+  secrets.of_stored_grant = part(kOfStoredGrant).has_value();
+  const std::string_view refresh_at = part(kRefreshAt).value_or("");
   std::int64_t micros = 0;
   if (std::from_chars(refresh_at.data(), refresh_at.data() + refresh_at.size(), micros).ec == std::errc())
     secrets.grant.refresh_at = from_micros(micros);
