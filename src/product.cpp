@@ -107,6 +107,7 @@ Product::Product(const config::Config& config, Catalog the_catalog, const Plaint
   context.digest_key = run_to_end(checks_context, load_store_key(checks_store, *sealer, random, "digest key"));
   const auto breakers = run_to_end(checks_context, checks_store.load_breakers());
   if (auto prepared = prepare_lanes(context, breakers); !prepared) throw StartRefused("[providers] " + prepared.error().detail);
+  run_to_end(checks_context, restore_fuses(context));
   run_to_end(checks_context, load_last_successes(context));
   for (int i = 0; i < workers_count; ++i) workers.push_back(std::make_unique<Worker>(*this, folder.store_file()));
 }
@@ -123,7 +124,6 @@ Task<> Product::bring_up(const config::Config& config) {
   const WallTime now = clock.now();
   co_await checks_store.recover_interrupted(now);
   co_await restore_breakers(context);
-  co_await restore_fuses(context);
   for (const auto& [key, lane] : context.lanes)
     if (lane.base_url)
       co_await change_health(context, {.lane = key, .owner = {}}, Rows::all,

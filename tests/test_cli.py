@@ -342,7 +342,7 @@ FIRST_ANSWERS = dict(zip(STATUSES, [None, faults.refuse(), faults.answer(403), f
 
 def assert_row(row, configured, breaker, counts, last_success):
     counted = dict(zip(STATUSES, map(str, counts)))
-    expected = {"CONFIGURED": configured, "BREAKER": breaker, **counted, "LAST SUCCESS": last_success}
+    expected = {"CONFIGURED": configured, "BREAKER": breaker, "FUSE": "intact", **counted, "LAST SUCCESS": last_success}
     assert {title: value for title, value in row.items() if title not in ("PROVIDER", "ENVIRONMENT")} == expected
 
 
