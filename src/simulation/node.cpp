@@ -4,6 +4,7 @@
 
 #include "base/check.hpp"
 #include "check/breakers.hpp"
+#include "check/fuses.hpp"
 #include "check/check.hpp"
 
 namespace granary::simulation {
@@ -195,6 +196,7 @@ Task<> Node::live() {
     try {
       co_await store_->recover_interrupted(clock_->now());
       co_await restore_breakers(checks_);
+      co_await restore_fuses(checks_);
       is_up_ = true;
     } catch (const StoreUnavailable&) {
     }
