@@ -265,8 +265,11 @@ void forget_secrets(Asked& asked) {
 }
 
 Task<Asked> ask(CheckContext& context, LaneState& lane, Subject subject, Trigger trigger, SteadyTime deadline) {
-  Conversation conversation(context, lane, std::move(subject), trigger, deadline);
-  Asked asked = co_await conversation.run();
+  Asked asked;
+  {
+    Conversation conversation(context, lane, std::move(subject), trigger, deadline);
+    asked = co_await conversation.run();
+  }  // the bodies of its exchanges are gone, whatever is held after this
   // The very same write: made a second time it changes nothing, and whatever is written next finds the row as it left it.
   if (asked.subject.owed && co_await keep(context, *lane.provider, asked.subject, Holds::tokens) != Committed::End::done)
     asked.outcome = AskOutcome::gone;
@@ -320,7 +323,8 @@ Task<Committed::End> keep(CheckContext& context, const Provider& provider, Subje
   const Committed committed = co_await commit(context, row, *subject.owed, {}, holds);
   const CredentialWrite write = std::move(*subject.owed);
   subject.owed.reset();
-  if (committed.end != Committed::End::done) co_return committed.end;
+  // Of a row that was unlinked meanwhile, what the provider gave is written all the same.
+  if (committed.end != Committed::End::done && committed.end != Committed::End::unlinked) co_return committed.end;
   if (write.candidate) row.candidate = write.candidate;
   if (write.grant) row.grant = *write.grant;
   if (write.secrets) {

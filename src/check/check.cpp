@@ -10,7 +10,7 @@ namespace granary {
 
 namespace {
 
-CheckEnd end_of(Committed::End end) { return end == Committed::End::gone ? CheckEnd::gone : CheckEnd::recorded; }
+CheckEnd end_of(Committed::End end) { return end == Committed::End::done ? CheckEnd::recorded : CheckEnd::gone; }
 
 // Nothing can be sent, for a reason on our side.
 Task<CheckEnd> commit_obstacle(CheckContext& context, const StoredCredential& row, Reason reason,
@@ -96,18 +96,19 @@ Task<CheckEnd> commit_answer(CheckContext& context, LaneState& lane, Asked asked
     seal_into(context, row, subject.secrets, write);
     write.tokens = digests_of(context, *lane.provider, subject);
   }
-  if (row.grant != subject.grant || !subject.is_kept) write.grant = subject.grant;
+  // Where the store failed in the middle, it may hold that a token is on its way that never left.
+  if (asked.store_failed || row.grant != subject.grant || !subject.is_kept) write.grant = subject.grant;
   seal_without(context, subject, asked.verdict.withdrawn, write);
   const std::string login = login_digest(context, row, *lane.provider, subject.secrets.login);
   forget_secrets(asked);
   const Committed committed = co_await commit(context, row, std::move(write), std::move(asked.events),
                                               trigger == Trigger::clock ? Holds::everything : Holds::tokens);
-  context.metrics.count_check(lane.lane.provider, name_of(answer.kind));
   co_await save_fuses_of(context, lane);
   if (committed.end != Committed::End::done) co_return CheckEnd::gone;
   if (asked.is_held) co_return CheckEnd::not_sent;
   if (answer.kind == AnswerKind::ok) lane.last_success = now.wall;
   if (asked.is_cut_short()) co_return CheckEnd::recorded;
+  context.metrics.count_check(lane.lane.provider, name_of(answer.kind));
   if (committed.change && committed.after.is_bad()) take_back_later(lane, owner, committed.after);
   try {
     co_await tell_breakers(context, lane, row, login, committed.before, answer);

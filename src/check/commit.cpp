@@ -89,15 +89,20 @@ void recall_change(const StoredCredential& row, const CredentialWrite& write, Co
                                   .cause = write.cause};
 }
 
-void leave_out_events(CheckContext& context, const StoredCredential& row, CredentialWrite& write, std::vector<Event>& events,
-                      const StoreUnavailable& failure) {
-  events.clear();
+// One try without the events. nullopt: that fails, too, so they are not to blame.
+Task<std::optional<Committed>> try_without_events(CheckContext& context, const StoredCredential& row, CredentialWrite write) {
   write.events.reset();
-  context.events_fail = true;
-  context.log.error(
-      "the events of a credential cannot be read or added to: its answer is recorded without one; restore the store from a "
-      "backup",
-      {{"credential", row.key.id.text()}, {"provider", row.provider}, {"error", failure.what()}});
+  try {
+    Committed committed = co_await context.store.commit(write);
+    context.events_fail = true;
+    context.log.error(
+        "the events of a credential cannot be read or added to: its answer is recorded without one; restore the store from a "
+        "backup",
+        {{"credential", row.key.id.text()}, {"provider", row.provider}});
+    co_return committed;
+  } catch (const StoreUnavailable&) {
+    co_return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -113,21 +118,22 @@ Task<Committed> commit(CheckContext& context, const StoredCredential& row, Crede
                        Holds holds) {
   const bool has_token = holds != Holds::briefly && (write.secrets || write.candidate);
   HeldAnswer held(context, row, holds, has_token);
-  for (int tries = 1;; ++tries) {
+  std::optional<Committed> committed;
+  for (int tries = 1; !committed; ++tries) {
     std::optional<StoreUnavailable> failure;
     try {
-      Committed committed = co_await try_commit(context, row, write, events);
-      if (committed.was_made_before) recall_change(row, write, committed);
-      if (committed.change) tell(context, row.provider, {&*committed.change, 1});
-      co_return committed;
+      committed = co_await try_commit(context, row, write, events);
     } catch (const StoreUnavailable& unavailable) {
       failure = unavailable;
     }
-    const bool are_events_to_blame = tries >= kTriesWithEvents || context.events_fail;
-    if (holds != Holds::nothing && are_events_to_blame && !events.empty())
-      leave_out_events(context, row, write, events, *failure);
-    else co_await held.wait(*failure);
+    const bool may_be_the_events = tries >= kTriesWithEvents || context.events_fail;
+    if (failure && holds != Holds::nothing && may_be_the_events && !events.empty())
+      committed = co_await try_without_events(context, row, write);
+    if (!committed) co_await held.wait(*failure);
   }
+  if (committed->was_made_before) recall_change(row, write, *committed);
+  if (committed->change) tell(context, row.provider, {&*committed->change, 1});
+  co_return std::move(*committed);
 }
 
 Task<> change_health(CheckContext& context, const BreakerScope& scope, Rows rows, HealthRule rule, Cause cause) {

@@ -70,7 +70,10 @@ Task<std::optional<PutResult>> commit_answer(CheckContext& context, const Provid
   // Of the stored grant: what came for its token, and what became of it, is the stored login's whatever the PUT comes to.
   if (subject.shown == Shown::candidate_of_stored_grant && !subject.is_kept) {
     const Holds for_keeping = trigger == Trigger::clock ? Holds::everything : Holds::tokens;
-    if (co_await keep(context, provider, subject, for_keeping) == Committed::End::gone) co_return std::nullopt;
+    if (co_await keep(context, provider, subject, for_keeping) != Committed::End::done) {
+      co_await drop(context, subject.row);
+      co_return std::nullopt;
+    }
   }
   const StoredCredential& row = subject.row;
   Secrets promoted = subject.secrets.clone();
@@ -95,7 +98,9 @@ Task<std::optional<PutResult>> commit_answer(CheckContext& context, const Provid
   const Committed committed = co_await commit(context, row, std::move(write), std::move(asked.events), holds);
   if (committed.end == Committed::End::unlinked) co_await drop(context, row);
   if (committed.end != Committed::End::done) co_return std::nullopt;
-  co_return PutResult{.end = end_of_put(put_answer_of(answer), stored_login_of(committed.before)), .reason = answer.reason};
+  // What the store has done is the answer, also where it was done by an earlier try.
+  const PutEnd unchanged = end_of_put(put_answer_of(answer), StoredLogin::was_last_ok);
+  co_return PutResult{.end = committed.is_applied ? PutEnd::replaced : unchanged, .reason = answer.reason};
 }
 
 Task<std::optional<PutResult>> try_candidate(CheckContext& context, StoredCredential row, Secrets candidate, Trigger trigger,
@@ -153,7 +158,7 @@ Task<std::optional<PutResult>> settle_put(CheckContext& context, StoredCredentia
     co_return std::nullopt;
   }
   const LaneState* lane = lane_of(context, *context.catalog.find_short_name(row.provider), candidate->login);
-  if (!lane || !lane->base_url) co_return std::nullopt;
+  if (!lane || !lane->base_url) co_return PutResult{.reason = Reason::not_configured};  // it waits for an address
   if (is_bound_elsewhere(context, candidate->origin, *lane->base_url)) {
     co_await drop(context, row);  // nobody was told that it is accepted
     co_return std::nullopt;

@@ -23,7 +23,7 @@ struct PutResult {
 Task<std::optional<PutResult>> try_put(CheckContext& context, StoredCredential row, Secrets candidate, SteadyTime deadline);
 
 // A candidate that a crash has left: it is tried once more, and promoted or dropped; one that was not sent, or was tried twice,
-// is dropped. nullopt: it was dropped, or cannot be tried now and stays.
+// is dropped. nullopt: it was dropped. One that cannot be asked now stays, and is unavailable.
 Task<std::optional<PutResult>> settle_put(CheckContext& context, StoredCredential row, Trigger trigger, SteadyTime deadline);
 
 }  // namespace granary

@@ -38,6 +38,7 @@ WritePlan plan_write(const CredentialWrite& write, const RowFacts& row) {
   committed.before = committed.after = row.health;
   if (row.last_write == write.id) {
     plan.is_made_already = committed.was_made_before = true;
+    committed.is_applied = !write.secrets || row.secrets_version != write.secrets_version;
     return plan;
   }
   const bool is_same_link = row.is_linked && row.link_version == write.link_version;
