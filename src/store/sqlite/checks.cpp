@@ -2,6 +2,7 @@
 #include <array>
 
 #include "store/sqlite/digests.hpp"
+#include "store/sqlite/due.hpp"
 #include "store/sqlite/health.hpp"
 #include "store/sqlite/rows.hpp"
 #include "store/sqlite/sqlite_store.hpp"
@@ -109,29 +110,22 @@ Task<std::vector<CredentialKey>> SqliteStore::list_due(const Lane& lane, WallTim
   std::vector<CredentialKey> keys;
   std::string others;
   for (std::size_t i = 0; i < except.size(); ++i) others += " AND owner_id <> ?";
-  const auto collect = [&](const std::string& due, const auto&... bounds) {
-    const bool is_ordered = due.starts_with("next_check <=");
-    auto rows = reader_.fresh().prepare_text("SELECT owner_id, id FROM credential WHERE provider = ? AND environment = ? AND " +
-                                             due + others + (is_ordered ? " ORDER BY next_check" : "") + " LIMIT ?");
+  const auto collect = [&](const char* query, const char* order, const auto&... bounds) {
+    auto rows = reader_.fresh().prepare_text(std::string("SELECT owner_id, id ") + query + others + order + " LIMIT ?");
     rows.bind(lane.provider, lane.environment, bounds...);
     for (const OwnerId& owner : except) rows.bind(owner);
     rows.bind(limit);
     while (rows.step()) keys.push_back(read_key(rows, 0, 1));
   };
-  collect("next_check <= ?", now);
-  // Beyond any wait possible: the clock was ahead when these were written. Each has its index, and 1, UNAUTHENTICATED, is spelled
-  // out as it stands there.
-  collect("next_check > ? AND status = 1", horizon.refused);
-  collect("next_check > ? AND status <> 1 AND (outages = 0 OR next_check > ?)", horizon.other,
-          std::max(horizon.other, horizon.held_back));
-  collect("last_checked > ? AND next_check > ? AND status <> 1", horizon.checked, now);
+  collect(kDue, " ORDER BY next_check", now);
+  collect(kRefusedFarAhead, "", horizon.refused);
+  collect(kOthersFarAhead, "", horizon.other, std::max(horizon.other, horizon.held_back));
+  collect(kCheckedAhead, "", horizon.checked, now);
   co_return keys;
 }
 
 Task<std::vector<CredentialKey>> SqliteStore::list_interrupted(const Lane& lane, std::int64_t limit) {
-  auto rows = reader_.fresh().prepare(
-      "SELECT owner_id, id FROM credential WHERE candidate IS NOT NULL AND provider = ? AND environment = ?"
-      " AND leaf_user_id IS NOT NULL LIMIT ?");
+  auto rows = reader_.fresh().prepare_text(std::string("SELECT owner_id, id ") + kInterrupted + " LIMIT ?");
   rows.bind(lane.provider, lane.environment, limit);
   std::vector<CredentialKey> keys;
   while (rows.step()) keys.push_back(read_key(rows, 0, 1));
