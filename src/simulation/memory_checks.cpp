@@ -190,10 +190,8 @@ Task<Committed> MemoryStore::commit(const CredentialWrite& given) {
                                         .is_linked = entry->row.leaf_user.has_value(),
                                         .health = entry->row.health,
                                         .last_change = last_change_of(*entry)});
-    const Committed::End end = plan.committed.end;
-    if (plan.is_made_already) return plan.committed;
-    if (end == Committed::End::gone || (end == Committed::End::unlinked && write.needs == CredentialWrite::Needs::link)) {
-      if (db_.observer && end == Committed::End::gone) db_.observer->not_written(*entry, write);
+    if (!plan.writes) {
+      if (db_.observer && plan.committed.end == Committed::End::gone) db_.observer->not_written(*entry, write);
       return plan.committed;
     }
     entry->last_write = write.id;
@@ -222,14 +220,14 @@ Task<HealthBatch> MemoryStore::change_health(const BreakerScope& scope, Rows row
     for (CredentialEntry* one : found | std::views::take(kHealthBatch)) {
       CredentialEntry& entry = *one;
       batch.last = entry.number;
-      const auto changed = apply_rule(rule, entry.row.key, entry.row.health, last_change_of(entry), cause,
-                                      static_cast<std::uint64_t>(entry.number));
-      if (!changed) continue;
+      const auto after_rule = apply_rule(rule, entry.row.key, entry.row.health, static_cast<std::uint64_t>(entry.number));
+      if (!after_rule) continue;
+      const auto changed = with_history(entry.row.key, entry.row.health, *after_rule, last_change_of(entry), cause);
       const CredentialEntry before = entry;
-      entry.row.health = changed->health;
-      if (changed->change) {
-        entry.history.push_back(*changed->change);
-        batch.changes.push_back(*changed->change);
+      entry.row.health = changed.health;
+      if (changed.change) {
+        entry.history.push_back(*changed.change);
+        batch.changes.push_back(*changed.change);
       }
       if (db_.observer) db_.observer->changed(before, entry, cause);
     }

@@ -11,20 +11,23 @@ std::string text_of(const GrantHolder& holder) {
          holder.leaf_user.text() + ".";
 }
 
-std::optional<HealthChange> apply_rule(const HealthRule& rule, CredentialKey key, const CredentialHealth& health,
-                                       std::optional<WallTime> last_change, Cause cause, std::uint64_t seed) {
+std::optional<CredentialHealth> apply_rule(const HealthRule& rule, CredentialKey key, const CredentialHealth& health,
+                                           std::uint64_t seed) {
   SeededRandom random(seed ^ std::hash<CredentialId>()(key.id));
-  auto after = rule(health, random);
-  if (!after) return std::nullopt;
-  HealthChange changed{.health = std::move(*after), .change = {}};
+  return rule(health, random);
+}
+
+HealthChange with_history(CredentialKey key, const CredentialHealth& before, CredentialHealth after,
+                          std::optional<WallTime> last_change, Cause cause) {
+  HealthChange changed{.health = std::move(after), .change = {}};
   // The first answer is a change from nothing, whatever it is.
-  const bool is_first = !health.answer_cause && !last_change && changed.health.answer_cause;
-  if (changed.health.status == health.status && !is_first) return changed;
+  const bool is_first = !before.answer_cause && !last_change && changed.health.answer_cause;
+  if (changed.health.status == before.status && !is_first) return changed;
   // Rows of history stand in the order of their commits, whatever the clock does.
   if (last_change) changed.health.since = std::max(changed.health.since, *last_change + microseconds(1));
   changed.change = StatusChange{.key = key,
                                 .time = changed.health.since,
-                                .from = is_first ? std::nullopt : std::optional(health.status),
+                                .from = is_first ? std::nullopt : std::optional(before.status),
                                 .to = changed.health.status,
                                 .reason = changed.health.reason,
                                 .cause = changed.health.status_cause.value_or(cause)};
@@ -37,7 +40,7 @@ WritePlan plan_write(const CredentialWrite& write, const RowFacts& row) {
   Committed& committed = plan.committed;
   committed.before = committed.after = row.health;
   if (row.last_write == write.id) {
-    plan.is_made_already = committed.was_made_before = true;
+    committed.was_made_before = true;
     committed.is_applied = !write.secrets || row.secrets_version != write.secrets_version;
     return plan;
   }
@@ -45,15 +48,17 @@ WritePlan plan_write(const CredentialWrite& write, const RowFacts& row) {
   if (row.secrets_version != write.secrets_version) committed.end = End::gone;
   else if (!is_same_link) committed.end = End::unlinked;
   if (committed.end == End::gone || (committed.end == End::unlinked && write.needs == CredentialWrite::Needs::link)) return plan;
+  plan.writes = true;
   plan.writes_events = is_same_link && write.events;
   if (is_same_link && write.health) {
     const auto seed = static_cast<std::uint64_t>(write.id);
-    auto changed = apply_rule(write.health, write.key, row.health, row.last_change, write.cause, seed);
-    committed.is_applied = changed.has_value();
-    if (!changed) return plan;
-    committed.after = changed->health;
-    committed.change = changed->change;
-    plan.health = std::move(changed->health);
+    auto after = apply_rule(write.health, write.key, row.health, seed);
+    committed.is_applied = after.has_value();
+    if (!after) return plan;
+    HealthChange changed = with_history(write.key, row.health, std::move(*after), row.last_change, write.cause);
+    committed.after = changed.health;
+    committed.change = std::move(changed.change);
+    plan.health = std::move(changed.health);
   }
   plan.writes_secrets = true;
   plan.secrets = write.secrets ? &*write.secrets : nullptr;

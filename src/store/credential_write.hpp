@@ -112,24 +112,27 @@ struct RowFacts {
   std::optional<WallTime> last_change;  // of its status
 };
 
-// What is to be written; `end` other than done and unlinked: nothing.
 struct WritePlan {
   Committed committed;
-  bool is_made_already = false;
-  const Sealed* secrets = nullptr;
+  bool writes = false;          // anything
   bool writes_secrets = false;  // and key, environment, origin, grant, tokens
   bool writes_events = false;
+  const Sealed* secrets = nullptr;
   std::optional<CredentialHealth> health;
 };
 
 WritePlan plan_write(const CredentialWrite& write, const RowFacts& row);
 
-// The health after a rule, and the row of history that comes with it; nullopt where the rule leaves it.
+// The health after a rule; nullopt where the rule leaves it.
+std::optional<CredentialHealth> apply_rule(const HealthRule& rule, CredentialKey key, const CredentialHealth& health,
+                                           std::uint64_t seed);
+
+// A health as it is written, and the row of history that comes with it. `last_change` is the newest row's time.
 struct HealthChange {
   CredentialHealth health;
   std::optional<StatusChange> change;
 };
-std::optional<HealthChange> apply_rule(const HealthRule& rule, CredentialKey key, const CredentialHealth& health,
-                                       std::optional<WallTime> last_change, Cause cause, std::uint64_t seed);
+HealthChange with_history(CredentialKey key, const CredentialHealth& before, CredentialHealth after,
+                          std::optional<WallTime> last_change, Cause cause);
 
 }  // namespace granary

@@ -7,6 +7,14 @@ namespace granary {
 
 namespace {
 
+// A rule, and the row of history that comes with what it makes of the health.
+std::optional<HealthChange> changed_by(const HealthRule& rule, CredentialKey key, const CredentialHealth& health,
+                                       std::optional<WallTime> last_change, Cause cause, std::uint64_t seed) {
+  auto after = apply_rule(rule, key, health, seed);
+  if (!after) return std::nullopt;
+  return with_history(key, health, std::move(*after), last_change, cause);
+}
+
 using End = Committed::End;
 using Needs = CredentialWrite::Needs;
 
@@ -96,7 +104,7 @@ TEST(PlanWrite, WhatIsWrittenWhere) {
     EXPECT_EQ(plan.health.has_value(), expected.health) << expected.what;
     EXPECT_EQ(plan.committed.change.has_value(), expected.health) << expected.what;
     EXPECT_EQ(plan.writes_events, expected.events) << expected.what;
-    EXPECT_FALSE(plan.is_made_already) << expected.what;
+    EXPECT_FALSE(plan.committed.was_made_before) << expected.what;
     EXPECT_EQ(plan.committed.before, expected.row.health) << expected.what;
     EXPECT_EQ(plan.committed.after, expected.health ? health_of(Status::unauthenticated, 10) : expected.row.health)
         << expected.what;
@@ -115,7 +123,7 @@ TEST(PlanWrite, TheSameWriteTwiceChangesNothing) {
       CredentialWrite write = whole_write();
       write.needs = needs;
       const WritePlan plan = plan_write(write, made);
-      EXPECT_TRUE(plan.is_made_already);
+      EXPECT_TRUE(plan.committed.was_made_before);
       EXPECT_EQ(plan.committed.end, End::done);
       EXPECT_FALSE(plan.writes_secrets || plan.writes_events || plan.health || plan.secrets);
       EXPECT_FALSE(plan.committed.change) << "it was told";
@@ -163,20 +171,20 @@ TEST(ApplyRule, ARowOfHistoryComesWithEachChangeOfStatus) {
   after.reason = Reason::refused;
   after.status_cause = Cause::request;
   const CredentialKey key{.owner = {}, .id = {{1, 2}}};
-  auto changed = apply_rule(becomes(after), key, health_of(Status::ok), at(0), Cause::check, 1);
+  auto changed = changed_by(becomes(after), key, health_of(Status::ok), at(0), Cause::check, 1);
   ASSERT_TRUE(changed && changed->change);
   EXPECT_EQ(*changed->change, (StatusChange{key, at(10), Status::ok, Status::unauthenticated, Reason::refused, Cause::request}));
   after.status_cause.reset();
-  changed = apply_rule(becomes(after), key, health_of(Status::ok), at(0), Cause::operator_, 1);
+  changed = changed_by(becomes(after), key, health_of(Status::ok), at(0), Cause::operator_, 1);
   EXPECT_EQ(changed->change->cause, Cause::operator_) << "the write's, where the health does not say it";
 
   CredentialHealth same = health_of(Status::ok, 10);
   same.reason = Reason::refused_once;
-  changed = apply_rule(becomes(same), key, health_of(Status::ok), at(0), Cause::check, 1);
+  changed = changed_by(becomes(same), key, health_of(Status::ok), at(0), Cause::check, 1);
   ASSERT_TRUE(changed);
   EXPECT_FALSE(changed->change) << "none for the reason alone";
   EXPECT_EQ(changed->health, same);
-  EXPECT_FALSE(apply_rule(leaves_it(), key, health_of(Status::ok), at(0), Cause::check, 1));
+  EXPECT_FALSE(changed_by(leaves_it(), key, health_of(Status::ok), at(0), Cause::check, 1));
 }
 
 TEST(ApplyRule, ARowStandsAMicrosecondAfterTheOneBeforeAtLeast) {
@@ -192,7 +200,7 @@ TEST(ApplyRule, ARowStandsAMicrosecondAfterTheOneBeforeAtLeast) {
   };
   for (const Row& row : rows) {
     const auto changed =
-        apply_rule(becomes(health_of(Status::unauthenticated, row.since)), {}, health_of(Status::ok), at(100), Cause::check, 1);
+        changed_by(becomes(health_of(Status::unauthenticated, row.since)), {}, health_of(Status::ok), at(100), Cause::check, 1);
     ASSERT_TRUE(changed && changed->change) << row.what;
     EXPECT_EQ(changed->change->time, row.expected) << row.what;
     EXPECT_EQ(changed->health.since, row.expected) << row.what << ": the row's time is the status's `since`";
@@ -203,17 +211,17 @@ TEST(ApplyRule, TheFirstAnswerIsAChangeFromNothing) {
   CredentialHealth fresh;
   fresh.since = at(0);
   for (const Status status : kAllStatuses) {
-    const auto changed = apply_rule(becomes(health_of(status, 5)), {}, fresh, {}, Cause::created, 1);
+    const auto changed = changed_by(becomes(health_of(status, 5)), {}, fresh, {}, Cause::created, 1);
     ASSERT_TRUE(changed && changed->change) << name_of(status);
     EXPECT_EQ(changed->change->from, std::nullopt) << name_of(status);
     EXPECT_EQ(changed->change->to, status);
   }
   // Told already, or no answer yet.
-  EXPECT_FALSE(apply_rule(becomes(health_of(Status::temporarily_unavailable, 5)), {}, fresh, at(0), Cause::created, 1)->change);
+  EXPECT_FALSE(changed_by(becomes(health_of(Status::temporarily_unavailable, 5)), {}, fresh, at(0), Cause::created, 1)->change);
   CredentialHealth counted = fresh;
   counted.refusals = 1;
-  EXPECT_FALSE(apply_rule(becomes(counted), {}, fresh, {}, Cause::created, 1)->change);
-  EXPECT_EQ(apply_rule(becomes(health_of(Status::ok, 5)), {}, fresh, at(0), Cause::created, 1)->change->from,
+  EXPECT_FALSE(changed_by(becomes(counted), {}, fresh, {}, Cause::created, 1)->change);
+  EXPECT_EQ(changed_by(becomes(health_of(Status::ok, 5)), {}, fresh, at(0), Cause::created, 1)->change->from,
             Status::temporarily_unavailable);
 }
 
@@ -224,7 +232,7 @@ TEST(ApplyRule, ChanceDiffersFromRowToRow) {
     return std::optional(after);
   };
   const auto drawn = [&](std::uint8_t id, std::uint64_t seed) {
-    return apply_rule(rule, {.owner = {}, .id = {{id}}}, health_of(Status::ok), at(0), Cause::check, seed)->health.refusals;
+    return changed_by(rule, {.owner = {}, .id = {{id}}}, health_of(Status::ok), at(0), Cause::check, seed)->health.refusals;
   };
   EXPECT_NE(drawn(1, 1), drawn(2, 1));
   EXPECT_NE(drawn(1, 1), drawn(1, 2));

@@ -158,9 +158,7 @@ Task<Committed> SqliteStore::commit(const CredentialWrite& write) {
     }
     if (write.health) found->facts.last_change = last_change_of(db, row);
     WritePlan plan = plan_write(write, facts);
-    if (plan.is_made_already || plan.committed.end == Committed::End::gone ||
-        (plan.committed.end == Committed::End::unlinked && write.needs == CredentialWrite::Needs::link))
-      return plan.committed;
+    if (!plan.writes) return plan.committed;
     db.prepare("UPDATE credential SET last_write = ? WHERE row = ?").bind(write.id, row).run();
     if (plan.writes_secrets) save_secrets(db, row, write, plan.secrets);
     save_candidate(db, row, write);

@@ -58,8 +58,7 @@ Task<std::vector<LastCheck>> SqliteStore::list_last_checks(const Lane& lane, Wal
   rows.bind(lane.provider, lane.environment, from, to, limit);
   std::vector<LastCheck> checks;
   while (rows.step())
-    if (const auto check = last_check(read_key(rows, 1, 0), read_health(rows, 3),
-                                      static_cast<GrantState>(rows.integer(2))))
+    if (const auto check = last_check(read_key(rows, 1, 0), read_health(rows, 3), static_cast<GrantState>(rows.integer(2))))
       checks.push_back(*check);
   co_return checks;
 }
@@ -155,13 +154,13 @@ Task<HealthBatch> SqliteStore::change_health(const BreakerScope& scope, Rows row
     for (std::size_t i = 0; i < batch.rows.size(); ++i) {
       const auto& [row, key] = batch.rows[i];
       if (key.owner == kNobody) continue;
-      const auto changed =
-          apply_rule(rule, key, batch.health[i], last_change_of(db, row), cause, static_cast<std::uint64_t>(row));
-      if (!changed) continue;
-      save_health(db, row, changed->health);
-      if (!changed->change) continue;
-      save_change(db, row, *changed->change);
-      out.changes.push_back(*changed->change);
+      auto after_rule = apply_rule(rule, key, batch.health[i], static_cast<std::uint64_t>(row));
+      if (!after_rule) continue;
+      const auto changed = with_history(key, batch.health[i], std::move(*after_rule), last_change_of(db, row), cause);
+      save_health(db, row, changed.health);
+      if (!changed.change) continue;
+      save_change(db, row, *changed.change);
+      out.changes.push_back(*changed.change);
     }
     return out;
   });
