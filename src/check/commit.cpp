@@ -89,8 +89,9 @@ void recall_change(const StoredCredential& row, const CredentialWrite& write, Co
                                   .cause = write.cause};
 }
 
-// One try without the events. nullopt: that fails, too, so they are not to blame.
-Task<std::optional<Committed>> try_without_events(CheckContext& context, const StoredCredential& row, CredentialWrite write) {
+// One try without the events, which failed with `failure`. nullopt: that fails, too, so they are not to blame.
+Task<std::optional<Committed>> try_without_events(CheckContext& context, const StoredCredential& row, CredentialWrite write,
+                                                  StoreUnavailable failure) {
   write.events.reset();
   try {
     Committed committed = co_await context.store.commit(write);
@@ -98,7 +99,7 @@ Task<std::optional<Committed>> try_without_events(CheckContext& context, const S
     context.log.error(
         "the events of a credential cannot be read or added to: its answer is recorded without one; restore the store from a "
         "backup",
-        {{"credential", row.key.id.text()}, {"provider", row.provider}});
+        {{"credential", row.key.id.text()}, {"provider", row.provider}, {"error", failure.what()}});
     co_return committed;
   } catch (const StoreUnavailable&) {
     co_return std::nullopt;
@@ -128,7 +129,7 @@ Task<Committed> commit(CheckContext& context, const StoredCredential& row, Crede
     }
     const bool may_be_the_events = tries >= kTriesWithEvents || context.events_fail;
     if (failure && holds != Holds::nothing && may_be_the_events && !events.empty())
-      committed = co_await try_without_events(context, row, write);
+      committed = co_await try_without_events(context, row, write, *failure);
     if (!committed) co_await held.wait(*failure);
   }
   if (committed->was_made_before) recall_change(row, write, *committed);

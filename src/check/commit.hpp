@@ -18,11 +18,11 @@ enum class Holds {
   everything,
 };
 
-// The write of a row as it was loaded: nothing in it yet.
+// A write of one row, empty still. The store refuses it where the row's secrets are not those that were loaded.
 CredentialWrite write_of(CheckContext& context, const StoredCredential& row,
                          CredentialWrite::Needs needs = CredentialWrite::Needs::row);
 
-// One commit, `events` in it. They are left out where they are what the store fails.
+// One commit of the write and of its events. Where the store can write all but the events, they are left out.
 Task<Committed> commit(CheckContext& context, const StoredCredential& row, CredentialWrite write, std::vector<Event> events = {},
                        Holds holds = Holds::nothing);
 
