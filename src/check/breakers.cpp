@@ -35,18 +35,24 @@ std::vector<Watched> breakers_for(CheckContext& context, LaneState& lane, OwnerI
 }
 
 // What the opening and the closing of a breaker do to the stored credentials; each is tried again by tend_breakers until the
-// store has it. The breaker may have moved on while the store was at work.
+// store has it. While the store is at work, the breaker may open or close again.
 Task<> change(CheckContext& context, Watched breaker, Rows rows, HealthRule rule) {
-  const BreakerScope scope = breaker.scope();  // outlives the call
-  co_await change_health(context, scope, rows, std::move(rule), Cause::breaker);
+  co_await change_health(context, breaker.scope(), rows, std::move(rule), Cause::breaker);
 }
 
-// That it is open first: a server that dies in between finds it so, and goes on.
+void owe_opening(LaneBreaker& its, WallTime since) { its.opening_owed = std::min(its.opening_owed.value_or(since), since); }
+
+// That it is open first: a server that dies in between finds it so, and goes on. What turns bad while the store is at work may
+// come too late for this pass: it is owed anew (take_back_later), and the next pass takes it back.
 Task<> store_opening(CheckContext& context, Watched breaker) {
-  const WallTime since = *breaker.its.opening_owed;
-  co_await context.store.save_breaker(breaker.scope(), breaker.its.breaker.state());
-  co_await change(context, breaker, Rows::bad, take_back(since, context.clock.now()));
-  if (breaker.its.opening_owed == since) breaker.its.opening_owed.reset();
+  const WallTime since = *std::exchange(breaker.its.opening_owed, std::nullopt);
+  try {
+    co_await context.store.save_breaker(breaker.scope(), breaker.its.breaker.state());
+    co_await change(context, breaker, Rows::bad, take_back(since, context.clock.now()));
+  } catch (const StoreUnavailable&) {
+    if (breaker.its.breaker.is_open()) owe_opening(breaker.its, since);
+    throw;
+  }
 }
 
 // In this order: a server that dies in between finds it open, and closes it again.
@@ -173,8 +179,7 @@ Task<> tell_breakers(CheckContext& context, LaneState& lane, const StoredCredent
 
 void take_back_later(LaneState& lane, OwnerId owner, const CredentialHealth& turned) {
   for (auto& [of, its] : lane.breakers)
-    if ((!of || of == owner) && its.breaker.is_open())
-      its.opening_owed = std::min(its.opening_owed.value_or(turned.since), turned.since);
+    if ((!of || of == owner) && its.breaker.is_open()) owe_opening(its, turned.since);
 }
 
 bool close_breakers_of(CheckContext& context, LaneState& lane) {
