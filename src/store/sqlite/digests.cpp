@@ -13,15 +13,16 @@ void add(Connection& db, OwnerId owner, std::int64_t row, DigestKind kind, std::
       .run();
 }
 
-// Those that are old, but the first two, and but the last ones; and those beyond what is kept of any.
+// Those that are old, but the first ones, and but the last ones; and those beyond what is kept of any. Each bound is a step or a
+// walk along the index: this runs with every refresh.
 void prune(Connection& db, std::int64_t row, DigestKind kind, WallTime now) {
   auto rows = db.prepare(
-      "DELETE FROM secret_digest WHERE credential = ?1 AND kind = ?2 AND since NOT IN"
-      " (SELECT since FROM secret_digest WHERE credential = ?1 AND kind = ?2 ORDER BY since LIMIT ?3) AND since NOT IN"
-      " (SELECT since FROM secret_digest WHERE credential = ?1 AND kind = ?2 ORDER BY since DESC LIMIT ?4)"
-      " AND (since < ?5 OR since NOT IN"
-      " (SELECT since FROM secret_digest WHERE credential = ?1 AND kind = ?2 ORDER BY since DESC LIMIT ?6))");
-  rows.bind(row, number_of(kind), kSpentPinned, kSpentMin, now - kSpentKept, kSpentMax - kSpentPinned).run();
+      "DELETE FROM secret_digest WHERE credential = ?1 AND kind = ?2"
+      " AND since > (SELECT since FROM secret_digest WHERE credential = ?1 AND kind = ?2 ORDER BY since LIMIT 1 OFFSET ?3)"
+      " AND since < (SELECT since FROM secret_digest WHERE credential = ?1 AND kind = ?2 ORDER BY since DESC LIMIT 1 OFFSET ?4)"
+      " AND (since < ?5 OR since <"
+      " (SELECT since FROM secret_digest WHERE credential = ?1 AND kind = ?2 ORDER BY since DESC LIMIT 1 OFFSET ?6))");
+  rows.bind(row, number_of(kind), kSpentPinned - 1, kSpentMin - 1, now - kSpentKept, kSpentMax - kSpentPinned - 1).run();
 }
 
 }  // namespace
