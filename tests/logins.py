@@ -124,3 +124,21 @@ MAKERS = {
 
 def new_login(providers, slug, **changes):
     return MAKERS[slug](providers, **changes)
+
+
+_ANSWERS = {
+    "UNAUTHENTICATED": faults.refuse(),
+    "MISSING_PERMISSION": faults.answer(403),
+    "TEMPORARILY_UNAVAILABLE": faults.answer(500),
+}
+
+
+def stored(server, providers, status="OK", slug="valley-credentials", **changes):
+    """A login that works, with its credential, whose first answer left it in `status`."""
+    login = new_login(providers, slug, **changes)
+    if status != "OK":
+        login.fail(_ANSWERS[status])
+    credential = server.credential(slug)
+    assert credential.post(login.body).json()["status"] == status
+    login.heal()
+    return login, credential

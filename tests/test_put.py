@@ -7,24 +7,12 @@ import logins
 import pytest
 from background import all_at_once, in_background
 from harness import eventually, moment
-from logins import FIELDS, SLUGS, USER_KEYS, new_login
+from logins import FIELDS, SLUGS, USER_KEYS, new_login, stored
 from problems import assert_problem
 from standins import faults
 
 BROKEN = faults.answer(500)
 NOT_OK = ["UNAUTHENTICATED", "MISSING_PERMISSION", "TEMPORARILY_UNAVAILABLE"]
-STORED = {"UNAUTHENTICATED": faults.refuse(), "MISSING_PERMISSION": faults.answer(403), "TEMPORARILY_UNAVAILABLE": BROKEN}
-
-
-def stored(granary, providers, status, slug="valley-credentials", **changes):
-    """A credential whose first answer left it in `status`."""
-    login = new_login(providers, slug, **changes)
-    if status != "OK":
-        login.fail(STORED[status])
-    credential = granary.credential(slug)
-    assert credential.post(login.body).json()["status"] == status
-    login.heal()
-    return login, credential
 
 
 def snapshot(credential):

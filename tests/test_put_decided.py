@@ -8,7 +8,7 @@ import logins
 import pytest
 from background import in_background
 from harness import Granary, base_config, eventually
-from logins import SLUGS, new_login
+from logins import SLUGS, new_login, stored
 from problems import assert_problem
 from standins import faults
 from test_disk_faults import Disk
@@ -25,16 +25,6 @@ def kill(server):
 
 def stop(server):
     server.restart()
-
-
-def stored(server, providers, status="OK", slug="valley-credentials"):
-    login = new_login(providers, slug)
-    if status == "UNAUTHENTICATED":
-        login.refuse()
-    credential = server.credential(slug)
-    assert credential.post(login.body).json()["status"] == status
-    login.heal()
-    return login, credential
 
 
 def assert_is_the_old_one(server, login, credential, new, calls, end=kill):

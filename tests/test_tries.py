@@ -6,8 +6,8 @@ import time
 import logins
 import pytest
 from background import in_background
-from harness import eventually, moment
-from logins import new_login
+from harness import eventually
+from logins import new_login, stored
 from standins import faults
 from wall_clock import HOUR, WallClock
 
@@ -25,22 +25,12 @@ def crash_in_put(server, credential, new):
     server.kill()
 
 
-def stored(server, providers, slug, status):
-    login = new_login(providers, slug)
-    if status == "UNAUTHENTICATED":
-        login.refuse()
-    credential = server.credential(slug)
-    assert credential.post(login.body).json()["status"] == status
-    login.heal()
-    return login, credential
-
-
 @pytest.mark.parametrize("status", ["OK", "UNAUTHENTICATED"])
 @pytest.mark.parametrize("slug", SLUGS)
 def test_a_password_of_an_interrupted_put_is_shown_once_more(start_granary, providers, slug, status):
     """Fault 4: over whatever stood there, and whatever comes by the clock afterwards."""
     server = start_granary(checks={"interval": "1s", "confirm_after": "1s", "timeout": "20s"})
-    login, credential = stored(server, providers, slug, status)
+    login, credential = stored(server, providers, status, slug)
     new = new_login(providers, slug)
     new.revoke()
     crash_in_put(server, credential, new)
@@ -55,7 +45,7 @@ def test_a_password_of_an_interrupted_put_is_shown_once_more(start_granary, prov
 def test_a_loop_of_crashes_shows_a_mistyped_login_no_more_often(start_granary, providers, slug, status):
     """Section 5 of the review: one PUT, and the wrong password was shown once more at each start, without bound."""
     server = start_granary(checks={"timeout": "20s"})
-    login, credential = stored(server, providers, slug, status)
+    login, credential = stored(server, providers, status, slug)
     new, name = new_login(providers, slug), {"valley-credentials": "apid"}.get(slug, "publicKey")
     new.revoke()
     crash_in_put(server, credential, new)
