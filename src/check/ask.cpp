@@ -165,6 +165,7 @@ class Conversation {
     const bool is_in_time = is_first_ || context_.clock.elapsed() < latest;
     if (!is_in_time || !co_await lane_.limits.take_exchange(row().key.owner, latest, place)) {
       if (is_first_) co_return stop(context_.stopping ? AskOutcome::stopping : AskOutcome::not_sent);
+      // Where the answer before took all of the time, its provider was slow: places were not what lacked.
       asked_.had_no_place = answered_at_ < deadline_;
       co_return Clearance::end_flow;
     }
@@ -256,6 +257,15 @@ class Conversation {
 };
 
 }  // namespace
+
+Answer first_answer_of(const Asked& asked) {
+  Answer answer = asked.verdict.answer;
+  if (!asked.is_refreshed || answer.kind != AnswerKind::unavailable) return answer;
+  answer.kind = AnswerKind::ok;
+  answer.is_unconfirmed = true;
+  answer.proof = Proof::refresh;
+  return answer;
+}
 
 void forget_secrets(Asked& asked) {
   asked.subject.secrets = Secrets();

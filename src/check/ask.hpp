@@ -48,7 +48,7 @@ struct Asked {
   AskOutcome outcome = AskOutcome::answered;
   Verdict verdict;
   std::vector<Event> events;                  // redacted
-  bool is_refreshed = false;                  // the provider gave an access token, and was asked something with it, or was to be
+  bool is_refreshed = false;                  // it gave an access token, and a probe with that was to follow
   std::optional<TokenRequest> token_request;  // the last one
   // The last request stayed unsent, not the first one: the verdict says nothing of the provider.
   bool store_failed = false;
@@ -56,6 +56,9 @@ struct Asked {
   bool is_held = false;       // by a fuse, after a probe that was refused
   bool is_cut_short() const { return store_failed || had_no_place || is_held; }
 };
+
+// What it says of a new login. An access token proves it, also where what was asked after that was not answered.
+Answer first_answer_of(const Asked& asked);
 
 // What goes into a write is sealed: nothing of it stays in clear while the write is held.
 void forget_secrets(Asked& asked);

@@ -75,7 +75,7 @@ Task<> save_fuses_of(CheckContext& context, LaneState& lane) {
   try {
     co_await save_fuses(context, lane);
   } catch (const StoreUnavailable& failure) {
-    context.log.warning("what a check said of the fuse is not stored",
+    context.log.warning("what a check said of the fuse is not stored now; it is tried again",
                         {{"provider", lane.lane.provider}, {"error", failure.what()}});
   }
 }
@@ -103,7 +103,7 @@ Task<CheckEnd> commit_answer(CheckContext& context, LaneState& lane, Asked asked
   forget_secrets(asked);
   const Committed committed = co_await commit(context, row, std::move(write), std::move(asked.events),
                                               trigger == Trigger::clock ? Holds::everything : Holds::tokens);
-  co_await save_fuses_of(context, lane);
+  if (asked.token_request) co_await save_fuses_of(context, lane);
   if (committed.end != Committed::End::done) co_return CheckEnd::gone;
   if (asked.is_held) co_return CheckEnd::not_sent;
   if (answer.kind == AnswerKind::ok) lane.last_success = now.wall;
@@ -114,7 +114,7 @@ Task<CheckEnd> commit_answer(CheckContext& context, LaneState& lane, Asked asked
     co_await tell_breakers(context, lane, row, login, committed.before, answer);
   } catch (const StoreUnavailable& failure) {
     // The check itself is committed; an opening or a closing is owed, and tended.
-    context.log.warning("what a check said of the breaker is not stored",
+    context.log.warning("what a check said of the breaker is not stored now; it is tried again",
                         {{"provider", lane.lane.provider}, {"error", failure.what()}});
   }
   co_return CheckEnd::recorded;

@@ -115,7 +115,7 @@ struct CheckContext {
   Metrics& metrics;
   CheckSettings settings;
 
-  Plaintext digest_key;  // of the store (load_keys); logins and tokens are compared by their digests under it
+  Plaintext digest_key;  // of the store (load_store_key); logins and tokens are compared by their digests under it
   std::map<std::string, std::unique_ptr<FlowPlan>, std::less<>> plans;  // by provider's short name
   std::map<Lane, LaneState> lanes;
   CredentialLocks locks;

@@ -43,10 +43,8 @@ Event make_event(const http::Exchange& exchange, WallTime at, bool was_cut, Reda
 }
 
 void collect(const Provider& provider, const Fields& fields, std::vector<const Plaintext*>& secrets) {
-  for (const auto& [name, value] : fields.all()) {
-    const RequestField* known = provider.find_request(name);
-    if ((known && known->secret) || is_sensitive_name(name)) secrets.push_back(&value);
-  }
+  for (const auto& [name, value] : fields.all())
+    if (is_secret_field(provider, name)) secrets.push_back(&value);
 }
 
 }  // namespace

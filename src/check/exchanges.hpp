@@ -16,7 +16,6 @@ class Exchanges {
   Exchanges& operator=(Exchanges&&) = delete;
 
   void add(WallTime at, http::Exchange exchange);
-  bool empty() const { return all_.empty(); }
   // Redacted by the secrets of all these, by what was derived from them for the request, and by what was the credential's before.
   // Between two events, others get their turn: one takes up to twenty milliseconds.
   Task<std::vector<Event>> to_events(CheckContext& context, const StoredCredential& row, const Provider& provider,

@@ -31,24 +31,17 @@ Subject candidate_subject(const CheckContext& context, StoredCredential row, Sec
   return subject;
 }
 
-Task<> drop(CheckContext& context, const StoredCredential& row, std::vector<Event> events = {}) {
+Task<> drop(CheckContext& context, const StoredCredential& row) {
   CredentialWrite write = write_of(context, row);
   write.removes_candidate = true;
-  co_await commit(context, row, std::move(write), std::move(events));
+  co_await commit(context, row, std::move(write));
 }
 
 // What the provider said, as a PUT counts it.
-Answer answer_of(const CheckContext& context, const Asked& asked, const Provider& provider) {
-  Answer answer = asked.verdict.answer;
+Answer answer_of(const Asked& asked) {
+  Answer answer = first_answer_of(asked);
   if (asked.outcome == AskOutcome::not_sent || asked.had_no_place) answer.reason = Reason::rate_limited;
   if (asked.store_failed) answer.reason = Reason::not_checked_yet;
-  // The one-use token was spent, so the login works; only what was asked after that was not answered.
-  const bool is_of_token = !one_use_field(context, provider).empty();
-  if (is_of_token && asked.is_refreshed && answer.kind == AnswerKind::unavailable) {
-    answer.kind = AnswerKind::ok;
-    answer.is_unconfirmed = true;
-    answer.proof = Proof::refresh;
-  }
   return answer;
 }
 
@@ -65,7 +58,7 @@ Task<std::optional<PutResult>> commit_answer(CheckContext& context, const Provid
                                              Trigger trigger, Try which) {
   Subject& subject = asked.subject;
   const bool was_asked = lane && lane->base_url;
-  Answer answer = answer_of(context, asked, provider);
+  Answer answer = answer_of(asked);
   answer.is_counted_try = which == Try::second;
   // Of the stored grant: what came for its token, and what became of it, is the stored login's whatever the PUT comes to.
   if (subject.shown == Shown::candidate_of_stored_grant && !subject.is_kept) {

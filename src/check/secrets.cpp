@@ -18,16 +18,11 @@ std::string digest(const CheckContext& context, std::initializer_list<std::strin
   return std::string(crypto::view(full).substr(0, kDigestBytes));
 }
 
-bool is_secret(const Provider& provider, std::string_view name) {
-  const RequestField* known = provider.find_request(name);
-  return (known && known->secret) || is_sensitive_name(name);
-}
-
 // Those values of `before` that `after` does not have any more.
 void collect_replaced(const CheckContext& context, const StoredCredential& row, const Provider& provider, const Fields& before,
                       const Fields& after, std::vector<std::string>& out) {
   for (const auto& [name, value] : before.all())
-    if (!value.empty() && after.value(name) != value.reveal() && is_secret(provider, name))
+    if (!value.empty() && after.value(name) != value.reveal() && is_secret_field(provider, name))
       out.push_back(token_digest(context, row, value.reveal()));
 }
 
@@ -35,6 +30,11 @@ void collect_replaced(const CheckContext& context, const StoredCredential& row, 
 
 SealScope scope_of(const StoredCredential& row) {
   return {.owner = row.key.owner, .provider = row.provider, .credential = row.key.id};
+}
+
+bool is_secret_field(const Provider& provider, std::string_view name) {
+  const RequestField* known = provider.find_request(name);
+  return (known && known->secret) || is_sensitive_name(name);
 }
 
 std::optional<Secrets> open_secrets(const Sealer& sealer, const Catalog& catalog, const StoredCredential& row) {
@@ -112,6 +112,8 @@ TokenDigests digests_of_change(const CheckContext& context, const StoredCredenti
     digests.spent.push_back(token_digest(context, row, newest));
   collect_replaced(context, row, provider, before->login, after.login, digests.secrets);
   collect_replaced(context, row, provider, before->grant.given, after.grant.given, digests.secrets);
+  // Redaction knows the spent ones, too: once is enough.
+  for (const std::string& spent : digests.spent) std::erase(digests.secrets, spent);
   return digests;
 }
 

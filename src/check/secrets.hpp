@@ -9,6 +9,9 @@ namespace granary {
 // What a credential's seals are bound to. It refers to the credential.
 SealScope scope_of(const StoredCredential& row);
 
+// A field of a login or a grant that must not be shown to people: declared secret, or named like one.
+bool is_secret_field(const Provider& provider, std::string_view name);
+
 // nullopt where the seal does not open, or the provider is not known.
 std::optional<Secrets> open_secrets(const Sealer& sealer, const Catalog& catalog, const StoredCredential& row);
 std::optional<Secrets> open_candidate(const CheckContext& context, const StoredCredential& row);
@@ -23,8 +26,8 @@ std::string token_digest(const CheckContext& context, const StoredCredential& ro
 // The same for the same user name and password of one owner on one lane; empty where the provider is shown no password.
 std::string login_digest(const CheckContext& context, const StoredCredential& row, const Provider& provider, const Fields& login);
 
-// What was the credential's and is not any more, for redaction. Nothing, where the store cannot tell now: that keeps no answer
-// from being recorded.
+// What was the credential's and is not any more, for redaction. It refers to both arguments. Nothing, where the store cannot tell
+// now: that keeps no answer from being recorded.
 Task<PastSecrets> past_secrets_of(CheckContext& context, const StoredCredential& row);
 
 // The digests that go with the change from one set of secrets to another.

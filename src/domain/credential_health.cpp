@@ -206,6 +206,17 @@ void note_answer(CredentialHealth& health, const Answer& answer, const CheckPoli
 
 Reason refused_reason(const Answer& answer) { return answer.is_uncertain ? Reason::refresh_outcome_unknown : Reason::refused; }
 
+// A new login: what was counted of the one before says nothing of it.
+void begin_anew(CredentialHealth& health, Cause cause) {
+  clear_pending(health);
+  health.refusals = health.outages = 0;
+  health.outage_since.reset();
+  health.is_suspected = false;
+  health.held_since.reset();
+  health.access_ends.reset();
+  health.status_cause = cause;
+}
+
 // Nothing was sent: no exchange, no failure.
 void apply_unusable(CredentialHealth& health, const CheckPolicy& policy, const Instant& now, Random& random) {
   health.reason = Reason::unusable_key;
@@ -260,13 +271,7 @@ CredentialHealth after_check(CredentialHealth health, const Answer& answer, cons
 
 CredentialHealth after_connect(CredentialHealth health, const Answer& answer, const CheckPolicy& policy, const Instant& now,
                                Random& random) {
-  clear_pending(health);
-  health.refusals = health.outages = 0;
-  health.outage_since.reset();
-  health.is_suspected = false;
-  health.held_since.reset();
-  health.access_ends.reset();
-  health.status_cause = policy.cause;
+  begin_anew(health, policy.cause);
   if (answer.kind == AnswerKind::unavailable && answer.reason == Reason::unusable_key) {
     set_status(health, Status::temporarily_unavailable, policy.cause, now.wall);
     apply_unusable(health, policy, now, random);
@@ -306,14 +311,9 @@ CredentialHealth after_obstacle(CredentialHealth health, Reason reason, std::opt
 }
 
 CredentialHealth after_unasked_connect(CredentialHealth health, Reason reason, Cause cause, WallTime now) {
-  clear_pending(health);
-  health.refusals = health.outages = 0;
-  health.outage_since.reset();
-  health.is_suspected = false;
-  health.held_since.reset();
-  health.access_ends.reset();
+  begin_anew(health, cause);
   set_status(health, Status::temporarily_unavailable, cause, now);
-  health.status_cause = health.answer_cause = cause;
+  health.answer_cause = cause;
   health.reason = reason;
   health.next_check.reset();
   return health;

@@ -72,7 +72,8 @@ struct CredentialHealth {
   std::optional<Cause> status_cause;  // what made the status what it is
   std::optional<Cause> answer_cause;  // of the last answer; nullopt: none was heard yet
   std::optional<Cause> due_cause;     // what made the next check due, where it was not the clock
-  // Was OK, and an opening has counted its refusals, or made it unavailable; not OK since.
+  // It was OK and is refused, and a breaker that was open knows that: it counted the refusal, or called the credential
+  // unavailable. Until it is OK again, its refusals open no breaker.
   bool is_suspected = false;
   // Since when a fuse keeps it from spending its token; nullopt: not since its last answer.
   std::optional<Instant> held_since;

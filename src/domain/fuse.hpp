@@ -57,10 +57,11 @@ class Fuse {
   const FuseState& state() const { return state_; }
   bool is_blown() const { return state_.blown_at.has_value(); }
 
-  // A token request of a credential that had refreshed before, and no second try of a lost token. `reason` is an unknown
-  // outcome's.
+  // One request that spends a token has ended. The caller leaves out the first refresh of a credential and the second try of a
+  // lost token: they count neither way. `reason` is an unknown outcome's.
   Change record(CredentialId id, TokenOutcome outcome, Reason reason, WallTime now);
-  // Those of all owners follow others' (blow), and any token that was given mends (mend). False: it was so already.
+  // The fuse of all owners hears of no request: it blows where kFuseOwners of the owners' are blown, and mends with any token
+  // that is given. False: it was so already.
   bool blow(Reason reason, WallTime now);
   bool mend();
 

@@ -38,7 +38,6 @@ NewCredential new_credential(CheckContext& context, OwnerId owner, LeafUserId us
 }
 
 HealthRule first_answer(const Asked& asked, const CheckPolicy& policy, const Instant& now) {
-  Answer answer = asked.verdict.answer;
   if (asked.outcome == AskOutcome::not_sent || (asked.is_cut_short() && !asked.is_refreshed)) {
     // Not sent, or not to the end: due at once.
     const Reason reason = asked.store_failed ? Reason::not_checked_yet : Reason::rate_limited;
@@ -48,12 +47,7 @@ HealthRule first_answer(const Asked& asked, const CheckPolicy& policy, const Ins
       return std::optional(after);
     };
   }
-  if (asked.is_refreshed && answer.kind == AnswerKind::unavailable) {
-    answer.kind = AnswerKind::ok;
-    answer.is_unconfirmed = true;
-    answer.proof = Proof::refresh;
-  }
-  return [answer, policy, now](const CredentialHealth& health, Random& random) {
+  return [answer = first_answer_of(asked), policy, now](const CredentialHealth& health, Random& random) {
     return std::optional(after_connect(health, answer, policy, now, random));
   };
 }
