@@ -46,6 +46,7 @@ struct Id {
 using OwnerId = Id<struct OwnerTag>;
 using LeafUserId = Id<struct LeafUserTag>;
 using CredentialId = Id<struct CredentialTag>;
+using LoginId = Id<struct LoginTag>;  // the digest of a user name and password (check/secrets.hpp)
 
 // Names a credential's row: a store may be divided by owner, so the owner always stands in it.
 struct CredentialKey {

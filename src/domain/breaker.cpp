@@ -7,8 +7,10 @@ namespace granary {
 
 std::optional<LastCheck> last_check(CredentialKey key, const CredentialHealth& health, GrantState grant) {
   if (!health.last_checked || !health.answer_cause || !is_of_check(*health.answer_cause)) return std::nullopt;
-  const bool counts = !health.is_suspected && !is_uncertain(grant);
-  return LastCheck{.key = key, .checked = *health.last_checked, .first_refused = counts ? health.first_refusal() : std::nullopt};
+  // One that was refused since its own last check was so with another credential, which holds the same login.
+  const auto refused = health.first_refusal();
+  const bool counts = !health.is_suspected && !is_uncertain(grant) && refused && *refused <= *health.last_checked;
+  return LastCheck{.key = key, .checked = *health.last_checked, .first_refused = counts ? refused : std::nullopt};
 }
 
 WallTime Breaker::window_start(WallTime now) const {

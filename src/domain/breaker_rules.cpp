@@ -58,6 +58,7 @@ HealthRule spread_again(WallTime closed_at, WallTime now, milliseconds spread) {
     health.is_suspected = known.is_suspected || (known.pending != Pending::none && known.was_last_ok);
     health.pending = Pending::none;
     health.pending_since.reset();
+    health.refusals = 0;  // it was the provider: they use up no try
     return health;
   };
 }

@@ -149,6 +149,13 @@ void apply_breaker(CredentialHealth& health, const CheckPolicy& policy, const In
   health.reason = Reason::provider_refuses_many;
 }
 
+// Refused for the first time here, and no try is left to confirm it: others hold the same login, and have used them up.
+bool is_last_try(const CredentialHealth& health, Pending before, const CheckPolicy& policy) {
+  const bool is_first = before == Pending::none && health.pending == Pending::refused;
+  const bool may_confirm = policy.login != LoginKind::password || policy.breaker_open || policy.holds_confirmations;
+  return is_first && !may_confirm && health.refusals >= kPasswordTriesMax && health.status == Status::ok;
+}
+
 // Refused or forbidden by a check. `bad_reason` and `situation` are of one that counts.
 void apply_denial(CredentialHealth& health, Pending kind, Reason bad_reason, Situation situation, const CheckPolicy& policy,
                   const Instant& now, Random& random) {
@@ -169,6 +176,7 @@ void apply_denial(CredentialHealth& health, Pending kind, Reason bad_reason, Sit
     const bool held_back = policy.breaker_open || shown_often;
     health.next_check =
         next_try(held_back ? Situation::first_of_two_held_back : Situation::first_of_two, health, policy, now, random);
+    if (is_last_try(health, before, policy)) health.next_check.reset();
     apply_breaker(health, policy, now);
     return;
   }
@@ -272,6 +280,7 @@ CredentialHealth after_check(CredentialHealth health, const Answer& answer, cons
 CredentialHealth after_connect(CredentialHealth health, const Answer& answer, const CheckPolicy& policy, const Instant& now,
                                Random& random) {
   begin_anew(health, policy.cause);
+  health.refusals = answer.tries_before;  // with other credentials that hold the same login
   if (answer.kind == AnswerKind::unavailable && answer.reason == Reason::unusable_key) {
     set_status(health, Status::temporarily_unavailable, policy.cause, now.wall);
     apply_unusable(health, policy, now, random);
@@ -281,7 +290,8 @@ CredentialHealth after_connect(CredentialHealth health, const Answer& answer, co
   switch (answer.kind) {
     case AnswerKind::ok: apply_ok(health, answer, policy, now, random); break;
     case AnswerKind::refused:
-      health.refusals = 2;  // believed at once, it counts as the first and the confirming one
+      // Believed at once, it counts as the first and the confirming one.
+      health.refusals = std::max(answer.tries_before + 1, 2);
       turn_bad(health, Status::unauthenticated, policy.cause, now.wall);
       health.reason = refused_reason(answer);
       health.next_check = next_try(refused_situation(answer, policy), health, policy, now, random);
@@ -294,7 +304,7 @@ CredentialHealth after_connect(CredentialHealth health, const Answer& answer, co
     case AnswerKind::unavailable:
       set_status(health, Status::temporarily_unavailable, policy.cause, now.wall);
       apply_unavailable(health, answer, policy, now, random);
-      if (answer.is_counted_try) health.refusals = 1;  // a crash hid what came of it
+      if (answer.is_counted_try) health.refusals = std::max(answer.tries_before, 1);  // a crash hid what came of it
       break;
   }
   return health;
@@ -364,6 +374,11 @@ CredentialHealth not_checked_before(CredentialHealth health, WallTime not_before
 
 CredentialHealth with_counted_try(CredentialHealth health) {
   ++health.refusals;
+  return health;
+}
+
+CredentialHealth without_next_try(CredentialHealth health) {
+  health.next_check.reset();
   return health;
 }
 

@@ -34,6 +34,7 @@ struct Answer {
   bool is_uncertain = false;              // refused: a request whose answer was lost may have spent the token (domain/grant.hpp)
   bool is_unconfirmed = false;            // ok: what was asked after the refresh was not answered; asked again soon
   bool is_counted_try = false;            // a try of a password that was counted before it was sent
+  std::int32_t tries_before = 0;          // how often the password had been refused, whoever holds it
 };
 
 // What the provider is shown: wrong passwords lock accounts, so they are tried a limited number of times.
@@ -175,6 +176,8 @@ CredentialHealth after_keeping(CredentialHealth health, WallTime now, Random& ra
 CredentialHealth not_checked_before(CredentialHealth health, WallTime not_before, WallTime now);
 // A password that has been refused is about to be shown again: it counts before it is sent, whatever becomes of us.
 CredentialHealth with_counted_try(CredentialHealth health);
+// Its tries are used up (domain/shared_tries.hpp): its status stays, and the clock leaves it alone.
+CredentialHealth without_next_try(CredentialHealth health);
 
 // When an access token given now should be replaced, so that what GET returns works.
 WallTime refresh_time(WallTime now, seconds lifetime);

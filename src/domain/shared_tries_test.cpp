@@ -1,0 +1,92 @@
+// What one credential learns of a password, and what it does to others that hold the same one.
+#include "domain/shared_tries.hpp"
+
+#include "domain/credential_health_fixture.hpp"
+
+namespace granary {
+
+namespace {
+
+using Kind = LoginNews::Kind;
+
+class SharedTries : public CredentialHealthTest {
+ protected:
+  CredentialHealth with_refusals(Status status, std::int32_t refusals) {
+    CredentialHealth health = settled(status);
+    health.refusals = refusals;
+    health.next_check = wall(kHour);
+    return health;
+  }
+  static LoginNews news(Kind kind, std::int32_t refusals = 0, std::optional<WallTime> next_check = {}) {
+    return {.kind = kind, .refusals = refusals, .next_check = next_check, .now = wall(0)};
+  }
+  CredentialHealth hear(const CredentialHealth& health, const LoginNews& told, SentFields fields = SentFields::equal) {
+    return after_news(health, told, fields, random_).value_or(health);
+  }
+};
+
+TEST_F(SharedTries, EachAnswerIsNewsOfItsKind) {
+  struct Row {
+    AnswerKind answer;
+    std::int32_t tries_before;
+    Status status;
+    std::optional<Kind> kind;
+  };
+  const Row rows[] = {
+      {kOk, 0, Status::ok, Kind::ok},
+      {kRefused, 0, Status::ok, Kind::refused},
+      {kRefused, 1, Status::unauthenticated, Kind::turned},
+      {kForbidden, 0, Status::ok, {}},
+      {kForbidden, 1, Status::ok, Kind::taken_back},
+      {kUnavailable, 0, Status::ok, {}},
+      {kUnavailable, 2, Status::unauthenticated, Kind::taken_back},
+  };
+  for (const Row& row : rows) {
+    LoginShare share{.answer = answer(row.answer), .now = wall(0)};
+    share.answer->tries_before = row.tries_before;
+    const CredentialHealth after = settled(row.status);
+    const auto told = news_of(share, {}, &after);
+    EXPECT_EQ(told ? std::optional(told->kind) : std::nullopt, row.kind) << name_of(row.answer) << " " << row.tries_before;
+  }
+}
+
+TEST_F(SharedTries, NothingIsTurnedWhileNothingIsConfirmed) {
+  const CredentialHealth after = settled(Status::unauthenticated);
+  const LoginShare share{.answer = answer(kRefused), .may_turn = false, .now = wall(0)};
+  EXPECT_EQ(news_of(share, {}, &after)->kind, Kind::refused);
+}
+
+TEST_F(SharedTries, AConfirmedRefusalTurnsThoseWithEqualFields) {
+  const CredentialHealth before = with_refusals(Status::ok, 1);
+  const CredentialHealth twin = hear(before, news(Kind::turned, 2, wall(kDay)));
+  EXPECT_EQ(twin.status, Status::unauthenticated);
+  EXPECT_EQ(twin.status_cause, Cause::check);
+  EXPECT_EQ(twin.next_check, wall(kDay));
+  EXPECT_FALSE(twin.was_last_ok);
+  const CredentialHealth cousin = hear(before, news(Kind::turned, 2, wall(kDay)), SentFields::other);
+  EXPECT_EQ(cousin.status, Status::ok);
+  EXPECT_EQ(cousin.refusals, 2);
+  EXPECT_EQ(cousin.next_check, before.next_check);
+}
+
+TEST_F(SharedTries, TheLastTryIsTheLastForAll) {
+  const CredentialHealth cousin = hear(with_refusals(Status::ok, 2), news(Kind::turned, 3), SentFields::other);
+  EXPECT_EQ(cousin.status, Status::ok);
+  EXPECT_EQ(cousin.next_check, std::nullopt);
+  EXPECT_TRUE(is_used_up(cousin));
+}
+
+TEST_F(SharedTries, AnOkGivesTheTriesBackAndMakesThemDue) {
+  CredentialHealth used_up = with_refusals(Status::unauthenticated, 3);
+  used_up.next_check.reset();
+  const CredentialHealth after = hear(used_up, news(Kind::ok));
+  EXPECT_EQ(after.refusals, 0);
+  EXPECT_EQ(after.status, Status::unauthenticated) << "until it is asked";
+  ASSERT_TRUE(after.next_check);
+  EXPECT_LE(*after.next_check, wall(10 * kMinute));
+  EXPECT_EQ(hear(with_refusals(Status::ok, 0), news(Kind::ok)), with_refusals(Status::ok, 0));
+}
+
+}  // namespace
+
+}  // namespace granary
