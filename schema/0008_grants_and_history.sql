@@ -35,6 +35,11 @@ ALTER TABLE credential DROP COLUMN failures;
 CREATE INDEX credential_last_checked ON credential (provider, environment, last_checked) WHERE leaf_user_id IS NOT NULL;
 CREATE INDEX credential_unanswered ON credential (row) WHERE answer_cause IS NULL;
 
+-- Keyed digests of a password's login and of all that is sent with it: who shares its tries (domain/shared_tries.hpp).
+ALTER TABLE credential ADD COLUMN login_digest BLOB;
+ALTER TABLE credential ADD COLUMN sent_digest BLOB;
+CREATE INDEX credential_by_login ON credential (owner_id, login_digest) WHERE login_digest IS NOT NULL;
+
 -- Every change of a status, written in the commit that makes it.
 CREATE TABLE history (
   credential INTEGER NOT NULL,

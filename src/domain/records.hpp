@@ -12,6 +12,7 @@
 #include "base/time.hpp"
 #include "domain/credential_health.hpp"
 #include "domain/grant.hpp"
+#include "domain/shared_tries.hpp"
 
 namespace granary {
 
@@ -92,6 +93,7 @@ struct StoredCredential {
   Sealed events_key;   // empty until the first event after a link
   std::string origin;  // first asked with this credential; empty before
   GrantState grant = GrantState::held;
+  LoginDigests login;  // empty in rows of older versions, until their next check
   std::optional<Candidate> candidate;
   CredentialHealth health;
 

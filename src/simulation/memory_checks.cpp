@@ -78,6 +78,7 @@ void save_secrets(CredentialEntry& entry, const CredentialWrite& write, const Se
   if (write.environment) row.environment = *write.environment;
   if (write.origin) row.origin = *write.origin;
   if (write.grant) row.grant = *write.grant;
+  if (write.login) row.login = *write.login;
   if (write.tokens) save_digests(entry, *write.tokens);
 }
 
@@ -201,38 +202,73 @@ Task<Committed> MemoryStore::commit(const CredentialWrite& given) {
     if (plan.committed.change) entry->history.push_back(*plan.committed.change);
     if (plan.writes_events) save_events(*entry, *write.events);
     if (db_.observer) db_.observer->committed(before, write, plan.committed, *entry, process_);
+    if (plan.committed.news) plan.committed.others = share_with_others(write.key.owner, *plan.committed.news, 0);
     return plan.committed;
   });
+}
+
+std::vector<CredentialEntry*> MemoryStore::linked_after(std::int64_t after,
+                                                        const std::function<bool(const CredentialEntry&)>& is_meant) {
+  std::vector<CredentialEntry*> found;
+  for (auto& [id, entry] : db_.credentials)
+    if (entry.number > after && entry.row.leaf_user && is_meant(entry)) found.push_back(&entry);
+  std::ranges::sort(found, {}, &CredentialEntry::number);
+  if (found.size() > static_cast<std::size_t>(kHealthBatch)) found.resize(kHealthBatch);
+  return found;
+}
+
+void MemoryStore::apply_to(CredentialEntry& entry, const HealthRule& rule, Cause cause, HealthBatch& batch) {
+  const auto after_rule = apply_rule(rule, entry.row.key, entry.row.health, static_cast<std::uint64_t>(entry.number));
+  if (!after_rule) return;
+  const auto changed = with_history(entry.row.key, entry.row.health, *after_rule, last_change_of(entry), cause);
+  const CredentialEntry before = entry;
+  entry.row.health = changed.health;
+  if (changed.change) {
+    entry.history.push_back(*changed.change);
+    batch.changes.push_back(*changed.change);
+  }
+  if (db_.observer) db_.observer->changed(before, entry, cause);
 }
 
 Task<HealthBatch> MemoryStore::change_health(const BreakerScope& scope, Rows rows, std::int64_t after, HealthRule rule,
                                              Cause cause) {
   co_return co_await write([this, scope, rows, after, rule = std::move(rule), cause] {
-    std::vector<CredentialEntry*> found;
-    for (auto& [id, entry] : db_.credentials) {
-      const CredentialHealth& health = entry.row.health;
-      const bool is_meant = rows == Rows::all || (rows == Rows::bad && health.is_bad()) ||
-                            (rows == Rows::refused_once && health.pending != Pending::none && health.status == Status::ok);
-      if (entry.number > after && is_in(entry, scope) && entry.row.leaf_user && is_meant) found.push_back(&entry);
-    }
-    std::ranges::sort(found, {}, &CredentialEntry::number);
     HealthBatch batch;
-    for (CredentialEntry* one : found | std::views::take(kHealthBatch)) {
-      CredentialEntry& entry = *one;
-      batch.last = entry.number;
-      const auto after_rule = apply_rule(rule, entry.row.key, entry.row.health, static_cast<std::uint64_t>(entry.number));
-      if (!after_rule) continue;
-      const auto changed = with_history(entry.row.key, entry.row.health, *after_rule, last_change_of(entry), cause);
-      const CredentialEntry before = entry;
-      entry.row.health = changed.health;
-      if (changed.change) {
-        entry.history.push_back(*changed.change);
-        batch.changes.push_back(*changed.change);
-      }
-      if (db_.observer) db_.observer->changed(before, entry, cause);
+    for (CredentialEntry* entry : linked_after(after, [&](const CredentialEntry& one) {
+           const CredentialHealth& health = one.row.health;
+           const bool is_meant = rows == Rows::all || (rows == Rows::bad && health.is_bad()) ||
+                                 (rows == Rows::refused_once && health.pending != Pending::none && health.status == Status::ok);
+           return is_meant && is_in(one, scope);
+         })) {
+      batch.last = entry->number;
+      apply_to(*entry, rule, cause, batch);
     }
     return batch;
   });
+}
+
+HealthBatch MemoryStore::share_with_others(OwnerId owner, const LoginNews& news, std::int64_t after) {
+  const auto holders = linked_after(after, [&](const CredentialEntry& one) {
+    return one.row.key.owner == owner && one.row.login.login == news.login.login;
+  });
+  HealthBatch batch;
+  if (std::ssize(holders) == kHealthBatch) batch.last = holders.back()->number;
+  for (CredentialEntry* entry : holders)
+    if (entry->row.key.id != news.from) apply_to(*entry, rule_of_news(news, entry->row.login.sent), Cause::check, batch);
+  return batch;
+}
+
+Task<HealthBatch> MemoryStore::share_news(OwnerId owner, const LoginNews& news, std::int64_t after) {
+  co_return co_await write([this, owner, news, after] { return share_with_others(owner, news, after); });
+}
+
+Task<std::int32_t> MemoryStore::count_tries(OwnerId owner, std::string_view login) {
+  co_await before_read();
+  std::int32_t tries = 0;
+  for (const auto& [id, entry] : db_.credentials)
+    if (entry.row.key.owner == owner && entry.row.login.login == login && entry.row.leaf_user)
+      tries = std::max(tries, entry.row.health.refusals);
+  co_return tries;
 }
 
 Task<> MemoryStore::recover_interrupted(WallTime now) {
@@ -281,7 +317,10 @@ Task<std::vector<LastCheck>> MemoryStore::list_last_checks(const Lane& lane, Wal
     const CredentialHealth& health = entry.row.health;
     if (!is_in(entry, lane) || !entry.row.leaf_user || !health.last_checked) continue;
     if (*health.last_checked < from || *health.last_checked > to) continue;
-    if (const auto check = last_check(entry.row.key, health, entry.row.grant)) checks.push_back(*check);
+    auto check = last_check(entry.row.key, health, entry.row.grant);
+    if (!check) continue;
+    check->login = entry.row.login.login;
+    checks.push_back(std::move(*check));
   }
   std::ranges::sort(checks, std::ranges::greater(), &LastCheck::checked);
   if (checks.size() > static_cast<std::size_t>(limit)) checks.erase(checks.begin() + limit, checks.end());

@@ -55,6 +55,8 @@ class MemoryStore : public Store {
   Task<Committed> commit(const CredentialWrite& write) override;
   Task<HealthBatch> change_health(const BreakerScope& scope, Rows rows, std::int64_t after, HealthRule rule,
                                   Cause cause) override;
+  Task<HealthBatch> share_news(OwnerId owner, const LoginNews& news, std::int64_t after) override;
+  Task<std::int32_t> count_tries(OwnerId owner, std::string_view login) override;
   Task<> recover_interrupted(WallTime now) override;
   Task<std::vector<std::string>> list_past_secrets(CredentialKey key) override;
   Task<Page<StatusChange>> list_history(CredentialKey key, PageRequest page) override;
@@ -88,6 +90,10 @@ class MemoryStore : public Store {
   template <class Change>
   auto write(Change change) -> Task<std::invoke_result_t<Change>>;
   void remove(CredentialId id);
+  // A batch of the linked ones that are `meant`, from `after` on.
+  std::vector<CredentialEntry*> linked_after(std::int64_t after, const std::function<bool(const CredentialEntry&)>& is_meant);
+  void apply_to(CredentialEntry& entry, const HealthRule& rule, Cause cause, HealthBatch& batch);
+  HealthBatch share_with_others(OwnerId owner, const LoginNews& news, std::int64_t after);
   Result<void> change_links(OwnerId owner, LeafUserId user, const LinkChange& links, WallTime now);
 
   StoreWeather* weather_;

@@ -34,6 +34,11 @@ HealthChange with_history(CredentialKey key, const CredentialHealth& before, Cre
   return changed;
 }
 
+HealthRule rule_of_news(const LoginNews& news, std::string_view sent) {
+  const SentFields fields = sent == news.login.sent ? SentFields::equal : SentFields::other;
+  return [&news, fields](const CredentialHealth& health, Random& random) { return after_news(health, news, fields, random); };
+}
+
 WritePlan plan_write(const CredentialWrite& write, const RowFacts& row) {
   using End = Committed::End;
   WritePlan plan;
@@ -50,15 +55,22 @@ WritePlan plan_write(const CredentialWrite& write, const RowFacts& row) {
   if (committed.end == End::gone || (committed.end == End::unlinked && write.needs == CredentialWrite::Needs::link)) return plan;
   plan.writes = true;
   plan.writes_events = is_same_link && write.events;
+  const auto share = [&](const CredentialHealth* after) {
+    if (is_same_link && write.share && !write.share->login.login.empty())
+      committed.news = news_of(*write.share, write.key.id, after);
+  };
   if (is_same_link && write.health) {
     const auto seed = static_cast<std::uint64_t>(write.id);
     auto after = apply_rule(write.health, write.key, row.health, seed);
     committed.is_applied = after.has_value();
+    share(after ? &*after : nullptr);
     if (!after) return plan;
     HealthChange changed = with_history(write.key, row.health, std::move(*after), row.last_change, write.cause);
     committed.after = changed.health;
     committed.change = std::move(changed.change);
     plan.health = std::move(changed.health);
+  } else {
+    share(nullptr);
   }
   plan.writes_secrets = true;
   plan.secrets = write.secrets ? &*write.secrets : nullptr;

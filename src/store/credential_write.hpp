@@ -77,6 +77,7 @@ struct CredentialWrite {
   std::optional<Sealed> secrets_key;
   std::optional<std::string> environment, origin;
   std::optional<GrantState> grant;
+  std::optional<LoginDigests> login;
   std::optional<TokenDigests> tokens;
   // Empty: the health stays. One that gives nothing decides that all of the above stays as it is, too (PUT).
   HealthRule health;
@@ -85,7 +86,15 @@ struct CredentialWrite {
   std::optional<Candidate> candidate;         // set, or replaced
   std::optional<GrantClaim> candidate_claim;  // of its token
   bool removes_candidate = false;
+  // What it means for others with the same login; made of the health after the rule.
+  std::optional<LoginShare> share;
   std::optional<EventsWrite> events;
+};
+
+// Of a change of many rows: one batch, at most kHealthBatch of them.
+struct HealthBatch {
+  std::vector<StatusChange> changes;
+  std::int64_t last = 0;  // where the next batch goes on; 0: there was no row left
 };
 
 struct Committed {
@@ -102,6 +111,8 @@ struct Committed {
   CredentialHealth before, after;
   std::optional<StatusChange> change;
   std::optional<GrantHolder> holder;  // token_in_use
+  std::optional<LoginNews> news;      // for others with the same login
+  HealthBatch others;                 // of those it was applied to in the same commit: the first batch
 };
 
 // What a write needs to know of the row.
@@ -134,5 +145,8 @@ struct HealthChange {
 };
 HealthChange with_history(CredentialKey key, const CredentialHealth& before, CredentialHealth after,
                           std::optional<WallTime> last_change, Cause cause);
+
+// The rule that news of a login is for one who holds it, with `sent` as its digest of all fields.
+HealthRule rule_of_news(const LoginNews& news, std::string_view sent);
 
 }  // namespace granary

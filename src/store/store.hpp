@@ -56,11 +56,6 @@ struct Horizon {
 // Which linked credentials of a breaker's scope a change concerns, as far as an index tells: the rule looks closer.
 enum class Rows { all, bad, refused_once };
 
-struct HealthBatch {
-  std::vector<StatusChange> changes;
-  std::int64_t last = 0;  // 0: there was no row left
-};
-
 struct NewCredential {
   StoredCredential row;
   std::optional<GrantClaim> token;
@@ -138,6 +133,11 @@ class Store {
   // alone what it has changed.
   virtual Task<HealthBatch> change_health(const BreakerScope& scope, Rows rows, std::int64_t after, HealthRule rule,
                                           Cause cause) = 0;
+  // What a commit could not apply of its news within its batch: to the owner's linked credentials with that login, from `after`
+  // on.
+  virtual Task<HealthBatch> share_news(OwnerId owner, const LoginNews& news, std::int64_t after) = 0;
+  // How often the login has been refused, as the owner's linked credentials that hold it know.
+  virtual Task<std::int32_t> count_tries(OwnerId owner, std::string_view login) = 0;
   // At start: a token that was on its way is of unknown outcome, and its credential due; a first answer that never came is told.
   virtual Task<> recover_interrupted(WallTime now) = 0;
   // Digests of secrets that were the credential's and are not any more.

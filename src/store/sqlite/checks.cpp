@@ -4,6 +4,7 @@
 #include "store/sqlite/digests.hpp"
 #include "store/sqlite/due.hpp"
 #include "store/sqlite/health.hpp"
+#include "store/sqlite/logins.hpp"
 #include "store/sqlite/rows.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
@@ -35,6 +36,7 @@ void save_secrets(Connection& db, std::int64_t row, const CredentialWrite& write
   if (write.origin) db.prepare("UPDATE credential SET origin = ? WHERE row = ?").bind(*write.origin, row).run();
   if (write.grant)
     db.prepare("UPDATE credential SET grant_state = ? WHERE row = ?").bind(static_cast<std::int64_t>(*write.grant), row).run();
+  if (write.login) save_login_digests(db, row, *write.login);
   if (write.tokens) save_digests(db, write.key.owner, row, *write.tokens);
 }
 
@@ -77,7 +79,7 @@ Task<std::optional<StoredCredential>> SqliteStore::find_credential(CredentialKey
   static const std::string kSelect =
       std::string(
           "SELECT leaf_user_id, provider, environment, created, fields_version, link_version, fields, fields_key, events_key,"
-          " origin, grant_state, candidate, candidate_state, ") +
+          " origin, grant_state, candidate, candidate_state, login_digest, sent_digest, ") +
       kHealthColumns + " FROM credential WHERE id = ? AND owner_id = ?";
   auto row = reader_.fresh().prepare(kSelect.c_str());
   if (!row.bind(key.id, key.owner).step()) co_return std::nullopt;
@@ -95,7 +97,8 @@ Task<std::optional<StoredCredential>> SqliteStore::find_credential(CredentialKey
   c.origin = row.text(9);
   c.grant = static_cast<GrantState>(row.integer(10));
   if (!row.is_null(11)) c.candidate = Candidate{.secrets = {row.blob(11)}, .state = static_cast<CandidateState>(row.integer(12))};
-  c.health = read_health(row, 13);
+  c.login = {.login = row.blob(13), .sent = row.blob(14)};
+  c.health = read_health(row, 15);
   co_return c;
 }
 
@@ -165,6 +168,8 @@ Task<Committed> SqliteStore::commit(const CredentialWrite& write) {
     if (plan.health) save_health(db, row, *plan.health);
     if (plan.committed.change) save_change(db, row, *plan.committed.change);
     if (plan.writes_events) save_events(db, row, *write.events);
+    // Last: the row's own login is written, and its health.
+    if (plan.committed.news) plan.committed.others = share_with_others(db, write.key.owner, *plan.committed.news, 0);
     return plan.committed;
   });
 }

@@ -1,6 +1,7 @@
 // Credentials as their owner sees them: stored, revealed, listed, deleted.
 #include "store/sqlite/digests.hpp"
 #include "store/sqlite/health.hpp"
+#include "store/sqlite/logins.hpp"
 #include "store/sqlite/rows.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
@@ -75,6 +76,7 @@ Task<Result<void>> SqliteStore::add_credential(const NewCredential& credential) 
         .run();
     const std::int64_t row = db.last_row();
     save_health(db, row, c.health);
+    save_login_digests(db, row, c.login);
     if (credential.token) set_held(db, c.key.owner, row, DigestKind::held, credential.token->digest, c.created);
     if (credential.told_as)
       save_change(db, row,

@@ -89,6 +89,16 @@ std::optional<WallTime> last_change_of(Connection& db, std::int64_t row) {
   return found.optional_time(0);
 }
 
+std::optional<StatusChange> apply_to_row(Connection& db, std::int64_t row, CredentialKey key, const CredentialHealth& health,
+                                         const HealthRule& rule, Cause cause) {
+  auto after_rule = apply_rule(rule, key, health, static_cast<std::uint64_t>(row));
+  if (!after_rule) return std::nullopt;
+  HealthChange changed = with_history(key, health, std::move(*after_rule), last_change_of(db, row), cause);
+  save_health(db, row, changed.health);
+  if (changed.change) save_change(db, row, *changed.change);
+  return std::move(changed.change);
+}
+
 Task<Page<StatusChange>> SqliteStore::list_history(CredentialKey key, PageRequest page) {
   co_return co_await pool_.run(key.owner, [&](Connection& db) {
     Page<StatusChange> out;

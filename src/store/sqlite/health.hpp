@@ -16,6 +16,9 @@ CredentialHealth read_health(const Statement& row, int first);
 
 void save_health(Connection& db, std::int64_t row, const CredentialHealth& health);
 void save_change(Connection& db, std::int64_t row, const StatusChange& change);
+// Applies the rule to one row of many, and writes its history; returns the change of status, if it is one.
+std::optional<StatusChange> apply_to_row(Connection& db, std::int64_t row, CredentialKey key, const CredentialHealth& health,
+                                         const HealthRule& rule, Cause cause);
 // When the status changed last; nullopt where it never has.
 std::optional<WallTime> last_change_of(Connection& db, std::int64_t row);
 

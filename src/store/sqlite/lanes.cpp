@@ -52,14 +52,17 @@ void write_fuse(Connection& db, const BreakerScope& scope, const FuseState& stat
 Task<std::vector<LastCheck>> SqliteStore::list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) {
   // As last_check says: 2 to 5 are the causes that are checks.
   auto rows = reader_.fresh().prepare_text(
-      std::string("SELECT id, owner_id, grant_state, ") + kHealthColumns +
+      std::string("SELECT id, owner_id, grant_state, login_digest, ") + kHealthColumns +
       " FROM credential WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL AND last_checked BETWEEN ? AND ?"
       " AND answer_cause BETWEEN 2 AND 5 ORDER BY last_checked DESC LIMIT ?");
   rows.bind(lane.provider, lane.environment, from, to, limit);
   std::vector<LastCheck> checks;
-  while (rows.step())
-    if (const auto check = last_check(read_key(rows, 1, 0), read_health(rows, 3), static_cast<GrantState>(rows.integer(2))))
-      checks.push_back(*check);
+  while (rows.step()) {
+    if (auto check = last_check(read_key(rows, 1, 0), read_health(rows, 4), static_cast<GrantState>(rows.integer(2)))) {
+      check->login = rows.blob(3);
+      checks.push_back(std::move(*check));
+    }
+  }
   co_return checks;
 }
 
@@ -154,13 +157,7 @@ Task<HealthBatch> SqliteStore::change_health(const BreakerScope& scope, Rows row
     for (std::size_t i = 0; i < batch.rows.size(); ++i) {
       const auto& [row, key] = batch.rows[i];
       if (key.owner == kNobody) continue;
-      auto after_rule = apply_rule(rule, key, batch.health[i], static_cast<std::uint64_t>(row));
-      if (!after_rule) continue;
-      const auto changed = with_history(key, batch.health[i], std::move(*after_rule), last_change_of(db, row), cause);
-      save_health(db, row, changed.health);
-      if (!changed.change) continue;
-      save_change(db, row, *changed.change);
-      out.changes.push_back(*changed.change);
+      if (auto change = apply_to_row(db, row, key, batch.health[i], rule, cause)) out.changes.push_back(std::move(*change));
     }
     return out;
   });

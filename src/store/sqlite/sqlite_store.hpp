@@ -49,6 +49,8 @@ class SqliteStore final : public Store {
   Task<Committed> commit(const CredentialWrite& write) override;
   Task<HealthBatch> change_health(const BreakerScope& scope, Rows rows, std::int64_t after, HealthRule rule,
                                   Cause cause) override;
+  Task<HealthBatch> share_news(OwnerId owner, const LoginNews& news, std::int64_t after) override;
+  Task<std::int32_t> count_tries(OwnerId owner, std::string_view login) override;
   Task<> recover_interrupted(WallTime now) override;
   Task<std::vector<std::string>> list_past_secrets(CredentialKey key) override;
   Task<Page<StatusChange>> list_history(CredentialKey key, PageRequest page) override;
