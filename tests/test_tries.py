@@ -6,7 +6,7 @@ import time
 import logins
 import pytest
 from background import in_background
-from harness import eventually
+from harness import eventually, moment
 from logins import new_login, stored
 from standins import faults
 from wall_clock import HOUR, WallClock
@@ -132,6 +132,23 @@ def busy(start_granary):
     return start_granary(checks={"interval": "1s", "confirm_after": "1s"})
 
 
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_confirmed_refusal_turns_the_other_with_the_same_fields(calm, providers, slug):
+    """It is not asked: the answer would be the same, and one try less would be left."""
+    login, (first, second) = twins(calm, providers, slug=slug)
+    login.revoke()
+    if slug == "sentera-credentials":
+        login.stand_in.expire_tokens(login.account)
+    path = {"sentera-credentials": "/v1/sessions"}.get(slug)
+    calls = len(login.calls(path))
+    assert first.checked()["reason"] == "refused_once"
+    eventually(lambda: first.standing() == ("UNAUTHENTICATED", "refused"))
+    eventually(lambda: second.standing() == ("UNAUTHENTICATED", "refused"))
+    assert len(login.calls(path)) == calls + 2
+    assert second.values()["status"] == "UNAUTHENTICATED"
+    calm.assert_every_change_is_logged()
+
+
 def test_one_that_differs_in_another_field_is_not_turned(calm, providers):
     """Another application: its own login may work all the same."""
     given, (first, second) = cousins(calm, providers)
@@ -141,6 +158,19 @@ def test_one_that_differs_in_another_field_is_not_turned(calm, providers):
     time.sleep(0.5)
     assert second.standing() == ("OK", None)
     assert second.checked()["status"] == "OK"
+
+
+@pytest.mark.parametrize("make", [lambda *args: (lambda login, made: ([login], made))(*twins(*args)), cousins], ids=["twins", "cousins"])
+def test_a_wrong_password_is_shown_three_times_by_all(busy, providers, make):
+    """By the clock, which comes each second to each of them."""
+    given, credentials = make(busy, providers, 4)
+    eventually(lambda: shown(given) > 8)
+    for login in given:
+        login.revoke()
+    since = shown(given)
+    time.sleep(6)
+    assert 2 <= shown(given, since) <= TRIES
+    assert "UNAUTHENTICATED" in {credential.status()["status"] for credential in credentials}
 
 
 def test_twins_have_one_last_try_after_a_day(start_granary, providers, tmp_path):
@@ -155,6 +185,32 @@ def test_twins_have_one_last_try_after_a_day(start_granary, providers, tmp_path)
         clock.set(hours * HOUR)
         time.sleep(2.5)
     assert len(login.calls()) - since <= TRIES
+
+
+def test_an_ok_of_one_makes_the_others_due(calm, providers):
+    """The provider had locked the account, and it is open again: whoever asks first tells it to all."""
+    login, (first, second) = twins(calm, providers)
+    login.revoke()
+    first.checked()
+    eventually(lambda: second.standing() == ("UNAUTHENTICATED", "refused"))
+    assert first.checked()["status"] == "UNAUTHENTICATED"
+    eventually(lambda: [c.status()["nextCheckTime"] for c in (first, second)] == [None, None])
+    login.heal()
+    assert first.checked()["status"] == "OK"
+    due = eventually(lambda: second.status()["nextCheckTime"])
+    assert moment(due) <= time.time() + 601
+    assert second.checked()["status"] == "OK"
+
+
+def test_an_ok_of_one_gives_the_others_their_tries_again(calm, providers):
+    login, (first, second) = twins(calm, providers)
+    for _ in range(2):
+        login.revoke()
+        first.checked()
+        eventually(lambda: first.standing() == ("UNAUTHENTICATED", "refused"))
+        eventually(lambda: second.standing() == ("UNAUTHENTICATED", "refused"))
+        login.heal()
+        assert [credential.checked()["status"] for credential in (first, second)] == ["OK", "OK"]
 
 
 def test_another_owners_login_is_its_own(calm, providers):

@@ -193,11 +193,8 @@ class Conversation {
     }
     if (spends && !has_own_grant()) write.grant = grant;
     if (!is_candidate() && is_first_ && row().origin != lane_.base_url->origin()) write.origin = lane_.base_url->origin();
-    if (counts_try()) {
-      write.health = [](const CredentialHealth& health, Random&) { return std::optional(with_counted_try(health)); };
-      is_try_counted_ = true;
-    }
-    const bool writes = write.candidate || write.grant || write.origin || write.health;
+    if (counts_try()) count_try(write);
+    const bool writes = write.candidate || write.grant || write.origin || write.health || write.share;
     if (writes && (co_await commit(context_, row(), write)).end != Committed::End::done) co_return false;
     if (write.candidate) row().candidate = write.candidate;
     if (write.origin) row().origin = *write.origin;
@@ -208,9 +205,14 @@ class Conversation {
   }
 
   // A password that was refused before is counted before it is shown again: a crash must not give it one more try.
-  bool counts_try() const {
-    return is_first_ && !is_candidate() && lane_.provider->login_kind() == LoginKind::password &&
-           asked_.subject.row.health.refusals > 0 && asked_.subject.row.health.answer_cause;
+  bool counts_try() const { return is_first_ && lane_.provider->login_kind() == LoginKind::password && asked_.subject.tries > 0; }
+
+  // For all that hold it. A candidate's counts for the stored login only where that is the same.
+  void count_try(CredentialWrite& write) {
+    write.share = LoginShare{.login = asked_.subject.login, .answer = {}, .now = context_.clock.now()};
+    if (!is_candidate())
+      write.health = [](const CredentialHealth& health, Random&) { return std::optional(with_counted_try(health)); };
+    is_try_counted_ = true;
   }
 
   Task<http::Exchange> exchange(Send& send) {
@@ -233,6 +235,7 @@ class Conversation {
     verdict.grant.reset();
     verdict.answer.is_uncertain = is_uncertain(asked_.subject.grant);
     verdict.answer.is_counted_try = is_try_counted_;
+    verdict.answer.tries_before = asked_.subject.tries;
     asked_.verdict = std::move(verdict);
     std::vector<const Secrets*> known = {&before_, &asked_.subject.secrets};
     if (asked_.subject.stored) known.push_back(&*asked_.subject.stored);
@@ -284,6 +287,10 @@ Task<Asked> ask(CheckContext& context, LaneState& lane, Subject subject, Trigger
   if (asked.subject.owed && co_await keep(context, *lane.provider, asked.subject, Holds::tokens) != Committed::End::done)
     asked.outcome = AskOutcome::gone;
   co_return asked;
+}
+
+LoginShare share_of(const Subject& subject, const Answer& answer, const CheckPolicy& policy, WallTime now) {
+  return {.login = subject.login, .answer = answer, .may_turn = !policy.breaker_open && !policy.holds_confirmations, .now = now};
 }
 
 TokenDigests digests_of(const CheckContext& context, const Provider& provider, const Subject& subject) {

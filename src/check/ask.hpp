@@ -28,6 +28,8 @@ struct Subject {
   Shown shown = Shown::stored;
   Secrets secrets;                      // what is shown
   GrantState grant = GrantState::held;  // of the token in it
+  LoginDigests login;                   // of a password in it; its turn is the caller's
+  std::int32_t tries = 0;               // how often that was refused before
   Secrets kept;                         // as committed last: the stored secrets, or the candidate's own
   std::optional<Secrets> stored;        // beside a candidate, where they open
   bool is_kept = true;                  // what the provider said of the token, and gave for it, is committed
@@ -69,6 +71,9 @@ Task<Asked> ask(CheckContext& context, LaneState& lane, Subject subject, Trigger
 // Commits what the provider gave for the stored grant, and where the token stands; the rest of the row stays. Held while the
 // store fails, as `holds` says.
 Task<Committed::End> keep(CheckContext& context, const Provider& provider, Subject& subject, Holds holds);
+
+// What an answer means for others with the same login.
+LoginShare share_of(const Subject& subject, const Answer& answer, const CheckPolicy& policy, WallTime now);
 
 // What the tokens and secrets of the row come to with the subject's.
 TokenDigests digests_of(const CheckContext& context, const Provider& provider, const Subject& subject);

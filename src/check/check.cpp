@@ -3,6 +3,7 @@
 #include "check/ask.hpp"
 #include "check/breakers.hpp"
 #include "check/fuses.hpp"
+#include "check/login_turn.hpp"
 #include "check/put.hpp"
 #include "check/secrets.hpp"
 
@@ -92,6 +93,8 @@ Task<CheckEnd> commit_answer(CheckContext& context, LaneState& lane, Asked asked
   write.cause = asked.is_held ? Cause::breaker : cause;
   write.health = asked.is_held ? rule_of_held(held_by_fuse(lane, owner).value_or(answer.reason), true, policy, now)
                                : rule_of(asked, policy, now);
+  if (row.login != subject.login) write.login = subject.login;
+  if (!asked.is_cut_short()) write.share = share_of(subject, answer, policy, now.wall);
   if (!subject.is_kept && !is_same(subject.kept, subject.secrets)) {
     seal_into(context, row, subject.secrets, write);
     write.tokens = digests_of(context, *lane.provider, subject);
@@ -99,7 +102,6 @@ Task<CheckEnd> commit_answer(CheckContext& context, LaneState& lane, Asked asked
   // Where the store failed in the middle, it may hold that a token is on its way that never left.
   if (asked.store_failed || row.grant != subject.grant || !subject.is_kept) write.grant = subject.grant;
   seal_without(context, subject, asked.verdict.withdrawn, write);
-  const std::string login = login_digest(context, row, *lane.provider, subject.secrets.login);
   forget_secrets(asked);
   const Committed committed = co_await commit(context, row, std::move(write), std::move(asked.events),
                                               trigger == Trigger::clock ? Holds::everything : Holds::tokens);
@@ -111,13 +113,27 @@ Task<CheckEnd> commit_answer(CheckContext& context, LaneState& lane, Asked asked
   context.metrics.count_check(lane.lane.provider, name_of(answer.kind));
   if (committed.change && committed.after.is_bad()) take_back_later(lane, owner, committed.after);
   try {
-    co_await tell_breakers(context, lane, row, login, committed.before, answer);
+    co_await tell_breakers(context, lane, row, subject.login.login, committed.before, answer);
   } catch (const StoreUnavailable& failure) {
     // The check itself is committed; an opening or a closing is owed, and tended.
     context.log.warning("what a check said of the breaker is not stored now; it is tried again",
                         {{"provider", lane.lane.provider}, {"error", failure.what()}});
   }
   co_return CheckEnd::recorded;
+}
+
+// Whether the clock leaves a password alone that has used up its tries. Not while a breaker holds back what may have been refused
+// for nothing: that is settled when it closes.
+bool is_left_alone(CheckContext& context, const LaneState& lane, const StoredCredential& row, Trigger trigger) {
+  if (trigger != Trigger::clock || lane.provider->login_kind() != LoginKind::password || !is_used_up(row.health)) return false;
+  const CheckPolicy policy = policy_for(context, lane, row.key.owner, Cause::check);
+  return !policy.breaker_open && !policy.holds_confirmations;
+}
+
+Task<CheckEnd> commit_no_try_left(CheckContext& context, const StoredCredential& row) {
+  CredentialWrite write = write_of(context, row);
+  write.health = [](const CredentialHealth& health, Random&) { return std::optional(without_next_try(health)); };
+  co_return end_of((co_await commit(context, row, write)).end);
 }
 
 Task<CheckEnd> check_in_turn(CheckContext& context, CredentialKey key, Trigger trigger, SteadyTime deadline) {
@@ -143,8 +159,21 @@ Task<CheckEnd> check_in_turn(CheckContext& context, CredentialKey key, Trigger t
     co_await commit_obstacle(context, *row, Reason::unexpected_answer, after_interval);
     co_return CheckEnd::seal_broken;
   }
+  if (is_left_alone(context, *lane, *row, trigger)) co_return co_await commit_no_try_left(context, *row);
+  const LoginDigests login = login_digests(context, key.owner, *lane, secrets->login);
+  if (is_shown(context, login)) {
+    if (trigger == Trigger::clock) co_return CheckEnd::login_is_taken;
+    if (!co_await wait_for_login(context, login, deadline)) co_return co_await commit_no_place(context, *row);
+    co_return co_await check_in_turn(context, key, trigger, deadline);  // by what was learnt of it meanwhile
+  }
+  const LoginTurn turn(context, login);
   const Cause cause = row->health.due_cause.value_or(trigger == Trigger::clock ? Cause::check : Cause::request);
-  Asked asked = co_await ask(context, *lane, stored_subject(std::move(*row), std::move(*secrets)), trigger, deadline);
+  // Before the first answer the POST is counted already.
+  const std::int32_t tries = row->health.answer_cause ? row->health.refusals : 0;
+  Subject subject = stored_subject(std::move(*row), std::move(*secrets));
+  subject.login = login;
+  subject.tries = tries;
+  Asked asked = co_await ask(context, *lane, std::move(subject), trigger, deadline);
   switch (asked.outcome) {
     case AskOutcome::answered: break;
     case AskOutcome::gone: co_return CheckEnd::gone;
@@ -162,16 +191,16 @@ Task<CheckEnd> run_check(CheckContext& context, CredentialKey key, Trigger trigg
   lock.tell(CheckEnd::failed);
   const CheckEnd end = co_await check_in_turn(context, key, trigger, deadline);
   // The clock's check that had no place is not the one that a request would have had.
-  const bool says_nothing = end == CheckEnd::not_sent && trigger == Trigger::clock;
+  const bool says_nothing = trigger == Trigger::clock && (end == CheckEnd::not_sent || end == CheckEnd::login_is_taken);
   lock.tell(says_nothing ? std::nullopt : std::optional(end));
   co_return end;
 }
 
 }  // namespace
 
-Task<> check_by_clock(CheckContext& context, CredentialKey key) {
-  if (context.locks.is_taken(key.id)) co_return;
-  co_await run_check(context, key, Trigger::clock, context.clock.elapsed() + context.settings.timeout);
+Task<CheckEnd> check_by_clock(CheckContext& context, CredentialKey key) {
+  if (context.locks.is_taken(key.id)) co_return CheckEnd::not_sent;
+  co_return co_await run_check(context, key, Trigger::clock, context.clock.elapsed() + context.settings.timeout);
 }
 
 Task<CheckEnd> check_now(CheckContext& context, CredentialKey key) {

@@ -10,8 +10,9 @@ namespace granary {
 
 struct CheckContext;
 
-// By the clock: does nothing when the credential is being checked already. A PUT that a crash interrupted is settled.
-Task<> check_by_clock(CheckContext& context, CredentialKey key);
+// By the clock: does nothing when the credential is being checked already, or its login with another. A PUT that a crash
+// interrupted is settled.
+Task<CheckEnd> check_by_clock(CheckContext& context, CredentialKey key);
 // By request: waits for a check under way and lets its answer count. No longer than `timeout`. StoreUnavailable.
 Task<CheckEnd> check_now(CheckContext& context, CredentialKey key);
 

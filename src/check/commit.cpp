@@ -89,6 +89,23 @@ void recall_change(const StoredCredential& row, const CredentialWrite& write, Co
                                   .cause = write.cause};
 }
 
+// Tells of the others with the same login that the commit has changed, and goes on with those that were too many for it.
+Task<> share(CheckContext& context, const StoredCredential& row, const Committed& committed) {
+  tell(context, row.provider, committed.others.changes);
+  std::int64_t after = committed.others.last;
+  try {
+    while (after != 0) {
+      const HealthBatch batch = co_await context.store.share_news(row.key.owner, *committed.news, after);
+      tell(context, row.provider, batch.changes);
+      after = batch.last;
+    }
+  } catch (const StoreUnavailable& failure) {
+    // The row itself is committed; what the rest do not know yet, they learn with the next answer.
+    context.log.warning("what a check said of a login is not stored for all that hold it",
+                        {{"credential", row.key.id.text()}, {"provider", row.provider}, {"error", failure.what()}});
+  }
+}
+
 // One try without the events, which failed with `failure`. nullopt: that fails, too, so they are not to blame.
 Task<std::optional<Committed>> try_without_events(CheckContext& context, const StoredCredential& row, CredentialWrite write,
                                                   StoreUnavailable failure) {
@@ -134,6 +151,7 @@ Task<Committed> commit(CheckContext& context, const StoredCredential& row, Crede
   }
   if (committed->was_made_before) recall_change(row, write, *committed);
   if (committed->change) tell(context, row.provider, {&*committed->change, 1});
+  co_await share(context, row, *committed);
   co_return std::move(*committed);
 }
 

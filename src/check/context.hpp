@@ -102,6 +102,7 @@ struct CheckContext {
         metrics(the_metrics),
         settings(std::move(the_settings)),
         locks(checks_executor),
+        logins(checks_executor),
         redactions(checks_executor) {}
 
   Executor executor;
@@ -119,6 +120,7 @@ struct CheckContext {
   std::map<std::string, std::unique_ptr<FlowPlan>, std::less<>> plans;  // by provider's short name
   std::map<Lane, LaneState> lanes;
   CredentialLocks locks;
+  LoginLocks logins;
   LoopTurns redactions;             // an owner's answers are redacted in turn with other owners'
   std::map<OwnerId, int> requests;  // of each owner, that wait for providers (RequestPlace)
   std::map<std::int32_t, Plaintext> day_keys;

@@ -4,7 +4,8 @@
 
 namespace granary {
 
-Task<CredentialLocks::Waited> CredentialLocks::wait(CredentialId id, SteadyTime deadline) {
+template <class Key>
+auto Locks<Key>::wait(Key id, SteadyTime deadline) -> Task<Waited> {
   const auto found = locks_.find(id);
   if (found == locks_.end()) co_return Waited{};
   const std::shared_ptr<Lock> lock = found->second;
@@ -16,13 +17,15 @@ Task<CredentialLocks::Waited> CredentialLocks::wait(CredentialId id, SteadyTime 
   co_return Waited{.is_too_late = waiter->is_too_late, .end = lock->end};
 }
 
-Task<bool> CredentialLocks::wait_free(CredentialId id, SteadyTime deadline) {
+template <class Key>
+Task<bool> Locks<Key>::wait_free(Key id, SteadyTime deadline) {
   while (is_taken(id))
     if ((co_await wait(id, deadline)).is_too_late) co_return false;
   co_return true;
 }
 
-void CredentialLocks::expire(SteadyTime now) {
+template <class Key>
+void Locks<Key>::expire(SteadyTime now) {
   for (auto& [id, lock] : locks_)
     std::erase_if(lock->waiting, [&](const std::shared_ptr<Waiter>& waiter) {
       if (waiter->deadline > now) return false;
@@ -32,25 +35,32 @@ void CredentialLocks::expire(SteadyTime now) {
     });
 }
 
-void CredentialLocks::mark_held(CredentialId id, bool is_held) {
+template <class Key>
+void Locks<Key>::mark_held(Key id, bool is_held) {
   const auto found = locks_.find(id);
   if (found == locks_.end()) return;
   found->second->is_held = is_held;
   for (const auto& waiter : std::exchange(found->second->waiting, {})) waiter->woken.fire();
 }
 
-CredentialLocks::Hold::Hold(CredentialLocks& locks, CredentialId id) : locks_(locks), id_(id) {
+template <class Key>
+Locks<Key>::Hold::Hold(Locks& locks, Key id) : locks_(locks), id_(id) {
   locks_.locks_[id] = std::make_shared<Lock>();
 }
 
-CredentialLocks::Hold::~Hold() {
+template <class Key>
+Locks<Key>::Hold::~Hold() {
   const auto lock = locks_.locks_.extract(id_);
   if (!lock) return;
   for (const auto& waiter : lock.mapped()->waiting) waiter->woken.fire();
 }
 
-void CredentialLocks::Hold::tell(std::optional<CheckEnd> end) {
+template <class Key>
+void Locks<Key>::Hold::tell(std::optional<CheckEnd> end) {
   if (const auto lock = locks_.locks_.find(id_); lock != locks_.locks_.end()) lock->second->end = end;
 }
+
+template class Locks<CredentialId>;
+template class Locks<LoginId>;
 
 }  // namespace granary

@@ -1,5 +1,6 @@
 #include "check/put.hpp"
 
+#include "check/login_turn.hpp"
 #include "check/secrets.hpp"
 
 namespace granary {
@@ -35,6 +36,12 @@ Task<> drop(CheckContext& context, const StoredCredential& row) {
   CredentialWrite write = write_of(context, row);
   write.removes_candidate = true;
   co_await commit(context, row, std::move(write));
+}
+
+// One that a crash has left may have been accepted already: it waits for a try that is sent.
+Task<PutResult> leave_unsent(CheckContext& context, const StoredCredential& row, Try which, Reason reason) {
+  if (which == Try::first) co_await drop(context, row);
+  co_return PutResult{.reason = reason};
 }
 
 // What the provider said, as a PUT counts it.
@@ -81,10 +88,12 @@ Task<std::optional<PutResult>> commit_answer(CheckContext& context, const Provid
   write.tokens->held = token_digest(context, row, promoted.value(one_use_field(context, provider)));
   if (subject.stored) write.tokens->secrets = digests_of_change(context, row, provider, &*subject.stored, promoted).secrets;
   write.removes_candidate = true;
+  write.login = subject.login;
   write.cause = Cause::replaced;
   const CheckPolicy policy =
       lane ? policy_for(context, *lane, row.key.owner, Cause::replaced) : CheckPolicy{.cause = Cause::replaced};
   write.health = rule_of(answer, was_asked, policy, context.now());
+  if (was_asked && !asked.is_cut_short()) write.share = share_of(subject, answer, policy, context.clock.now());
   const bool has_new_token = subject.shown == Shown::candidate && (asked.is_refreshed || subject.has_gifts);
   const Holds holds = trigger == Trigger::clock ? Holds::everything : has_new_token ? Holds::tokens : Holds::briefly;
   forget_secrets(asked);
@@ -106,6 +115,17 @@ Task<std::optional<PutResult>> try_candidate(CheckContext& context, StoredCreden
     unasked.verdict.answer.reason = Reason::not_configured;
     co_return co_await commit_answer(context, provider, lane, std::move(unasked), trigger, which);
   }
+  const OwnerId owner = subject.row.key.owner;
+  subject.login = login_digests(context, owner, *lane, subject.secrets.login);
+  const bool may_wait = trigger == Trigger::request;
+  if (is_shown(context, subject.login) && !(may_wait && co_await wait_for_login(context, subject.login, deadline)))
+    co_return co_await leave_unsent(context, subject.row, which, Reason::rate_limited);
+  const LoginTurn turn(context, subject.login);
+  if (!subject.login.login.empty()) subject.tries = co_await context.store.count_tries(owner, subject.login.login);
+  if (which == Try::second && subject.tries >= kPasswordTriesMax) {
+    co_await drop(context, subject.row);
+    co_return std::nullopt;
+  }
   // Nobody but the provider that gave it is shown the token before the last.
   if (is_bound_elsewhere(context, subject.row.origin, *lane->base_url)) subject.secrets.grant.previous_token.reset();
   Asked asked = co_await ask(context, *lane, std::move(subject), trigger, deadline);
@@ -117,9 +137,8 @@ Task<std::optional<PutResult>> try_candidate(CheckContext& context, StoredCreden
     case AskOutcome::held:
     case AskOutcome::stopping: break;
   }
-  // One that a crash has left may have been accepted already: it waits for a try that is sent.
-  if (which == Try::first) co_await drop(context, known);
-  co_return PutResult{.reason = asked.outcome == AskOutcome::stopping ? Reason::timeout : Reason::rate_limited};
+  const Reason reason = asked.outcome == AskOutcome::stopping ? Reason::timeout : Reason::rate_limited;
+  co_return co_await leave_unsent(context, known, which, reason);
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #include "check/secrets.hpp"
 
+#include <algorithm>
+#include <span>
+
 #include "domain/old_secrets.hpp"
 #include "provider/redaction.hpp"
 
@@ -7,7 +10,7 @@ namespace granary {
 
 namespace {
 
-std::string digest(const CheckContext& context, std::initializer_list<std::string_view> parts) {
+std::string digest(const CheckContext& context, std::span<const std::string_view> parts) {
   std::string text;
   for (const std::string_view part : parts) {
     text += part;
@@ -16,6 +19,10 @@ std::string digest(const CheckContext& context, std::initializer_list<std::strin
   const auto full = crypto::hmac_sha256(context.digest_key.reveal(), text);
   wipe(text);
   return std::string(crypto::view(full).substr(0, kDigestBytes));
+}
+
+std::string digest(const CheckContext& context, std::initializer_list<std::string_view> parts) {
+  return digest(context, std::span(parts.begin(), parts.size()));
 }
 
 // Those values of `before` that `after` does not have any more.
@@ -72,12 +79,17 @@ std::string token_digest(const CheckContext& context, const StoredCredential& ro
   return token.empty() ? std::string() : digest(context, {"token", row.key.owner.raw(), row.provider, token});
 }
 
-std::string login_digest(const CheckContext& context, const StoredCredential& row, const Provider& provider,
-                         const Fields& login) {
-  if (provider.login_kind() != LoginKind::password) return {};
+LoginDigests login_digests(const CheckContext& context, OwnerId owner, const LaneState& lane, const Fields& login) {
+  if (lane.provider->login_kind() != LoginKind::password) return {};
   const std::string_view username = login.value("username"), password = login.value("password");
   if (username.empty() || password.empty()) return {};
-  return digest(context, {"login", row.key.owner.raw(), row.provider, row.environment, username, password});
+  std::vector<std::pair<std::string_view, std::string_view>> fields;
+  for (const auto& [name, value] : login.all()) fields.emplace_back(name, value.reveal());
+  std::ranges::sort(fields);
+  std::vector<std::string_view> sent = {"sent", owner.raw(), lane.lane.provider, lane.lane.environment};
+  for (const auto& [name, value] : fields) sent.insert(sent.end(), {name, value});
+  return {.login = digest(context, {"login", owner.raw(), lane.lane.provider, lane.lane.environment, username, password}),
+          .sent = digest(context, sent)};
 }
 
 Task<PastSecrets> past_secrets_of(CheckContext& context, const StoredCredential& row) {

@@ -23,8 +23,9 @@ Sealed seal_candidate(const CheckContext& context, const StoredCredential& row, 
 
 // Keyed: the same for the same token of one owner's credentials at one provider. Empty for an empty token.
 std::string token_digest(const CheckContext& context, const StoredCredential& row, std::string_view token);
-// The same for the same user name and password of one owner on one lane; empty where the provider is shown no password.
-std::string login_digest(const CheckContext& context, const StoredCredential& row, const Provider& provider, const Fields& login);
+// The same for the same user name and password of one owner on one lane, and for all that is sent with them; empty where the
+// provider is shown no password.
+LoginDigests login_digests(const CheckContext& context, OwnerId owner, const LaneState& lane, const Fields& login);
 
 // What was the credential's and is not any more, for redaction. It refers to both arguments. Nothing, where the store cannot tell
 // now: that keeps no answer from being recorded.

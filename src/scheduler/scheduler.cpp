@@ -25,6 +25,7 @@ constexpr int kTrialsLookedAt = 20;
 constexpr std::chrono::minutes kSuccessInterval{1};
 constexpr seconds kStopsWithin{8};  // of the ten that SIGTERM leaves
 constexpr seconds kAsideAfterFailure{10};
+constexpr seconds kAsideForLogin{1};                 // while its login is shown with another credential
 constexpr std::chrono::hours kAsideWhileProbing{1};  // at most; sixty probes
 
 }  // namespace
@@ -37,6 +38,7 @@ Task<> Scheduler::run() {
   while (!context_.stopping) {
     const SteadyTime now = context_.clock.elapsed();
     context_.locks.expire(now);
+    context_.logins.expire(now);
     std::erase_if(aside_, [&](const auto& entry) {
       const auto& [until, probed_in] = entry.second;
       return until <= now || (probed_in && !probed_in->breaker.is_open());
@@ -91,7 +93,8 @@ void Scheduler::pause(LaneState& lane, const std::exception& failure) {
 
 Task<> Scheduler::check(LaneState& lane, CredentialKey key, const LaneBreaker* probed_in) {
   try {
-    co_await check_by_clock(context_, key);
+    if (co_await check_by_clock(context_, key) == CheckEnd::login_is_taken)
+      aside_[key.id] = {.until = context_.clock.elapsed() + kAsideForLogin, .probed_in = nullptr};
   } catch (const std::exception& failure) {
     // The row is due still; the store gets a moment before it is asked again.
     const SteadyTime now = context_.clock.elapsed();

@@ -2,6 +2,8 @@
 // for it; the product never links it.
 #pragma once
 
+#include <functional>
+
 #include "simulation/database.hpp"
 
 namespace granary::simulation {
