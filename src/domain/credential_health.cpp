@@ -121,16 +121,12 @@ bool lies_ahead(const Instant& instant, const Instant& now) {
   return instant.wall > now.wall || (instant.boot == now.boot && instant.steady > now.steady);
 }
 
-// Refused or forbidden: true once the second one of its kind has come late enough.
-bool is_confirmed(CredentialHealth& health, Pending kind, const CheckPolicy& policy, const Instant& now) {
-  if (health.pending != kind || !health.pending_since || lies_ahead(*health.pending_since, now)) {
-    health.pending = kind;
-    health.pending_since = now;
-    return false;
-  }
-  if (policy.breaker_open || policy.holds_confirmations) return false;
-  return time_between(*health.pending_since, now) >= policy.confirm_after;
+// Refused or forbidden after another answer of that kind.
+bool is_second(const CredentialHealth& health, Pending kind, const Instant& now) {
+  return health.pending == kind && health.pending_since && !lies_ahead(*health.pending_since, now);
 }
+
+bool may_confirm(const CheckPolicy& policy) { return !policy.breaker_open && !policy.holds_confirmations; }
 
 // When it began stays known where it was OK before: should it be many, the breaker counts that.
 void turn_bad(CredentialHealth& health, Status status, Cause cause, WallTime now) {
@@ -149,11 +145,13 @@ void apply_breaker(CredentialHealth& health, const CheckPolicy& policy, const In
   health.reason = Reason::provider_refuses_many;
 }
 
-// Refused for the first time here, and no try is left to confirm it: others hold the same login, and have used them up.
-bool is_last_try(const CredentialHealth& health, Pending before, const CheckPolicy& policy) {
-  const bool is_first = before == Pending::none && health.pending == Pending::refused;
-  const bool may_confirm = policy.login != LoginKind::password || policy.breaker_open || policy.holds_confirmations;
-  return is_first && !may_confirm && health.refusals >= kPasswordTriesMax && health.status == Status::ok;
+// The second one that comes late enough confirms the first. One that is OK needs no second where no try is left: others hold the
+// same login and have used them up, so theirs count.
+bool is_confirmed(const CredentialHealth& health, Pending kind, const CheckPolicy& policy, const Instant& now) {
+  if (!may_confirm(policy)) return false;
+  if (is_second(health, kind, now)) return time_between(*health.pending_since, now) >= policy.confirm_after;
+  return policy.login == LoginKind::password && kind == Pending::refused && health.pending == Pending::none &&
+         health.status == Status::ok && health.refusals >= kPasswordTriesMax;
 }
 
 // Refused or forbidden by a check. `bad_reason` and `situation` are of one that counts.
@@ -163,9 +161,14 @@ void apply_denial(CredentialHealth& health, Pending kind, Reason bad_reason, Sit
   const StatusRule rule =
       kStatusTable[static_cast<std::size_t>(health.status)]
                   [static_cast<std::size_t>(kind == Pending::refused ? AnswerKind::refused : AnswerKind::forbidden)];
+  const bool turns = rule.effect != Effect::stays && is_confirmed(health, kind, policy, now);
+  if (!is_second(health, kind, now)) {
+    health.pending = kind;
+    health.pending_since = now;
+  }
   if (rule.effect == Effect::stays) {
     clear_pending(health);
-  } else if (is_confirmed(health, kind, policy, now)) {
+  } else if (turns) {
     turn_bad(health, rule.to, policy.cause, now.wall);
   } else {
     health.reason = Reason::refused_once;
@@ -176,7 +179,6 @@ void apply_denial(CredentialHealth& health, Pending kind, Reason bad_reason, Sit
     const bool held_back = policy.breaker_open || shown_often;
     health.next_check =
         next_try(held_back ? Situation::first_of_two_held_back : Situation::first_of_two, health, policy, now, random);
-    if (is_last_try(health, before, policy)) health.next_check.reset();
     apply_breaker(health, policy, now);
     return;
   }

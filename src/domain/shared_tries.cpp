@@ -9,7 +9,6 @@ namespace {
 using Kind = LoginNews::Kind;
 
 constexpr std::chrono::minutes kDueWithin{10};
-constexpr std::int32_t kLeavesTwo = kPasswordTriesMax - 2;
 
 void hear_ok(CredentialHealth& health, const LoginNews& news, Random& random) {
   const bool is_our_fault = health.reason == Reason::unusable_key || health.reason == Reason::not_configured;
@@ -40,14 +39,8 @@ void turn(CredentialHealth& health, const LoginNews& news) {
   health.next_check = news.next_check;
 }
 
-// A PUT of the very fields that were last accepted is told its refusal with 422, and changes no status. The clock decides that one,
-// and is left the two tries that it needs: what PUTs have shown counts once at most.
-bool is_last_accepted(const CredentialHealth& health, const LoginNews& news, SentFields fields) {
-  return !news.from && fields == SentFields::equal && health.was_last_ok;
-}
-
 void hear_refusal(CredentialHealth& health, const LoginNews& news, SentFields fields) {
-  health.refusals = std::max(health.refusals, is_last_accepted(health, news, fields) ? kLeavesTwo : news.refusals);
+  health.refusals = std::max(health.refusals, news.refusals);
   // Its own first refusal is to be confirmed: that turns the other as well.
   const bool is_of_two = health.pending == Pending::refused;
   if (is_used_up(health) || (is_of_two && health.refusals >= kPasswordTriesMax && fields == SentFields::other)) {
@@ -88,14 +81,14 @@ std::optional<LoginNews> news_of(const LoginShare& share, CredentialId asked, co
 
 std::optional<CredentialHealth> after_news(const CredentialHealth& health, const LoginNews& news, SentFields fields,
                                            Random& random) {
+  // A PUT's refusal is told with 422 and changes nothing (behaviour.md): whoever was last OK keeps the tries its own status
+  // needs.
+  const bool is_of_put = !news.from && news.kind != Kind::ok;
+  if (is_of_put && health.was_last_ok) return std::nullopt;
   CredentialHealth after = health;
   switch (news.kind) {
-    case Kind::counted:
-      if (!is_last_accepted(health, news, fields)) ++after.refusals;
-      break;
-    case Kind::taken_back:
-      if (!is_last_accepted(health, news, fields)) after.refusals = std::max(after.refusals - 1, 0);
-      break;
+    case Kind::counted: ++after.refusals; break;
+    case Kind::taken_back: after.refusals = std::max(after.refusals - 1, 0); break;
     case Kind::ok: hear_ok(after, news, random); break;
     case Kind::refused: hear_refusal(after, news, fields); break;
     case Kind::turned:

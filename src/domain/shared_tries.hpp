@@ -55,8 +55,8 @@ enum class SentFields : std::uint8_t { equal, other };
 std::optional<CredentialHealth> after_news(const CredentialHealth& health, const LoginNews& news, SentFields fields,
                                            Random& random);
 
-// Whether the clock does not show the password any more: its tries are used up, by whichever credential. One that has been refused
-// once is confirmed all the same; where the permission is missing the provider has taken the password; and while it is
+// Whether the clock does not show the password any more: its tries are used up, by whichever credential. One that has been
+// refused once is confirmed all the same; where the permission is missing the provider has taken the password; and while it is
 // unavailable, tries whose answer was lost are counted too, and must not leave it without a status.
 bool is_used_up(const CredentialHealth& health);
 

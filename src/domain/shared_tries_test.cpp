@@ -18,7 +18,7 @@ class SharedTries : public CredentialHealthTest {
     return health;
   }
   static LoginNews news(Kind kind, std::int32_t refusals = 0, std::optional<WallTime> next_check = {}) {
-    return {.kind = kind, .refusals = refusals, .next_check = next_check, .now = wall(0)};
+    return {.kind = kind, .from = CredentialId(), .refusals = refusals, .next_check = next_check, .now = wall(0)};
   }
   CredentialHealth hear(const CredentialHealth& health, const LoginNews& told, SentFields fields = SentFields::equal) {
     return after_news(health, told, fields, random_).value_or(health);
@@ -74,6 +74,31 @@ TEST_F(SharedTries, TheLastTryIsTheLastForAll) {
   EXPECT_EQ(cousin.status, Status::ok);
   EXPECT_EQ(cousin.next_check, std::nullopt);
   EXPECT_TRUE(is_used_up(cousin));
+}
+
+// Found by the simulation: two refused PUTs of the stored password used up its tries, and it stayed OK with no next check.
+TEST_F(SharedTries, ARefusedPutTakesNoTryFromOneThatWasLastOk) {
+  struct Row {
+    Kind kind;
+    Status status;
+    std::int32_t expected;
+  };
+  const Row rows[] = {
+      {Kind::refused, Status::ok, 1},
+      {Kind::counted, Status::ok, 1},
+      {Kind::taken_back, Status::ok, 1},
+      {Kind::ok, Status::ok, 0},
+      {Kind::refused, Status::unauthenticated, 2},
+      {Kind::counted, Status::unauthenticated, 2},
+      {Kind::taken_back, Status::unauthenticated, 0},
+      {Kind::ok, Status::unauthenticated, 0},
+  };
+  for (const Row& row : rows) {
+    LoginNews told = news(row.kind, 2);
+    told.from.reset();
+    EXPECT_EQ(hear(with_refusals(row.status, 1), told).refusals, row.expected)
+        << static_cast<int>(row.kind) << " " << name_of(row.status);
+  }
 }
 
 TEST_F(SharedTries, AnOkGivesTheTriesBackAndMakesThemDue) {

@@ -248,9 +248,8 @@ Task<HealthBatch> MemoryStore::change_health(const BreakerScope& scope, Rows row
 }
 
 HealthBatch MemoryStore::share_with_others(OwnerId owner, const LoginNews& news, std::int64_t after) {
-  const auto holders = linked_after(after, [&](const CredentialEntry& one) {
-    return one.row.key.owner == owner && one.row.login.login == news.login.login;
-  });
+  const auto holders = linked_after(
+      after, [&](const CredentialEntry& one) { return one.row.key.owner == owner && one.row.login.login == news.login.login; });
   HealthBatch batch;
   if (std::ssize(holders) == kHealthBatch) batch.last = holders.back()->number;
   for (CredentialEntry* entry : holders)
