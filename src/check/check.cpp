@@ -137,12 +137,12 @@ Task<CheckEnd> commit_no_try_left(CheckContext& context, const StoredCredential&
 }
 
 Task<CheckEnd> check_in_turn(CheckContext& context, CredentialKey key, Trigger trigger, SteadyTime deadline) {
-  auto row = co_await context.store.find_credential(key);
+  auto row = co_await load_row(context, key);
   if (!row || !row->leaf_user) co_return CheckEnd::gone;
   if (row->candidate) {
     const auto settled = co_await settle_put(context, std::move(*row), trigger, deadline);
     if (settled && settled->end == PutEnd::replaced) co_return CheckEnd::recorded;
-    row = co_await context.store.find_credential(key);
+    row = co_await load_row(context, key);
     if (!row || !row->leaf_user) co_return CheckEnd::gone;
     const bool is_due = row->health.next_check && *row->health.next_check <= context.clock.now();
     if (trigger == Trigger::clock && !is_due) co_return CheckEnd::not_sent;  // the stored login was not asked

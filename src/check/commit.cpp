@@ -125,6 +125,12 @@ Task<std::optional<Committed>> try_without_events(CheckContext& context, const S
 
 }  // namespace
 
+Task<std::optional<StoredCredential>> load_row(CheckContext& context, CredentialKey key) {
+  auto row = co_await context.store.find_credential(key);
+  if (row && is_under_way(row->grant)) row->grant = after(row->grant, GrantEvent::lost);
+  co_return row;
+}
+
 CredentialWrite write_of(CheckContext& context, const StoredCredential& row, CredentialWrite::Needs needs) {
   CredentialWrite write{.key = row.key, .secrets_version = row.secrets_version, .link_version = row.link_version, .needs = needs};
   context.random.fill(&write.id, sizeof write.id);

@@ -18,6 +18,10 @@ enum class Holds {
   everything,
 };
 
+// The row, under its lock. Where its token is under way though nobody has the lock, the commit of the answer failed: it is of
+// unknown outcome, as after a crash.
+Task<std::optional<StoredCredential>> load_row(CheckContext& context, CredentialKey key);
+
 // A write of one row, empty still. The store refuses it where the row's secrets are not those that were loaded.
 CredentialWrite write_of(CheckContext& context, const StoredCredential& row,
                          CredentialWrite::Needs needs = CredentialWrite::Needs::row);

@@ -70,14 +70,14 @@ bool was_spent_before_upgrade(const Secrets& stored, std::string_view token) {
 
 Task<Result<void>> reconnect_in_turn(CheckContext& context, CredentialKey key, LeafUserId user, const Provider& provider,
                                      const Fields& given, SteadyTime deadline) {
-  auto row = co_await context.store.find_credential(key);
+  auto row = co_await load_row(context, key);
   if (!row || row->leaf_user != user) co_return fail(ErrorCode::not_found);
   if (provider.login_kind() == LoginKind::refresh_token) refuse_while_token_is_held(context);
   if (row->candidate) {
     // One that a crash has left is settled first: it may hold all that is left of a token.
     const auto settled = co_await settle_put(context, std::move(*row), Trigger::request, deadline);
     if (settled && settled->end == PutEnd::unavailable) co_return answer_to(settled, provider);
-    row = co_await context.store.find_credential(key);
+    row = co_await load_row(context, key);
     if (!row || row->leaf_user != user) co_return fail(ErrorCode::not_found);
   }
   const FlowPlan& plan = *context.plans.find(provider.short_name())->second;

@@ -16,7 +16,9 @@ void Oracle::judge_token(const CredentialEntry& entry) {
   // What came for the stored token may wait beside it, for its credential to be linked again.
   const Login candidate = candidate_login(row);
   const bool is_valid = works(login) || (candidate.account == login.account && works(candidate));
-  const bool says_unknown = is_uncertain(row.grant) || row.health.reason == Reason::refresh_outcome_unknown;
+  // One that is under way still, with nobody asking, is loaded as of unknown outcome.
+  const bool says_unknown =
+      is_uncertain(row.grant) || is_under_way(row.grant) || row.health.reason == Reason::refresh_outcome_unknown;
   // Also a request that came late, after its sender had given it up, and spent or burnt what was stored since.
   const auto was_lost = std::ranges::any_of(account.shown_by, [](const auto& shown) {
     return std::ranges::any_of(shown.second, [](const auto& flight) { return flight->is_unknown(); });
