@@ -185,6 +185,7 @@ class Oracle final : public Observer {
   std::map<CredentialId, SteadyTime> heard_at_;                       // when a credential was told something last
   std::map<CredentialId, Began> began_;
   std::map<CredentialId, SteadyTime> turned_;  // UNAUTHENTICATED, since
+  std::set<CredentialId> held_in_calm_;        // a fuse has kept the clock from asking
   int turned_count_ = 0;
   SteadyTime calm_since_{}, troubled_{};
 };

@@ -54,6 +54,7 @@ void Oracle::committed(const CredentialEntry& before, const CredentialWrite& wri
   note_holder(after.row);
   note_tries(before, after);
   judge_holders(after);
+  if (is.held_since && calm_since_ != SteadyTime()) held_in_calm_.insert(after.row.key.id);
   if (is.status == Status::unauthenticated && before.row.health.status != Status::unauthenticated) {
     turned_[after.row.key.id] = timeline_.now();
     ++turned_count_;

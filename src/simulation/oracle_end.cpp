@@ -51,14 +51,14 @@ void Oracle::judge_end_status(const CredentialEntry& entry, bool is_valid) {
     fail("a_revoked_login_is_noticed", "status " + std::string(name_of(health.status)) + " long after");
 }
 
-// One that was revoked after the calm had begun: nothing stood in the way of noticing it.
+// One that was revoked after the calm had begun: nothing stood in the way of noticing it, but a fuse that was blown before.
 void Oracle::judge_revocation(const CredentialEntry& entry) {
   constexpr seconds kSlack{20};
   const int number = stored_login(entry.row).account;
   const auto turned = turned_.find(entry.row.key.id);
   if (number < 0 || !entry.row.leaf_user || turned == turned_.end()) return;
   const Account& account = providers_.account(number);
-  if (account.revoked_in_calm &&
+  if (account.revoked_in_calm && !held_in_calm_.contains(entry.row.key.id) &&
       turned->second > *account.revoked_in_calm + settings_.interval + settings_.confirm_after + kSlack)
     fail("a_revoked_login_is_noticed_in_time",
          std::to_string(std::chrono::duration_cast<seconds>(turned->second - *account.revoked_in_calm).count()) + " s after");
