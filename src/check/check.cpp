@@ -122,17 +122,11 @@ Task<CheckEnd> commit_answer(CheckContext& context, LaneState& lane, Asked asked
   co_return CheckEnd::recorded;
 }
 
-// Whether the clock leaves a password alone that has used up its tries. Not while a breaker holds back what may have been refused
-// for nothing: that is settled when it closes.
-bool is_left_alone(CheckContext& context, const LaneState& lane, const StoredCredential& row, Trigger trigger) {
-  if (trigger != Trigger::clock || lane.provider->login_kind() != LoginKind::password || !is_used_up(row.health)) return false;
-  const CheckPolicy policy = policy_for(context, lane, row.key.owner, Cause::check);
-  return !policy.breaker_open && !policy.holds_confirmations;
-}
-
-Task<CheckEnd> commit_no_try_left(CheckContext& context, const StoredCredential& row) {
+Task<CheckEnd> commit_left_alone(CheckContext& context, const StoredCredential& row, const LeftAlone& left) {
   CredentialWrite write = write_of(context, row);
-  write.health = [](const CredentialHealth& health, Random&) { return std::optional(without_next_try(health)); };
+  write.health = [until = left.until](const CredentialHealth& health, Random&) {
+    return std::optional(with_next_check(health, until));
+  };
   co_return end_of((co_await commit(context, row, write)).end);
 }
 
@@ -159,7 +153,9 @@ Task<CheckEnd> check_in_turn(CheckContext& context, CredentialKey key, Trigger t
     co_await commit_obstacle(context, *row, Reason::unexpected_answer, after_interval);
     co_return CheckEnd::seal_broken;
   }
-  if (is_left_alone(context, *lane, *row, trigger)) co_return co_await commit_no_try_left(context, *row);
+  const CheckPolicy policy = policy_for(context, *lane, key.owner, Cause::check);
+  const auto left = trigger == Trigger::clock ? left_alone(row->health, policy, context.now()) : std::nullopt;
+  if (left) co_return co_await commit_left_alone(context, *row, *left);
   const LoginDigests login = login_digests(context, key.owner, *lane, secrets->login);
   if (is_shown(context, login)) {
     if (trigger == Trigger::clock) co_return CheckEnd::login_is_taken;

@@ -379,8 +379,8 @@ CredentialHealth with_counted_try(CredentialHealth health) {
   return health;
 }
 
-CredentialHealth without_next_try(CredentialHealth health) {
-  health.next_check.reset();
+CredentialHealth with_next_check(CredentialHealth health, std::optional<WallTime> next_check) {
+  health.next_check = next_check;
   return health;
 }
 

@@ -176,8 +176,8 @@ CredentialHealth after_keeping(CredentialHealth health, WallTime now, Random& ra
 CredentialHealth not_checked_before(CredentialHealth health, WallTime not_before, WallTime now);
 // A password that has been refused is about to be shown again: it counts before it is sent, whatever becomes of us.
 CredentialHealth with_counted_try(CredentialHealth health);
-// Its tries are used up (domain/shared_tries.hpp): its status stays, and the clock leaves it alone.
-CredentialHealth without_next_try(CredentialHealth health);
+// The clock leaves it alone until then (left_alone, domain/shared_tries.hpp); its status stays.
+CredentialHealth with_next_check(CredentialHealth health, std::optional<WallTime> next_check);
 
 // When an access token given now should be replaced, so that what GET returns works.
 WallTime refresh_time(WallTime now, seconds lifetime);

@@ -104,4 +104,14 @@ bool is_used_up(const CredentialHealth& health) {
          (health.status == Status::ok || health.status == Status::unauthenticated);
 }
 
+std::optional<LeftAlone> left_alone(const CredentialHealth& health, const CheckPolicy& policy, const Instant& now) {
+  if (policy.login != LoginKind::password || policy.breaker_open || policy.holds_confirmations) return std::nullopt;
+  if (is_used_up(health)) return LeftAlone{};
+  const bool is_first = health.pending == Pending::refused && health.pending_since && health.pending_since->wall <= now.wall;
+  if (!is_first) return std::nullopt;
+  const auto waited = std::chrono::duration_cast<milliseconds>(time_between(*health.pending_since, now));
+  if (waited >= policy.confirm_after) return std::nullopt;
+  return LeftAlone{.until = now.wall + microseconds(policy.confirm_after - waited)};
+}
+
 }  // namespace granary

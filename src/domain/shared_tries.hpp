@@ -60,4 +60,12 @@ std::optional<CredentialHealth> after_news(const CredentialHealth& health, const
 // unavailable, tries whose answer was lost are counted too, and must not leave it without a status.
 bool is_used_up(const CredentialHealth& health);
 
+// How long the clock leaves a password alone; nullopt: it may be shown. One that is used up for good. One that was refused once
+// until a second refusal would confirm that: a wall clock that jumps makes it due before, and each try is one of three. Not while
+// a breaker holds back what may have been refused for nothing: that is settled when it closes.
+struct LeftAlone {
+  std::optional<WallTime> until;  // nullopt: for good
+};
+std::optional<LeftAlone> left_alone(const CredentialHealth& health, const CheckPolicy& policy, const Instant& now);
+
 }  // namespace granary

@@ -112,6 +112,32 @@ TEST_F(SharedTries, AnOkGivesTheTriesBackAndMakesThemDue) {
   EXPECT_EQ(hear(with_refusals(Status::ok, 0), news(Kind::ok)), with_refusals(Status::ok, 0));
 }
 
+// Found by the simulation (seed 600281421): a clock that jumps a day ahead made the confirming try due at once, and one more of
+// the three was spent for nothing.
+TEST_F(SharedTries, APasswordThatWasRefusedOnceWaitsUntilTheSecondConfirms) {
+  const auto policy = [&](milliseconds confirm_after) { return CheckPolicy{.confirm_after = confirm_after}; };
+  CredentialHealth health = with_refusals(Status::ok, 1);
+  health.pending = Pending::refused;
+  health.pending_since = at(0);
+  const Instant jumped{.wall = wall(kDay), .steady = at(9).steady, .boot = at(0).boot};
+  const auto left = left_alone(health, policy(seconds(60)), jumped);
+  ASSERT_TRUE(left);
+  EXPECT_EQ(left->until, wall(kDay + 51));
+  EXPECT_FALSE(left_alone(health, policy(seconds(9)), jumped)) << "late enough";
+  EXPECT_FALSE(left_alone(with_refusals(Status::ok, 1), policy(seconds(60)), jumped));
+  CheckPolicy open = policy(seconds(60));
+  open.breaker_open = true;
+  EXPECT_FALSE(left_alone(health, open, jumped));
+  CheckPolicy token = policy(seconds(60));
+  token.login = LoginKind::refresh_token;
+  EXPECT_FALSE(left_alone(health, token, jumped));
+  health.pending = Pending::forbidden;
+  EXPECT_FALSE(left_alone(health, policy(seconds(60)), jumped)) << "the password was taken";
+  const auto used_up = left_alone(with_refusals(Status::unauthenticated, 3), policy(seconds(60)), jumped);
+  ASSERT_TRUE(used_up);
+  EXPECT_FALSE(used_up->until);
+}
+
 }  // namespace
 
 }  // namespace granary
