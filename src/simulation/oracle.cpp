@@ -164,7 +164,7 @@ void Oracle::count_try(Flight& flight) {
     if (entry == db_.credentials.end()) continue;
     const StoredCredential& row = entry->second.row;
     if (row.candidate && candidate_login(row).account == flight.account) flight.of_candidate = true;
-    else if (row.health.refusals == 0 && row.health.status == Status::ok) flight.first_refusal = true;
+    else if (row.health.refusals == 0) flight.first_refusal = true;
   }
   const int tries = ++tries_[{flight.account, flight.of_candidate ? Place::candidate : Place::stored}];
   if (tries > kPasswordTriesMax)
@@ -176,7 +176,7 @@ void Oracle::crashed(ProcessId process) {
   for (const auto& flight : unrecorded_) {
     if (flight->process != process) continue;
     flight->crashed = true;
-    // The first refusal of a login that was OK is counted with its answer.
+    // The first refusal is counted with its answer.
     if (flight->counts_try && flight->first_refusal) --tries_[{flight->account, Place::stored}];
   }
   std::erase_if(unrecorded_, [&](const auto& flight) { return flight->process == process; });
