@@ -24,11 +24,18 @@ ALTER TABLE credential ADD COLUMN held_wall INTEGER;
 ALTER TABLE credential ADD COLUMN held_steady INTEGER;
 ALTER TABLE credential ADD COLUMN held_boot INTEGER;
 ALTER TABLE credential ADD COLUMN access_ends INTEGER;
+ALTER TABLE credential ADD COLUMN grant_ends INTEGER;
+ALTER TABLE credential ADD COLUMN action INTEGER;
 UPDATE credential SET was_last_ok = (status = 0 OR (status = 3 AND (turned_by_check OR suspected))),
   status_cause = CASE WHEN turned_by_check THEN 3 ELSE 0 END,
   answer_cause = CASE WHEN last_checked IS NULL THEN NULL WHEN answered_connect THEN 0 ELSE 3 END,
   last_success = CASE WHEN status = 0 THEN last_checked END,
   failures_in_row = failures;
+-- As action_for (domain/status.cpp): null, wait, reconnect, fix_application, grant_permission, operator.
+UPDATE credential SET action = CASE WHEN reason IS NULL THEN NULL WHEN reason IN (12, 13) THEN 4 WHEN status = 1 THEN 1
+  WHEN status = 2 THEN 3 WHEN reason = 14 THEN 1 ELSE 0 END;
+CREATE INDEX credential_by_action ON credential (owner_id, action, since DESC, id) WHERE leaf_user_id IS NOT NULL AND action IS NOT NULL;
+CREATE INDEX credential_by_end ON credential (owner_id, grant_ends) WHERE leaf_user_id IS NOT NULL AND grant_ends IS NOT NULL;
 ALTER TABLE credential DROP COLUMN turned_by_check;
 ALTER TABLE credential DROP COLUMN answered_connect;
 ALTER TABLE credential DROP COLUMN failures;

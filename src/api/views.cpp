@@ -44,6 +44,13 @@ void write_health(JsonWriter& json, const HealthReport& health) {
   json.field("message", health.message);
   write_time(json, "lastCheckedTime", health.last_checked);
   write_time(json, "nextCheckTime", health.next_check);
+  if (health.action) json.field("action", name_of(*health.action));
+  else json.key("action").null();
+  write_time(json, "lastSuccessTime", health.last_success);
+  json.key("failuresInRow").number(health.failures_in_row);
+  if (health.proved_by) json.field("checkedBy", name_of(*health.proved_by));
+  else json.key("checkedBy").null();
+  write_time(json, "expiresAt", health.grant_ends);
 }
 
 }  // namespace granary::api

@@ -211,6 +211,7 @@ void note_answer(CredentialHealth& health, const Answer& answer, const CheckPoli
   const bool is_refreshed = answer.kind == AnswerKind::ok && answer.proof == Proof::refresh;
   if (answer.token_lifetime) health.access_ends = now + *answer.token_lifetime;
   else if (is_refreshed) health.access_ends.reset();
+  if (answer.grant_ends) health.grant_ends = answer.grant_ends;
   if (answer.kind != AnswerKind::ok) ++health.failures_in_row;
 }
 
@@ -224,6 +225,7 @@ void begin_anew(CredentialHealth& health, Cause cause) {
   health.is_suspected = false;
   health.held_since.reset();
   health.access_ends.reset();
+  health.grant_ends.reset();
   health.status_cause = cause;
 }
 
@@ -381,6 +383,16 @@ CredentialHealth with_counted_try(CredentialHealth health) {
 
 CredentialHealth with_next_check(CredentialHealth health, std::optional<WallTime> next_check) {
   health.next_check = next_check;
+  return health;
+}
+
+CredentialHealth settle_action(const CredentialHealth& before, CredentialHealth health) {
+  const bool is_same = before.status == health.status && before.is_bad();
+  health.action = action_for(health.status, health.reason, health.next_check ? NextTry::by_itself : NextTry::none,
+                             is_same ? before.action : std::nullopt);
+  // The first answer may already be one that says nothing: a status that a breaker took back, and gave again.
+  if (health.is_bad() && health.action == Action::wait)
+    health.action = health.status == Status::unauthenticated ? Action::reconnect : Action::grant_permission;
   return health;
 }
 

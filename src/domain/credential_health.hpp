@@ -29,6 +29,7 @@ struct Answer {
   Reason reason = Reason::unexpected_answer;  // says nothing when ok, unless what followed a refresh was not answered
   std::optional<seconds> retry_after;
   std::optional<seconds> token_lifetime;  // of an access token that was given, when the provider says it
+  std::optional<WallTime> grant_ends;     // whatever is done: a refresh token's own lifetime, when the provider says it
   std::optional<WallTime> refresh_at;     // of an access token that still works: when it should be replaced
   Proof proof = Proof::login;             // when ok
   bool is_uncertain = false;              // refused: a request whose answer was lost may have spent the token (domain/grant.hpp)
@@ -78,7 +79,9 @@ struct CredentialHealth {
   bool is_suspected = false;
   // Since when a fuse keeps it from spending its token; nullopt: not since its last answer.
   std::optional<Instant> held_since;
-  std::optional<WallTime> access_ends;  // of the access token; nullopt where that is not known
+  std::optional<WallTime> access_ends;          // of the access token; nullopt where that is not known
+  std::optional<WallTime> grant_ends;           // of the grant, whatever Granary does; as it was told last
+  std::optional<Action> action = Action::wait;  // follows from the rest (settle_action)
 
   bool operator==(const CredentialHealth&) const = default;
 
@@ -178,6 +181,9 @@ CredentialHealth not_checked_before(CredentialHealth health, WallTime not_before
 CredentialHealth with_counted_try(CredentialHealth health);
 // The clock leaves it alone until then (left_alone, domain/shared_tries.hpp); its status stays.
 CredentialHealth with_next_check(CredentialHealth health, std::optional<WallTime> next_check);
+
+// Sets the action by what else is known. The one writer of health calls it (store/credential_write.hpp), and who makes a new row.
+CredentialHealth settle_action(const CredentialHealth& before, CredentialHealth health);
 
 // When an access token given now should be replaced, so that what GET returns works.
 WallTime refresh_time(WallTime now, seconds lifetime);

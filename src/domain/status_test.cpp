@@ -29,6 +29,12 @@ std::vector<Standing> all_standings() {
   return standings;
 }
 
+std::optional<std::string> message_of(Status status, std::optional<Reason> reason, NextTry next) {
+  auto action = action_for(status, reason, next, {});
+  if (status == Status::unauthenticated && action == Action::wait) action = Action::reconnect;
+  return message_for(status, reason, action, "Valley", next);
+}
+
 TEST(StatusNames, AreTheDocumentedOnes) {
   const std::pair<Status, std::string_view> names[] = {{Status::ok, "OK"},
                                                        {Status::unauthenticated, "UNAUTHENTICATED"},
@@ -58,19 +64,21 @@ TEST(StatusNames, ReasonsAreThoseOfTheStatusBody) {
                                                "not_configured",
                                                "origin_changed",
                                                "unusable_key",
-                                               "provider_refuses_many"};
+                                               "provider_refuses_many",
+                                               "application_refused",
+                                               "egress_refused",
+                                               "checks_off"};
   ASSERT_EQ(names.size(), kReasonCount);
   for (std::size_t i = 0; i < names.size(); ++i) EXPECT_EQ(name_of(static_cast<Reason>(i)), names[i]);
 }
 
 TEST(StatusMessages, AreNullWhenAllIsWell) {
-  for (const Status status : kAllStatuses)
-    EXPECT_EQ(message_for(status, std::nullopt, "Valley", NextTry::by_itself), std::nullopt);
+  for (const Status status : kAllStatuses) EXPECT_EQ(message_of(status, std::nullopt, NextTry::by_itself), std::nullopt);
 }
 
 TEST(StatusMessages, AreOneSentenceThatNamesTheProvider) {
   for (const auto& [status, reason, next] : all_standings()) {
-    const auto message = message_for(status, reason, "Valley", next);
+    const auto message = message_of(status, reason, next);
     ASSERT_TRUE(message) << name_of(reason);
     EXPECT_TRUE(message->front() >= 'A' && message->front() <= 'Z') << *message;
     EXPECT_TRUE(message->ends_with('.')) << *message;
@@ -86,30 +94,71 @@ TEST(StatusMessages, AreOneSentenceThatNamesTheProvider) {
 TEST(StatusMessages, PromiseATryOnlyWhereOneComes) {
   int promised = 0;
   for (const auto& [status, reason, next] : all_standings()) {
-    const bool says_so = message_for(status, reason, "Valley", next)->contains("tried again by itself");
+    const bool says_so = message_of(status, reason, next)->contains("tried again by itself");
     promised += says_so;
     EXPECT_FALSE(says_so && next == NextTry::none) << name_of(reason);
   }
-  EXPECT_EQ(promised, 5 * 4) << "of what is not the login's fault, whatever the status";
+  EXPECT_EQ(promised, 6 * 4) << "of what is not the login's fault, whatever the status";
 }
 
 TEST(StatusMessages, SayWhatDiffers) {
   std::set<std::string> messages;
   for (const Reason reason : all_reasons())
-    messages.insert(*message_for(Status::temporarily_unavailable, reason, "Valley", NextTry::by_itself));
+    messages.insert(*message_of(Status::temporarily_unavailable, reason, NextTry::by_itself));
   EXPECT_EQ(messages.size(), kReasonCount);
 }
 
 TEST(StatusMessages, TellWhoMustReconnect) {
   for (const Reason reason : all_reasons()) {
     const bool says_reconnect =
-        message_for(Status::unauthenticated, reason, "Valley", NextTry::none)->find("connect again") != std::string::npos;
-    EXPECT_TRUE(says_reconnect) << name_of(reason);
+        message_of(Status::unauthenticated, reason, NextTry::none)->find("connect again") != std::string::npos;
+    EXPECT_EQ(says_reconnect, reason != Reason::application_refused) << name_of(reason);
     // While the status is OK nobody is sent to the grower, whatever the last check met.
     if (reason == Reason::refused || reason == Reason::refresh_outcome_unknown) continue;
-    EXPECT_EQ(message_for(Status::ok, reason, "Valley", NextTry::by_itself)->find("connect again"), std::string::npos)
-        << name_of(reason);
+    EXPECT_EQ(message_of(Status::ok, reason, NextTry::by_itself)->find("connect again"), std::string::npos) << name_of(reason);
   }
+}
+
+TEST(StatusActions, FollowFromStatusAndReason) {
+  struct Row {
+    Status status;
+    Reason reason;
+    NextTry next;
+    std::optional<Action> before, expected;
+  };
+  using enum Reason;
+  constexpr auto kOk = Status::ok, kUnauthenticated = Status::unauthenticated, kMissing = Status::missing_permission,
+                 kUnavailable = Status::temporarily_unavailable;
+  constexpr auto kNext = NextTry::by_itself, kNone = NextTry::none;
+  const Row rows[] = {
+      {kUnavailable, not_checked_yet, kNext, {}, Action::wait},
+      {kOk, refused_once, kNext, {}, Action::wait},
+      {kOk, refused, kNext, {}, Action::wait},
+      {kUnavailable, refused, kNext, {}, Action::wait},
+      {kUnavailable, refused, kNone, {}, Action::reconnect},
+      {kUnauthenticated, refused, kNext, {}, Action::reconnect},
+      {kUnauthenticated, refresh_outcome_unknown, kNone, {}, Action::reconnect},
+      {kUnauthenticated, application_refused, kNext, {}, Action::fix_application},
+      {kUnauthenticated, application_refused, kNext, Action::reconnect, Action::reconnect},
+      {kUnauthenticated, refused, kNext, Action::fix_application, Action::reconnect},
+      {kUnauthenticated, timeout, kNext, Action::fix_application, Action::fix_application},
+      {kUnauthenticated, refused_once, kNext, Action::reconnect, Action::reconnect},
+      {kUnauthenticated, not_configured, kNone, Action::reconnect, Action::operator_},
+      {kMissing, permission_denied, kNext, {}, Action::grant_permission},
+      {kMissing, refused_once, kNext, Action::grant_permission, Action::grant_permission},
+      {kMissing, egress_refused, kNext, Action::grant_permission, Action::grant_permission},
+      {kUnavailable, egress_refused, kNext, {}, Action::operator_},
+      {kUnavailable, application_refused, kNext, {}, Action::fix_application},
+      {kUnavailable, unusable_key, kNone, {}, Action::reconnect},
+      {kUnavailable, provider_refuses_many, kNext, {}, Action::wait},
+      {kUnavailable, checks_off, kNone, {}, Action::operator_},
+  };
+  for (const Row& row : rows)
+    EXPECT_EQ(action_for(row.status, row.reason, row.next, row.before), row.expected)
+        << name_of(row.status) << " " << name_of(row.reason);
+  EXPECT_EQ(action_for(kOk, std::nullopt, kNext, Action::wait), std::nullopt);
+  for (const Action action : kAllActions) EXPECT_EQ(action_named(name_of(action)), action);
+  for (const char* name : {"", "Wait", "none", "operator_"}) EXPECT_EQ(action_named(name), std::nullopt) << name;
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ NewCredential new_credential(CheckContext& context, OwnerId owner, LeafUserId us
     row.health.next_check = now;
     if (provider.login_kind() == LoginKind::password) row.health.refusals = std::max(tries, 1);
   } else {
-    row.health = after_unasked_connect(row.health, Reason::not_configured, Cause::created, now);
+    row.health = settle_action({}, after_unasked_connect(row.health, Reason::not_configured, Cause::created, now));
     made.told_as = Cause::created;
   }
   const std::string token = token_digest(context, row, secrets.login.value(one_use_field(context, provider)));

@@ -20,9 +20,14 @@ HealthReport report_of(const Catalog& catalog, const CredentialSummary& summary)
                       .since = summary.health.since,
                       .reason = summary.health.reason,
                       .last_checked = summary.health.last_checked,
-                      .next_check = summary.health.next_check};
+                      .next_check = summary.health.next_check,
+                      .action = summary.health.action,
+                      .last_success = summary.health.last_success,
+                      .failures_in_row = summary.health.failures_in_row,
+                      .proved_by = summary.health.proved_by,
+                      .grant_ends = summary.health.grant_ends};
   if (!provider || !provider->is_configured(summary.environment)) report.next_check.reset();
-  report.message = message_for(report.status, report.reason, provider ? provider->name : summary.provider,
+  report.message = message_for(report.status, report.reason, summary.health.action, provider ? provider->name : summary.provider,
                                report.next_check ? NextTry::by_itself : NextTry::none);
   return report;
 }

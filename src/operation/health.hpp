@@ -24,6 +24,11 @@ struct HealthReport {
   std::optional<Reason> reason;
   std::optional<std::string> message;
   std::optional<WallTime> last_checked, next_check;
+  std::optional<Action> action;
+  std::optional<WallTime> last_success;
+  std::int32_t failures_in_row = 0;
+  std::optional<Proof> proved_by;      // what the last success proved
+  std::optional<WallTime> grant_ends;  // whatever Granary does
 };
 
 // not_found.

@@ -25,7 +25,7 @@ bool is_repetition(const FlowPlan& plan, const Fields& stored, const Fields& giv
 std::unexpected<Error> fail_with(ErrorCode code, Reason reason, const Provider& provider) {
   Error error{.code = code, .fields = {}, .retry_after = seconds(0), .detail = {}};
   error.reason = name_of(reason);
-  error.message = message_for(Status::temporarily_unavailable, reason, provider.name, NextTry::none).value_or("");
+  error.message = message_for(Status::temporarily_unavailable, reason, std::nullopt, provider.name, NextTry::none).value_or("");
   return std::unexpected(std::move(error));
 }
 

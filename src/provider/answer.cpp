@@ -11,8 +11,8 @@ Reason reason_of(http::ExchangeFailure failure) {
     case http::ExchangeFailure::unresolved:
     case http::ExchangeFailure::unreachable:
     case http::ExchangeFailure::tls:
-    case http::ExchangeFailure::abandoned:
-    case http::ExchangeFailure::blocked: return Reason::unreachable;
+    case http::ExchangeFailure::abandoned: return Reason::unreachable;
+    case http::ExchangeFailure::blocked: return Reason::egress_refused;
     case http::ExchangeFailure::timeout: return Reason::timeout;
     case http::ExchangeFailure::cut:
     case http::ExchangeFailure::too_large: return Reason::unexpected_answer;

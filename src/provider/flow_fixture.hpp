@@ -139,7 +139,7 @@ inline std::vector<OtherAnswer> answers_that_say_nothing() {
       {"refused connection", no_answer(unreachable), Reason::unreachable},
       {"reset after sending", no_answer(unreachable, true), Reason::unreachable},
       {"TLS", no_answer(tls), Reason::unreachable},
-      {"egress guard", no_answer(blocked), Reason::unreachable},
+      {"egress guard", no_answer(blocked), Reason::egress_refused},
       {"timeout", no_answer(timeout), Reason::timeout},
       {"timeout after sending", no_answer(timeout, true), Reason::timeout},
       {"cut", no_answer(cut, true, 200), Reason::unexpected_answer},

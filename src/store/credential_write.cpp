@@ -19,7 +19,7 @@ std::optional<CredentialHealth> apply_rule(const HealthRule& rule, CredentialKey
 
 HealthChange with_history(CredentialKey key, const CredentialHealth& before, CredentialHealth after,
                           std::optional<WallTime> last_change, Cause cause) {
-  HealthChange changed{.health = std::move(after), .change = {}};
+  HealthChange changed{.health = settle_action(before, std::move(after)), .change = {}};
   // The first answer is a change from nothing, whatever it is.
   const bool is_first = !before.answer_cause && !last_change && changed.health.answer_cause;
   if (changed.health.status == before.status && !is_first) return changed;

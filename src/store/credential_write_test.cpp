@@ -26,7 +26,9 @@ CredentialHealth health_of(Status status, std::int64_t since = 0) {
   health.since = at(since);
   health.reason.reset();
   health.answer_cause = Cause::check;
-  return health;
+  health.action.reset();
+  if (status == Status::unauthenticated) health.reason = Reason::refused;
+  return settle_action({}, health);
 }
 
 HealthRule becomes(const CredentialHealth& health) {
@@ -180,6 +182,7 @@ TEST(ApplyRule, ARowOfHistoryComesWithEachChangeOfStatus) {
 
   CredentialHealth same = health_of(Status::ok, 10);
   same.reason = Reason::refused_once;
+  same.action = Action::wait;
   changed = changed_by(becomes(same), key, health_of(Status::ok), at(0), Cause::check, 1);
   ASSERT_TRUE(changed);
   EXPECT_FALSE(changed->change) << "none for the reason alone";

@@ -59,6 +59,8 @@ TEST_P(StoreChecksContract, TheWholeHealthComesBack) {
   health.is_suspected = true;
   health.held_since = instant(9, 789);
   health.access_ends = at(10);
+  health.grant_ends = at(11);
+  health.action = Action::grant_permission;
   const CredentialKey key = add_with_health(health);
   EXPECT_EQ(this->health(key), health) << "as it was added";
   const CredentialHealth bare = health_of(Status::ok, 5, {});

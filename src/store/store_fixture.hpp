@@ -100,6 +100,7 @@ class StoreContract : public testing::TestWithParam<StoreKind> {
     health.next_check = next_check ? std::optional(at(*next_check)) : std::nullopt;
     health.answer_cause = Cause::check;
     health.was_last_ok = status == Status::ok;
+    health.action.reset();
     return health;
   }
 

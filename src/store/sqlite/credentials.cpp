@@ -34,6 +34,11 @@ CredentialSummary read_summary(const Statement& row) {
   summary.health.reason = row.is_null(7) ? std::nullopt : std::optional(static_cast<Reason>(row.integer(7)));
   summary.health.last_checked = row.optional_time(8);
   summary.health.next_check = row.optional_time(9);
+  summary.health.action = row.is_null(10) ? std::nullopt : std::optional(static_cast<Action>(row.integer(10)));
+  summary.health.last_success = row.optional_time(11);
+  summary.health.failures_in_row = static_cast<std::int32_t>(row.integer(12));
+  summary.health.proved_by = row.is_null(13) ? std::nullopt : std::optional(static_cast<Proof>(row.integer(13)));
+  summary.health.grant_ends = row.optional_time(14);
   return summary;
 }
 
@@ -100,7 +105,8 @@ Task<std::optional<RevealedRow>> SqliteStore::find_revealed(OwnerId owner, LeafU
 
 Task<std::optional<CredentialSummary>> SqliteStore::find_summary(OwnerId owner, LeafUserId user, std::string_view provider) {
   auto row = reader_.fresh().prepare(
-      "SELECT id, owner_id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check FROM credential"
+      "SELECT id, owner_id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check, action,"
+      " last_success, failures_in_row, proved_by, grant_ends FROM credential"
       " WHERE leaf_user_id = ? AND provider = ? AND owner_id = ?");
   co_return row.bind(user, provider, owner).step() ? std::optional(read_summary(row)) : std::nullopt;
 }

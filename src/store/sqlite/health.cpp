@@ -55,6 +55,8 @@ CredentialHealth read_health(const Statement& row, int first) {
   health.is_suspected = row.integer(first + 21) != 0;
   health.held_since = read_instant(row, first + 22);
   health.access_ends = row.optional_time(first + 25);
+  health.grant_ends = row.optional_time(first + 26);
+  health.action = read_enum<Action>(row, first + 27);
   return health;
 }
 
@@ -65,14 +67,14 @@ void save_health(Connection& db, std::int64_t row, const CredentialHealth& healt
         "UPDATE credential SET status = ?, since = ?, reason = ?, last_checked = ?, next_check = ?, last_success = ?,"
         " proved_by = ?, failures_in_row = ?, was_last_ok = ?, pending = ?, pending_wall = ?, pending_steady = ?,"
         " pending_boot = ?, refusals = ?, outages = ?, outage_wall = ?, outage_steady = ?, outage_boot = ?, status_cause = ?,"
-        " answer_cause = ?, due_cause = ?, suspected = ?, held_wall = ?, held_steady = ?, held_boot = ?, access_ends = ? WHERE "
-        "row = ?")
+        " answer_cause = ?, due_cause = ?, suspected = ?, held_wall = ?, held_steady = ?, held_boot = ?, access_ends = ?,"
+        " grant_ends = ?, action = ? WHERE row = ?")
       .bind(static_cast<std::int64_t>(health.status), health.since, number_of(health.reason), health.last_checked,
             health.next_check, health.last_success, number_of(health.proved_by), health.failures_in_row, health.was_last_ok,
             static_cast<std::int64_t>(health.pending), pending.wall, pending.steady, pending.boot, health.refusals,
             health.outages, outage.wall, outage.steady, outage.boot, number_of(health.status_cause),
             number_of(health.answer_cause), number_of(health.due_cause), health.is_suspected, held.wall, held.steady, held.boot,
-            health.access_ends, row)
+            health.access_ends, health.grant_ends, number_of(health.action), row)
       .run();
 }
 

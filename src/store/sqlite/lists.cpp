@@ -73,8 +73,8 @@ std::vector<std::int64_t> page_rows(Connection& db, const ListSql& sql, Bind bin
 
 CredentialSummary load_summary(Connection& db, std::int64_t number) {
   auto row = db.prepare(
-      "SELECT id, owner_id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check FROM credential"
-      " WHERE row = ?");
+      "SELECT id, owner_id, leaf_user_id, provider, environment, status, since, reason, last_checked, next_check, action,"
+      " last_success, failures_in_row, proved_by, grant_ends FROM credential WHERE row = ?");
   row.bind(number).step();
   return read_summary(row);
 }
