@@ -7,8 +7,11 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <set>
 
 #include "base/encoding.hpp"
+#include "base/json_repair.hpp"
+#include "base/plaintext.hpp"
 
 namespace granary {
 
@@ -31,8 +34,21 @@ bool has_duplicate_keys(const Json::Object& members) {
   return std::ranges::adjacent_find(keys) != keys.end();
 }
 
+enum class Reading { strict, lenient };
+
+// Of a key that comes twice the last one stays.
+void drop_earlier_duplicates(Json::Object& members) {
+  if (!has_duplicate_keys(members)) return;
+  std::set<std::string, std::less<>> seen;
+  Json::Object kept;
+  for (auto member = members.rbegin(); member != members.rend(); ++member)
+    if (seen.insert(member->first).second) kept.push_back(std::move(*member));
+  std::ranges::reverse(kept);
+  members = std::move(kept);
+}
+
 // False when the value breaks a rule. Depth is bounded by the parser; `left` is how many more values may come.
-bool convert(simdjson::dom::element from, Json& to, std::size_t& left) {
+bool convert(simdjson::dom::element from, Json& to, std::size_t& left, Reading reading) {
   if (left == 0) return false;
   --left;
   switch (from.type()) {
@@ -44,12 +60,12 @@ bool convert(simdjson::dom::element from, Json& to, std::size_t& left) {
     case element_type::STRING: {
       const std::string_view text = from;
       to = Json(text);
-      return is_clean(text);
+      return reading == Reading::lenient || is_clean(text);
     }
     case element_type::ARRAY: {
       Json::Array items;
       for (const auto item : simdjson::dom::array(from))
-        if (!convert(item, items.emplace_back(), left)) return false;
+        if (!convert(item, items.emplace_back(), left, reading)) return false;
       to = Json(std::move(items));
       return true;
     }
@@ -57,9 +73,11 @@ bool convert(simdjson::dom::element from, Json& to, std::size_t& left) {
       Json::Object members;
       for (const auto& [key, value] : simdjson::dom::object(from)) {
         auto& member = members.emplace_back(std::string(key), Json());
-        if (!is_clean(key) || !convert(value, member.second, left)) return false;
+        const bool may_be_key = reading == Reading::lenient || is_clean(key);
+        if (!may_be_key || !convert(value, member.second, left, reading)) return false;
       }
-      const bool unique = !has_duplicate_keys(members);
+      if (reading == Reading::lenient) drop_earlier_duplicates(members);
+      const bool unique = reading == Reading::lenient || !has_duplicate_keys(members);
       to = Json(std::move(members));
       return unique;
     }
@@ -90,11 +108,7 @@ std::string with_long_integers_as_doubles(std::string_view text) {
   return out;
 }
 
-}  // namespace
-
-std::optional<Json> Json::parse(std::string_view text) {
-  // simdjson reads an empty document and a byte order mark in its own way; neither is JSON here.
-  if (text.empty() || text.starts_with("\xEF\xBB\xBF")) return std::nullopt;
+std::optional<Json> parse_as(std::string_view text, Reading reading) {
   simdjson::dom::parser parser;
   if (parser.allocate(text.size(), kJsonDepthMax) != simdjson::SUCCESS) return std::nullopt;
   simdjson::padded_string padded(text);
@@ -107,9 +121,24 @@ std::optional<Json> Json::parse(std::string_view text) {
   std::optional<Json> out;
   Json tree;
   std::size_t left = kJsonValuesMax;
-  if (!failed && convert(root, tree, left)) out = std::move(tree);
+  if (!failed && convert(root, tree, left, reading)) out = std::move(tree);
   std::fill_n(padded.data(), padded.size(), '\0');
   return out;
+}
+
+}  // namespace
+
+std::optional<Json> Json::parse(std::string_view text) {
+  // simdjson reads an empty document and a byte order mark in its own way; neither is JSON here.
+  if (text.empty() || text.starts_with("\xEF\xBB\xBF")) return std::nullopt;
+  return parse_as(text, Reading::strict);
+}
+
+std::optional<Json> Json::parse_damaged(std::string_view text) {
+  std::string repaired = repair_json(text);
+  auto json = repaired.empty() ? std::nullopt : parse_as(repaired, Reading::lenient);
+  wipe(repaired);
+  return json;
 }
 
 bool Json::is_number() const {

@@ -38,6 +38,9 @@ class Json {
 
   // nullopt for anything that is not strict JSON as above, or has more than kJsonValuesMax values. The text need not be padded.
   static std::optional<Json> parse(std::string_view text);
+  // The first object of a damaged text (base/json_repair.hpp): of a key that comes twice the last one counts, and a string may
+  // hold a NUL. nullopt where there is none, or it is beyond the limits of parse.
+  static std::optional<Json> parse_damaged(std::string_view text);
   std::string dump() const;
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
