@@ -2,8 +2,8 @@
 
 #include "base/check.hpp"
 #include "check/breakers.hpp"
-#include "check/fuses.hpp"
 #include "check/commit.hpp"
+#include "check/fuses.hpp"
 #include "check/last_success.hpp"
 #include "check/store_key.hpp"
 #include "domain/breaker_rules.hpp"
@@ -47,6 +47,7 @@ CheckSettings settings_of(const config::Config& config, const http::EgressGuard&
   CheckSettings settings;
   settings.interval = config.check_interval;
   settings.confirm_after = config.confirm_after;
+  settings.refresh_floor = config.refresh_floor;
   settings.outage_after = config.outage_after;
   settings.timeout = config.timeout;
   settings.breaker = {.window = config.breaker_window, .minimum = config.breaker_minimum, .share = config.breaker_share};

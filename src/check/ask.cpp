@@ -2,6 +2,7 @@
 
 #include "check/exchanges.hpp"
 #include "check/secrets.hpp"
+#include "http/content_coding.hpp"
 
 namespace granary {
 
@@ -49,18 +50,24 @@ class Conversation {
     if (entry == LaneLimits::Entry::stopping) co_return end(AskOutcome::stopping);
     if (entry != LaneLimits::Entry::granted) co_return end(AskOutcome::not_sent);
     const SlotHold slot(lane_.limits, context_.clock, owner, trigger_);
-    const auto flow =
-        context_.plans.find(lane_.lane.provider)
-            ->second->start(
-                {.base_url = *lane_.base_url, .secrets = before_, .grant = asked_.subject.grant, .now = context_.clock.now()});
+    const auto flow = context_.plans.find(lane_.lane.provider)
+                          ->second->start({.base_url = *lane_.base_url,
+                                           .secrets = before_,
+                                           .grant = asked_.subject.grant,
+                                           .now = context_.clock.now(),
+                                           .refresh = refresh_timing()});
     Step step = flow->start();
     while (!std::holds_alternative<Verdict>(step)) {
       if (auto* given = std::get_if<Keep>(&step)) {
+        if (given->is_doubtful && co_await is_spent(given->grant)) {
+          step = flow->go_on(Kept::no);
+          continue;
+        }
+        asked_.is_refreshed = !given->is_doubtful;
         hear(given->heard);
         take(std::move(given->grant));
-        asked_.is_refreshed = true;
         if (!co_await try_to_keep()) co_return end(AskOutcome::gone);
-        step = flow->go_on();
+        step = flow->go_on(Kept::yes);
         continue;
       }
       Send& send = std::get<Send>(step);
@@ -138,6 +145,25 @@ class Conversation {
     asked_.subject.secrets.grant = std::move(grant);
     asked_.subject.is_kept = false;
     asked_.subject.has_gifts = true;
+  }
+
+  RefreshTiming refresh_timing() {
+    const CredentialHealth& health = row().health;
+    const bool is_linked = health.due_cause == Cause::linked;
+    constexpr std::uint64_t kSteps = 1'000'000;
+    return {.is_first = is_candidate() || !health.answer_cause || is_linked || health.outages > 0,
+            .share = static_cast<double>(context_.random.below(kSteps)) / kSteps,
+            .floor = context_.settings.refresh_floor};
+  }
+
+  // Whether this credential has spent the newest token before. Where the store cannot tell, nobody says that it has.
+  Task<bool> is_spent(const Grant& given) {
+    const std::string token(given.given.value(one_use_field(context_, *lane_.provider)));
+    try {
+      co_return co_await context_.store.is_spent(row().key, token_digest(context_, row(), token));
+    } catch (const StoreUnavailable&) {
+      co_return false;
+    }
   }
 
   // False where the row is gone. Never waits for a store that fails: whoever commits the whole answer does, and holds neither a
@@ -222,6 +248,8 @@ class Conversation {
     const SteadyTime sent_at = context_.clock.elapsed();
     send.request.deadline = may_be_followed ? std::max(latest_token(), sent_at + (deadline_ - sent_at) / 2) : deadline_;
     http::Exchange answer = co_await context_.transport.exchange(std::move(send.request));
+    if (http::decode_content(answer.body, answer.header("Content-Encoding"), http::kAnswerBytesMax) == http::Decoding::too_large)
+      answer.failure = http::ExchangeFailure::too_large;
     is_first_ = false;
     answered_at_ = context_.clock.elapsed();
     was_success_ = !answer.failure && answer.status / 100 == 2;

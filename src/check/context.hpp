@@ -29,6 +29,7 @@ namespace granary {
 struct CheckSettings {
   std::optional<milliseconds> interval;  // of [checks]; stands above a descriptor's
   milliseconds confirm_after{std::chrono::seconds(60)};
+  milliseconds refresh_floor{std::chrono::seconds(10)};  // two refreshes that a lifetime asks for are never closer
   milliseconds outage_after{std::chrono::minutes(15)};
   milliseconds timeout{std::chrono::seconds(10)};
   // How long after its beginning a check may still send a one-use token: with the last quarter of the time the answer would be

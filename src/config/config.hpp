@@ -37,7 +37,7 @@ struct Config {
   std::vector<std::string> accept_new_origin;
   int threads = 0;
   std::optional<milliseconds> check_interval;
-  milliseconds confirm_after{}, outage_after{}, timeout{};
+  milliseconds confirm_after{}, refresh_floor{}, outage_after{}, timeout{};
   milliseconds breaker_window{};
   int breaker_minimum = 0;
   double breaker_share = 0;

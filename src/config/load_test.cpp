@@ -84,6 +84,7 @@ constexpr OptionRow kOptionRows[] = {
     {"log_level", "--log-level", "GRANARY_LOG_LEVEL", "debug", "warning", "error", OptionRow::text, "info"},
     {"checks.interval", "--checks-interval", "GRANARY_CHECKS_INTERVAL", "1s", "2h", "30d", OptionRow::text, ""},
     {"checks.confirm_after", "--checks-confirm-after", "GRANARY_CHECKS_CONFIRM_AFTER", "1s", "2m", "3h", OptionRow::text, "1m"},
+    {"checks.refresh_floor", "--checks-refresh-floor", "GRANARY_CHECKS_REFRESH_FLOOR", "1s", "2m", "3h", OptionRow::text, "10s"},
     {"checks.outage_after", "--checks-outage-after", "GRANARY_CHECKS_OUTAGE_AFTER", "1s", "2m", "3h", OptionRow::text, "15m"},
     {"checks.timeout", "--checks-timeout", "GRANARY_CHECKS_TIMEOUT", "1s", "2s", "3m", OptionRow::text, "10s"},
     {"breaker.window", "--breaker-window", "GRANARY_BREAKER_WINDOW", "1s", "2m", "3h", OptionRow::text, "10m"},

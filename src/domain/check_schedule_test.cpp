@@ -95,27 +95,48 @@ TEST_F(CheckSchedule, ChecksAreSpreadAndNeverLate) {
   }
 }
 
-TEST_F(CheckSchedule, AnAccessTokenIsRefreshedBeforeItEnds) {
+TEST_F(CheckSchedule, ATokenIsReplacedBeforeItEnds) {
   struct Row {
-    std::int64_t lifetime, latest;  // seconds
+    std::int64_t lifetime, latest, earliest, earliest_first;  // seconds
   };
   const Row rows[] = {
-      {36'000, 6 * 3'600},       // the interval comes first
-      {14'400, 14'400 - 1'440},  // a tenth before
-      {3'600, 3'600 - 360},
-      {600, 540},  // a tenth is a minute
-      {300, 240},  // at least a minute
-      {120, 60},
-      {100, 50},  // but at most half of it
-      {10, 5},
-      {1, 0},
+      {14'400, 14'400 - 1'440, 14'400 - 2'880, 7'200},  // a tenth before, and a tenth earlier at the most
+      {3'600, 3'240, 2'880, 1'800},
+      {600, 540, 480, 300},  // a tenth is a minute
+      {300, 240, 210, 150},  // at least a minute
+      {120, 60, 60, 60},     // but at most half of it
+      {100, 50, 50, 50},
+      {10, 10, 10, 10},  // never sooner than the floor
+      {1, 10, 10, 10},
   };
   for (const Row& row : rows) {
-    Answer given{.kind = kOk, .token_lifetime = seconds(row.lifetime)};
-    const CredentialHealth state = check(settled(Status::ok), given, 0);
-    EXPECT_LE(wait_of(state, 0), row.latest) << row.lifetime;
-    EXPECT_GE(wait_of(state, 0), std::min<std::int64_t>(row.latest, 6 * 3'600 * 9 / 10 - 1)) << row.lifetime;
+    const auto wait = [&](bool is_first, double share) {
+      return (refresh_time(wall(0), seconds(row.lifetime), {.is_first = is_first, .share = share}) - wall(0)) / seconds(1);
+    };
+    EXPECT_EQ(wait(false, 0), row.latest) << row.lifetime;
+    EXPECT_EQ(wait(false, 1), row.earliest) << row.lifetime;
+    EXPECT_EQ(wait(true, 0), row.latest) << row.lifetime;
+    EXPECT_EQ(wait(true, 1), row.earliest_first) << row.lifetime;
   }
+  Answer given{.kind = kOk, .refresh_at = wall(3'000)};
+  EXPECT_EQ(check(settled(Status::ok), given, 0).next_check, wall(3'000));
+  given.refresh_at = wall(40'000);
+  EXPECT_LE(wait_of(check(settled(Status::ok), given, 0), 0), 6 * 3'600) << "the interval comes first";
+}
+
+TEST_F(CheckSchedule, WhereTheApplicationIsRefusedItIsTriedHourly) {
+  const Answer refused{.kind = kUnavailable, .reason = Reason::application_refused};
+  const CredentialHealth state = check(settled(Status::ok), refused, 0);
+  EXPECT_EQ(state.status, Status::ok) << "no login is refused";
+  EXPECT_EQ(state.refusals, 0);
+  EXPECT_GT(wait_of(state, 0), 5 * kHour) << "every interval, which is longer";
+  policy_.interval = std::chrono::minutes(5);
+  EXPECT_GE(wait_of(check(settled(Status::ok), refused, 0), 0), kHour * 9 / 10 - 1);
+  EXPECT_LE(wait_of(check(settled(Status::ok), refused, 0), 0), kHour);
+  const CredentialHealth posted = connect(settled(Status::ok), refused, 0);
+  EXPECT_EQ(posted.status, Status::unauthenticated) << "whoever posts has just given the key";
+  EXPECT_EQ(posted.reason, Reason::application_refused);
+  EXPECT_LE(wait_of(posted, 0), kHour);
 }
 
 TEST_F(CheckSchedule, AFirstRefusalIsConfirmedByItself) {
@@ -370,6 +391,7 @@ TEST_F(CheckSchedule, TheTableOfTheNextTrySaysWhatIsWritten) {
       {Situation::forbidden, Wait::interval},
       {Situation::unavailable, Wait::backoff},
       {Situation::unusable_key, Wait::never},
+      {Situation::application_refused, Wait::hourly},
   };
   static_assert(std::size(rows) == kSituations);
   for (std::size_t i = 0; i < kSituations; ++i) {

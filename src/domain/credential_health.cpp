@@ -35,6 +35,7 @@ constexpr std::array<NextTryRule, kSituations> kNextTryTable = {{
     {Situation::unavailable, Wait::backoff,
      "at random within 30 s, doubled with each one more, at most `interval`; no sooner than `Retry-After` (1 h at most)"},
     {Situation::unusable_key, Wait::never, "never by the clock"},
+    {Situation::application_refused, Wait::hourly, "after 1 h, or `interval` if that is longer"},
 }};
 
 namespace {
@@ -90,6 +91,7 @@ std::optional<WallTime> next_try(Situation situation, const CredentialHealth& he
     case Wait::token_steps: return plus(now.wall, token_step(health.refusals));
     case Wait::daily: return plus(now.wall, kRefusedRetry);
     case Wait::backoff: return plus(now.wall, backoff(health.outages - 1, policy.interval, random));
+    case Wait::hourly: return spread_next(now.wall, std::max(kApplicationRetry, policy.interval), random);
     case Wait::never: return std::nullopt;
   }
   return std::nullopt;
@@ -111,7 +113,6 @@ void apply_ok(CredentialHealth& health, const Answer& answer, const CheckPolicy&
   health.last_success = now.wall;
   health.proved_by = answer.proof;
   WallTime next = *next_try(answer.is_unconfirmed ? Situation::ok_unconfirmed : Situation::ok, health, policy, now, random);
-  if (answer.token_lifetime) next = std::min(next, refresh_time(now.wall, *answer.token_lifetime));
   if (answer.refresh_at) next = std::min(next, *answer.refresh_at);
   health.next_check = next;
 }
@@ -196,7 +197,9 @@ void apply_unavailable(CredentialHealth& health, const Answer& answer, const Che
   if (rule.effect == Effect::outage_rule && health.outages >= kOutagesForUnavailable &&
       time_between(*health.outage_since, now) >= policy.outage_after)
     set_status(health, rule.to, policy.cause, now.wall);
-  if (!keeps_refused_place(health, now.wall)) health.next_check = next_try(Situation::unavailable, health, policy, now, random);
+  const bool is_of_application = answer.reason == Reason::application_refused;
+  const Situation situation = is_of_application ? Situation::application_refused : Situation::unavailable;
+  if (!keeps_refused_place(health, now.wall)) health.next_check = next_try(situation, health, policy, now, random);
   if (health.next_check && answer.retry_after) {
     const seconds hold = std::clamp(*answer.retry_after, seconds(0), kRetryAfterMax);
     health.next_check = std::max(*health.next_check, now.wall + hold);
@@ -291,6 +294,13 @@ CredentialHealth after_connect(CredentialHealth health, const Answer& answer, co
     return health;
   }
   note_answer(health, answer, policy, now.wall);
+  // Whoever posts a login has just given the application's key with it.
+  if (answer.kind == AnswerKind::unavailable && answer.reason == Reason::application_refused) {
+    turn_bad(health, Status::unauthenticated, policy.cause, now.wall);
+    health.reason = answer.reason;
+    health.next_check = next_try(Situation::application_refused, health, policy, now, random);
+    return health;
+  }
   switch (answer.kind) {
     case AnswerKind::ok: apply_ok(health, answer, policy, now, random); break;
     case AnswerKind::refused:
@@ -396,9 +406,12 @@ CredentialHealth settle_action(const CredentialHealth& before, CredentialHealth 
   return health;
 }
 
-WallTime refresh_time(WallTime now, seconds lifetime) {
+WallTime refresh_time(WallTime now, seconds lifetime, const RefreshTiming& timing) {
   const microseconds whole = lifetime;
-  return now + whole - std::min(std::max(whole / 10, microseconds(seconds(60))), whole / 2);
+  const microseconds latest = whole - std::min(std::max(whole / 10, microseconds(seconds(60))), whole / 2);
+  const microseconds earliest = timing.is_first ? whole / 2 : std::max(latest - whole / 10, whole / 2);
+  const auto early = std::chrono::duration_cast<microseconds>((latest - earliest) * timing.share);
+  return now + std::max(latest - early, microseconds(timing.floor));
 }
 
 WallTime spread_next(WallTime now, milliseconds interval, Random& random) {

@@ -30,7 +30,7 @@ struct Answer {
   std::optional<seconds> retry_after;
   std::optional<seconds> token_lifetime;  // of an access token that was given, when the provider says it
   std::optional<WallTime> grant_ends;     // whatever is done: a refresh token's own lifetime, when the provider says it
-  std::optional<WallTime> refresh_at;     // of an access token that still works: when it should be replaced
+  std::optional<WallTime> refresh_at;     // when the access token should be replaced, or the refresh token before it ends
   Proof proof = Proof::login;             // when ok
   bool is_uncertain = false;              // refused: a request whose answer was lost may have spent the token (domain/grant.hpp)
   bool is_unconfirmed = false;            // ok: what was asked after the refresh was not answered; asked again soon
@@ -127,9 +127,10 @@ enum class Situation : std::uint8_t {
   forbidden,
   unavailable,
   unusable_key,
+  application_refused,
 };
-inline constexpr std::size_t kSituations = 10;
-enum class Wait : std::uint8_t { interval, soon, confirm_after, day_then_never, token_steps, daily, backoff, never };
+inline constexpr std::size_t kSituations = 11;
+enum class Wait : std::uint8_t { interval, soon, confirm_after, day_then_never, token_steps, daily, backoff, hourly, never };
 struct NextTryRule {
   Situation situation;
   Wait wait;
@@ -140,6 +141,7 @@ extern const std::array<NextTryRule, kSituations> kNextTryTable;
 inline constexpr int kPasswordTriesMax = 3;
 inline constexpr int kOutagesForUnavailable = 3;
 inline constexpr milliseconds kRefusedRetry{std::chrono::hours(24)};
+inline constexpr milliseconds kApplicationRetry{std::chrono::hours(1)};
 inline constexpr milliseconds kBackoffFirst{std::chrono::seconds(30)};
 inline constexpr milliseconds kSoon{std::chrono::seconds(60)};
 inline constexpr milliseconds kHeldMax{std::chrono::minutes(10)};  // until a fuse is asked again; also the spread after it
@@ -185,8 +187,16 @@ CredentialHealth with_next_check(CredentialHealth health, std::optional<WallTime
 // Sets the action by what else is known. The one writer of health calls it (store/credential_write.hpp), and who makes a new row.
 CredentialHealth settle_action(const CredentialHealth& before, CredentialHealth health);
 
-// When an access token given now should be replaced, so that what GET returns works.
-WallTime refresh_time(WallTime now, seconds lifetime);
+// How the moment of a refresh is drawn, so that tokens that were issued at once are not all refreshed at once.
+struct RefreshTiming {
+  bool is_first = false;                         // after a POST, PUT, link or an outage
+  double share = 0;                              // 0 to 1, drawn at random: how early within what is allowed
+  milliseconds floor{std::chrono::seconds(10)};  // two refreshes are never closer
+};
+
+// When an access token given now should be replaced, so that what GET returns works: at the latest min(max(lifetime / 10, 60 s),
+// lifetime / 2) before it ends. The first time anywhere between half of the lifetime and that, later up to a tenth earlier.
+WallTime refresh_time(WallTime now, seconds lifetime, const RefreshTiming& timing);
 
 // Somewhere in the last tenth of the interval, so that checks never form a herd and none is late.
 WallTime spread_next(WallTime now, milliseconds interval, Random& random);

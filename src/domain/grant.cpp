@@ -11,7 +11,7 @@ using enum GrantState;
 
 // The names of the parts in what is packed. No field of a client begins with an underscore.
 constexpr std::string_view kLogin = "_login", kGiven = "_given", kPrevious = "_previous_token", kRefreshAt = "_refresh_at",
-                           kSpent = "_spent", kOrigin = "_origin", kOfStoredGrant = "_of_stored_grant";
+                           kSpent = "_spent", kOrigin = "_origin", kOfStoredGrant = "_of_stored_grant", kDoubtful = "_doubtful";
 
 constexpr std::array<std::string_view, kGrantStates> kStateNames = {"held",      "sending",  "unknown",
                                                                     "resending", "doubtful", "confirming"};
@@ -52,7 +52,11 @@ CandidateState after_giving(CandidateState state) { return kCandidateTable[stati
 std::string_view name_of(CandidateState state) { return kCandidateTable[static_cast<std::size_t>(state)].name; }
 
 Grant Grant::clone() const {
-  Grant copy{.given = given.clone(), .previous_token = {}, .refresh_at = refresh_at, .spent_digests = spent_digests};
+  Grant copy{.given = given.clone(),
+             .previous_token = {},
+             .refresh_at = refresh_at,
+             .is_doubtful = is_doubtful,
+             .spent_digests = spent_digests};
   if (previous_token) copy.previous_token = previous_token->clone();
   return copy;
 }
@@ -82,6 +86,7 @@ Plaintext Secrets::pack() const {
   parts.set(kGiven, grant.given.pack());
   if (grant.previous_token) parts.set(kPrevious, grant.previous_token->clone());
   if (grant.refresh_at) parts.set(kRefreshAt, Plaintext(std::to_string(to_micros(*grant.refresh_at))));
+  if (grant.is_doubtful) parts.set(kDoubtful, Plaintext("1"));
   if (!grant.spent_digests.empty()) parts.set(kSpent, Plaintext(grant.spent_digests));
   if (!origin.empty()) parts.set(kOrigin, Plaintext(origin));
   if (of_stored_grant) parts.set(kOfStoredGrant, Plaintext("1"));
@@ -102,6 +107,7 @@ std::optional<Secrets> Secrets::unpack(std::string_view packed) {
   secrets.login = std::move(*login);
   secrets.grant.given = std::move(*given);
   if (const auto previous = part(kPrevious)) secrets.grant.previous_token = Plaintext(std::string(*previous));
+  secrets.grant.is_doubtful = part(kDoubtful).has_value();
   secrets.grant.spent_digests = part(kSpent).value_or("");
   secrets.origin = part(kOrigin).value_or("");
   secrets.of_stored_grant = part(kOfStoredGrant).has_value();

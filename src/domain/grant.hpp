@@ -70,7 +70,9 @@ struct Grant {
   Fields given;                             // access token, newest refresh token, session, organization
   std::optional<Plaintext> previous_token;  // the refresh token before the newest
   std::optional<WallTime> refresh_at;       // when the access token should be replaced; nullopt where that is not known
-  std::string spent_digests;                // of refresh tokens, as versions before 2026-12 kept them
+  // The newest came in an answer that failed or refused: should it be refused, the one before it is sent once.
+  bool is_doubtful = false;
+  std::string spent_digests;  // of refresh tokens, as versions before 2026-12 kept them
 
   Grant clone() const;
 };

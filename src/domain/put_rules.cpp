@@ -24,6 +24,7 @@ PutAnswer put_answer_of(const Answer& answer) {
     case AnswerKind::unavailable: break;
   }
   if (answer.reason == Reason::unusable_key) return PutAnswer::unusable_key;
+  if (answer.reason == Reason::application_refused) return PutAnswer::refused;  // of the key that was just given
   return answer.reason == Reason::not_configured ? PutAnswer::not_configured : PutAnswer::unavailable;
 }
 

@@ -45,7 +45,7 @@ TEST_F(AgvanceTest, WhatLoginAnswersMean) {
       {404, "{'Status':'3'" + session, "ok"},
       {401, "", "refused refused"},
       {401, "{'Status':'0'" + session, "refused refused"},
-      {401, "<html></html>", "refused refused"},
+      {401, "<html></html>", "unavailable unexpected_answer"},
       {200, "{'Status':'1','Message':'Invalid login.'}", "refused refused"},
       {200, "{'Status':2,'Message':'the INVALID USER name'}", "refused refused"},
       {403, "{'Status':'1','Message':'Unauthorized'}", "refused refused"},

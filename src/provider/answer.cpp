@@ -1,8 +1,12 @@
 #include "provider/answer.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
+#include "base/encoding.hpp"
 #include "http/date.hpp"
+#include "provider/token_answer.hpp"
 
 namespace granary {
 
@@ -54,6 +58,34 @@ std::optional<seconds> read_retry_after(const http::Exchange& answer, WallTime n
   return std::nullopt;
 }
 
+namespace {
+
+constexpr std::array<std::string_view, 8> kOauthErrors = {"invalid_grant",          "invalid_client", "unauthorized_client",
+                                                          "invalid_request",        "invalid_token",  "invalid_scope",
+                                                          "unsupported_grant_type", "access_denied"};
+constexpr std::array<std::string_view, 4> kRemainingHeaders = {"RateLimit-Remaining", "X-RateLimit-Remaining",
+                                                               "X-Rate-Limit-Remaining", "X-RateLimit-Requests-Remaining"};
+constexpr std::array<std::string_view, 8> kLimitWords = {"rate limit",        "rate_limit", "rate-limit", "ratelimit",
+                                                         "too many requests", "throttl",    "slow_down",  "slow down"};
+
+bool says_slow_down(const http::Exchange& answer) {
+  if (!answer.header("Retry-After").empty()) return true;
+  for (const std::string_view name : kRemainingHeaders)
+    if (trim(answer.header(name)) == "0") return true;
+  const std::string limits = to_lower(answer.header("RateLimit"));  // "limit=100, remaining=0" and "...;r=0"
+  if (limits.find("remaining=0") != std::string::npos || limits.ends_with("r=0")) return true;
+  const std::string body = to_lower(std::string_view(answer.body).substr(0, 4096));
+  return std::ranges::any_of(kLimitWords, [&](std::string_view word) { return body.find(word) != std::string::npos; });
+}
+
+// 401 and 403 that mean "slow down", as some gateways answer.
+bool is_slow_down(const http::Exchange& answer) {
+  if (answer.status != 401 && answer.status != 403) return false;
+  return says_slow_down(answer) && std::ranges::none_of(kOauthErrors, [&](auto code) { return names_error(answer, code); });
+}
+
+}  // namespace
+
 std::optional<Verdict> read_common(const http::Exchange& answer, WallTime now) {
   if (answer.failure) {
     Verdict verdict = unavailable(reason_of(*answer.failure));
@@ -69,17 +101,20 @@ std::optional<Verdict> read_common(const http::Exchange& answer, WallTime now) {
   if (answer.status == 503) return overloaded(Reason::provider_error);
   if (answer.status == 408) return unavailable(Reason::timeout);
   if (answer.status >= 500) return unavailable(Reason::provider_error);
+  if (is_slow_down(answer)) return overloaded(Reason::rate_limited);
+  // A refusal is believed only in the form that the provider's API speaks.
+  if (answer.status >= 400 && is_page(answer)) return unavailable(Reason::unexpected_answer);
   if (answer.status < 200 || (answer.status >= 300 && answer.status < 400)) return unavailable(Reason::unexpected_answer);
   return std::nullopt;
 }
 
 std::optional<Json> read_object(const http::Exchange& answer) {
+  if (auto whole = Json::parse(answer.body)) return whole->object() ? std::move(whole) : std::nullopt;
   std::string_view body = answer.body;
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // which some servers write, and RFC 8259 lets us ignore
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
-  auto json = Json::parse(body);
-  if (!json || !json->object()) return std::nullopt;
-  return json;
+  const bool is_utf16 = body.starts_with("\xFF\xFE") || body.starts_with("\xFE\xFF");
+  return is_utf16 || trim(body).starts_with('{') ? Json::parse_damaged(body) : std::nullopt;
 }
 
 std::optional<std::string> read_text(const Json* value) {

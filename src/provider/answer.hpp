@@ -24,7 +24,7 @@ inline bool is_success(const http::Exchange& answer) { return answer.status >= 2
 // Seconds or a date (RFC 9110, section 10.2.3); nullopt when absent or unreadable.
 std::optional<seconds> read_retry_after(const http::Exchange& answer, WallTime now);
 
-// The body as a JSON object; nullopt for anything else.
+// The body as a JSON object, mended where it is damaged (base/json.hpp); nullopt for anything else.
 std::optional<Json> read_object(const http::Exchange& answer);
 
 // A non-empty string, or a number as text, no longer than a token may be.

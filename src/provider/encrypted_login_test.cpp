@@ -133,7 +133,7 @@ TEST_F(EncryptedLoginTest, WhatAnswersMean) {
       {200, "{'errors':[]}", "ok"},
       {401, "", "refused refused"},
       {401, "{'error':'x'}", "refused refused"},
-      {401, "<html></html>", "refused refused"},
+      {401, "<html></html>", "unavailable unexpected_answer"},
       {403, "", "forbidden permission_denied"},
       {403, "{}", "forbidden permission_denied"},
       {200, "{'error':'invalid password'}", kUnexpected},

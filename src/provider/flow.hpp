@@ -31,12 +31,18 @@ struct Send {
 struct Keep {
   GrantEvent heard = GrantEvent::answered;
   Grant grant;
+  // The newest token came in an answer that failed or refused: it is kept only where this credential has not spent it before, for
+  // such answers repeat what was sent. go_on(Kept::no) otherwise.
+  bool is_doubtful = false;
 };
+enum class Kept : std::uint8_t { yes, no };
 
 struct Verdict {
   GrantEvent heard = GrantEvent::answered;
   Answer answer;
   std::optional<Grant> grant;  // with what came since the last Keep
+  // The last answer is a token answer of which no token could be read: nobody knows what stands in it.
+  bool is_unread = false;
   // Fields that lose their value once the status is MISSING_PERMISSION.
   std::vector<std::string> withdrawn;
   // What the provider was shown in another form than the field's (ciphertext): secrets for the redaction.
@@ -50,14 +56,15 @@ struct FlowInput {
   const Secrets& secrets;
   GrantState grant = GrantState::held;
   WallTime now;
+  RefreshTiming refresh;  // of an access token that is given now
 };
 
 class Flow {
  public:
   virtual ~Flow() = default;
   virtual Step start() = 0;
-  // After a Keep, once that is stored.
-  virtual Step go_on() { return Verdict{}; }
+  // After a Keep, once that is stored, or is not.
+  virtual Step go_on(Kept) { return Verdict{}; }
   // The answer to what was sent last; `now` for Retry-After. One that failed ends the flow, with all that it was given before.
   virtual Step next(const http::Exchange& answer, WallTime now) = 0;
 };

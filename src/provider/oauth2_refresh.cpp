@@ -1,21 +1,24 @@
 // OAuth 2.0 with a refresh token (RFC 6749, section 6): Ag Leader, and most of those to come. Without a probe every check
 // is a refresh. A refresh token counts as one-use: it is spent by the request that carries it.
 #include <algorithm>
-#include <charconv>
+#include <array>
 
 #include "base/encoding.hpp"
 #include "provider/answer.hpp"
 #include "provider/request_template.hpp"
+#include "provider/token_answer.hpp"
 
 namespace granary {
 
 namespace {
 
-enum class ClientAuthentication { basic, body };
+enum class ClientAuthentication { basic, basic_form_encoded, body };
 
-struct RefusedAnswer {
-  std::int64_t status;
-  std::string error;  // empty: no body at all
+// An error that means something, wherever its code stands, or where the pointer says.
+struct ErrorRule {
+  std::optional<std::int64_t> status;  // nullopt: any of 2xx and 4xx
+  std::string pointer;                 // empty: anywhere
+  std::string code;                    // empty: no body at all
 };
 
 struct Parameters {
@@ -24,7 +27,9 @@ struct Parameters {
   std::string client_id_field, client_secret_field;
   std::string access_token_field, refresh_token_field;
   std::vector<std::pair<std::string, std::string>> form;
-  std::vector<RefusedAnswer> refused;
+  std::vector<ErrorRule> refused, application_refused;
+  std::optional<seconds> token_lifetime;
+  std::string refresh_lifetime_pointer;
   std::optional<RequestTemplate> probe;
   bool previous_token_valid = false;
 };
@@ -41,7 +46,17 @@ class Oauth2Refresh final : public Flow {
     return refresh(std::string(newest_token()));
   }
 
-  Step go_on() override { return probe(); }
+  Step go_on(Kept kept) override {
+    if (!judged_) return probe();
+    Verdict judged = std::move(*judged_);
+    judged_.reset();
+    if (kept == Kept::yes) {
+      judged.heard = GrantEvent::answered;  // heard with the Keep
+      return finish(std::move(judged));
+    }
+    grant_ = std::move(before_);
+    return conclude(std::move(judged));
+  }
 
   Step next(const http::Exchange& answer, WallTime now) override {
     return is_probing_ ? read_probe(answer, now) : read_tokens(answer, now);
@@ -81,6 +96,8 @@ class Oauth2Refresh final : public Flow {
     send.request.headers = {{"Accept", "application/json"}, {"Content-Type", "application/x-www-form-urlencoded"}};
     if (parameters_.client_authentication == ClientAuthentication::basic)
       send.request.headers.emplace_back("Authorization", "Basic " + to_base64(std::string(id) + ":" + std::string(secret)));
+    else if (parameters_.client_authentication == ClientAuthentication::basic_form_encoded)  // RFC 6749, section 2.3.1
+      send.request.headers.emplace_back("Authorization", "Basic " + to_base64(percent_encode(id) + ":" + percent_encode(secret)));
     else body += "&client_id=" + percent_encode(id) + "&client_secret=" + percent_encode(secret);
     for (const auto& [name, text] : parameters_.form) body += "&" + percent_encode(name) + "=" + percent_encode(text);
     send.request.body = std::move(body);
@@ -89,92 +106,124 @@ class Oauth2Refresh final : public Flow {
     return send;
   }
 
-  bool is_refusal(const http::Exchange& answer) const {
-    std::string error;
-    if (!trim(answer.body).empty()) {
-      const auto json = read_object(answer);
-      error = json ? json->find_string("error").value_or("") : "";
-      if (error.empty()) return false;  // a body that says nothing of OAuth
-    }
-    return std::ranges::any_of(parameters_.refused,
-                               [&](const RefusedAnswer& known) { return known.status == answer.status && known.error == error; });
+  static bool matches(const std::vector<ErrorRule>& rules, const http::Exchange& answer, const TokenAnswer& read) {
+    return std::ranges::any_of(rules, [&](const ErrorRule& rule) {
+      if (rule.status ? answer.status != *rule.status : answer.status / 100 != 2 && answer.status / 100 != 4) return false;
+      if (rule.code.empty()) return read.form == TokenAnswer::Form::empty;
+      if (rule.pointer.empty()) return names_error(answer, rule.code);
+      const auto said = read_text(read.json ? read.json->at_pointer(rule.pointer) : nullptr);
+      return said && equal_ignoring_case(*said, rule.code);
+    });
   }
 
-  // Once, after an answer to the stored token was lost. A doubtful one came by a second try: the token before it is not tried.
+  // Once, after an answer to the stored token was lost; a doubtful one came by a second try, and the token before it is not
+  // tried. Or where the newest came in an answer that refused.
   bool may_try_previous() const {
-    return parameters_.previous_token_valid && may_be_spent(input_.grant) && grant_.previous_token &&
-           !grant_.previous_token->empty() && grant_.previous_token->reveal() != sent_token_;
+    const bool is_allowed = grant_.is_doubtful || (parameters_.previous_token_valid && may_be_spent(input_.grant));
+    return is_allowed && grant_.previous_token && !grant_.previous_token->empty() &&
+           grant_.previous_token->reveal() != sent_token_;
   }
 
   Step finish(Verdict verdict) {
     if (has_changed_) verdict.grant = grant_.clone();
     verdict.answer.token_lifetime = lifetime_;
+    verdict.answer.grant_ends = grant_ends_;
+    if (verdict.answer.kind == AnswerKind::ok) verdict.answer.refresh_at = grant_.refresh_at;
     return verdict;
   }
 
+  // By the status line and what the body says; that it was read has been seen to.
+  Verdict judge(const http::Exchange& answer, const TokenAnswer& read, WallTime now) const {
+    if (auto common = read_common(answer, now)) return std::move(*common);
+    if (read.form == TokenAnswer::Form::page) return unavailable(Reason::unexpected_answer);
+    const bool is_good = is_success(answer) && !read.access_token.empty() && !read.says_error && !read.has_odd_refresh_token;
+    if (is_good) {
+      Verdict ok;
+      ok.answer.kind = AnswerKind::ok;
+      ok.answer.proof = Proof::refresh;
+      return ok;
+    }
+    if (matches(parameters_.refused, answer, read)) return refused();
+    if (matches(parameters_.application_refused, answer, read)) return unavailable(Reason::application_refused);
+    Verdict unclear = unavailable(Reason::unexpected_answer);
+    // A success, or no text at all, without a token that we can read: there may have been one (decision 0004).
+    const bool is_empty = read.form == TokenAnswer::Form::empty;
+    const bool may_hold_one = is_success(answer) ? !read.says_error && !is_empty : read.form == TokenAnswer::Form::unreadable;
+    unclear.is_unread = may_hold_one && read.refresh_token.empty() && (read.access_token.empty() || read.has_odd_refresh_token);
+    if (unclear.is_unread) unclear.heard = GrantEvent::lost;
+    return unclear;
+  }
+
   Step read_tokens(const http::Exchange& answer, WallTime now) {
-    if (auto common = read_common(answer, now)) return finish(std::move(*common));
-    if (!is_success(answer)) {
-      if (!is_refusal(answer)) return finish(unavailable(Reason::unexpected_answer));
-      if (!may_try_previous()) return finish(refused());
+    const TokenAnswer read = read_token_answer(answer, now);
+    Verdict judged = judge(answer, read, now);
+    const bool is_ok = judged.answer.kind == AnswerKind::ok;
+    if (!is_ok && read.refresh_token.empty() && (read.access_token.empty() || !is_success(answer)))
+      return conclude(std::move(judged));
+    before_ = grant_.clone();
+    const GrantEvent heard = take_tokens(read, now);
+    if (is_ok && !parameters_.probe) {
+      judged.heard = heard;
+      return finish(std::move(judged));
+    }
+    // What a success gives is ours whatever else it says; what stands in any other answer may be what we sent ourselves.
+    const bool is_given = is_success(answer) && !answer.failure && !read.says_error;
+    if (!is_ok && heard != GrantEvent::rotated && !is_given) {
+      grant_ = std::move(before_);
+      has_changed_ = false;
+      return conclude(std::move(judged));
+    }
+    grant_.is_doubtful = !is_given;
+    if (!is_ok && is_given) {
+      if (!judged.is_unread) judged.heard = heard;
+      return finish(std::move(judged));
+    }
+    has_changed_ = false;  // it is kept
+    if (!is_ok) judged_ = std::move(judged);
+    return Keep{.heard = heard, .grant = grant_.clone(), .is_doubtful = !is_ok};
+  }
+
+  // Refused: where the token before may still work, that is sent.
+  Step conclude(Verdict judged) {
+    const bool is_refused = judged.answer.kind == AnswerKind::refused;
+    if (is_refused && may_try_previous()) {
       Send send = refresh(std::string(grant_.previous_token->reveal()));
       send.heard = GrantEvent::refused;
       return send;
     }
-    const auto json = read_object(answer);
-    const Json* given = json ? json->find("refresh_token") : nullptr;
-    const bool is_given = given && !given->is_null() && !(given->string() && given->string()->empty());
-    const auto refresh_token = is_given ? read_token(given) : std::nullopt;
-    if (!json || (is_given && !refresh_token)) {
-      // There may have been a token in it that is lost to us: anything but nothing, or a page (decision 0004).
-      const std::string_view body = trim(answer.body);
-      Verdict unread = unavailable(Reason::unexpected_answer);
-      if (!body.empty() && !body.starts_with('<')) unread.heard = GrantEvent::lost;
-      return finish(std::move(unread));
+    // Both are refused: it is the stored one that is confirmed.
+    if (is_refused && grant_.is_doubtful) {
+      grant_.is_doubtful = false;
+      has_changed_ = true;
     }
-    const auto access_token = read_token(json->find("access_token"));
-    if (!access_token && !refresh_token) return finish(unavailable(Reason::unexpected_answer));
-    const GrantEvent heard = take_refresh_token(refresh_token);
-    if (!access_token) {
-      Verdict without = unavailable(Reason::unexpected_answer);
-      without.heard = heard;
-      return finish(std::move(without));
-    }
-    take_access_token(*access_token, read_lifetime(json->find("expires_in")), now);
-    if (parameters_.probe) {
-      has_changed_ = false;  // it is kept
-      return Keep{.heard = heard, .grant = grant_.clone()};
-    }
-    Verdict ok;
-    ok.heard = heard;
-    ok.answer.kind = AnswerKind::ok;
-    ok.answer.proof = Proof::refresh;
-    return finish(std::move(ok));
+    return finish(std::move(judged));
   }
 
-  GrantEvent take_refresh_token(const std::optional<std::string>& given) {
-    const bool is_rotated = given && *given != sent_token_;
+  // An answer without a refresh token keeps the one that was sent.
+  GrantEvent take_tokens(const TokenAnswer& read, WallTime now) {
+    const bool is_rotated = !read.refresh_token.empty() && read.refresh_token != sent_token_;
     // Where the one before was sent, that is the one that works.
-    const std::string& newest = is_rotated ? *given : sent_token_;
+    const std::string& newest = is_rotated ? read.refresh_token : sent_token_;
     if (is_rotated) grant_.previous_token = Plaintext(sent_token_);
     if (newest_token() != newest) grant_.given.set(parameters_.refresh_token_field, Plaintext(newest));
+    grant_.is_doubtful = false;
     has_changed_ = true;
+    if (!read.access_token.empty()) take_access_token(read, now);
     return is_rotated ? GrantEvent::rotated : GrantEvent::accepted;
   }
 
-  void take_access_token(const std::string& token, std::optional<seconds> lifetime, WallTime now) {
-    lifetime_ = lifetime;
-    grant_.given.set(parameters_.access_token_field, Plaintext(token));
-    grant_.refresh_at = lifetime ? std::optional(refresh_time(now, *lifetime)) : std::nullopt;
-  }
-
-  // A number, or one in a string, as some servers write it.
-  static std::optional<seconds> read_lifetime(const Json* value) {
-    const auto text = read_text(value);
-    std::int64_t count = 0;
-    if (!text || std::from_chars(text->data(), text->data() + text->size(), count).ec != std::errc()) return std::nullopt;
-    constexpr std::int64_t kLongest = 10LL * 365 * 86'400;
-    return count > 0 && count < kLongest ? std::optional(seconds(count)) : std::nullopt;
+  void take_access_token(const TokenAnswer& read, WallTime now) {
+    lifetime_ = read.lifetime ? read.lifetime : parameters_.token_lifetime;
+    grant_.given.set(parameters_.access_token_field, Plaintext(read.access_token));
+    grant_.refresh_at = lifetime_ ? std::optional(refresh_time(now, *lifetime_, input_.refresh)) : std::nullopt;
+    auto refresh_lifetime = read.refresh_lifetime;
+    if (!parameters_.refresh_lifetime_pointer.empty() && read.json)
+      refresh_lifetime = read_lifetime(read.json->at_pointer(parameters_.refresh_lifetime_pointer));
+    if (!refresh_lifetime) return;
+    grant_ends_ = now + *refresh_lifetime;
+    // The refresh token must be used before it ends, too.
+    const WallTime latest = refresh_time(now, *refresh_lifetime, {.is_first = false, .share = 0, .floor = input_.refresh.floor});
+    grant_.refresh_at = std::min(grant_.refresh_at.value_or(latest), latest);
   }
 
   Step read_probe(const http::Exchange& answer, WallTime now) {
@@ -186,7 +235,6 @@ class Oauth2Refresh final : public Flow {
       Verdict ok;
       ok.answer.kind = AnswerKind::ok;
       ok.answer.proof = Proof::probe;
-      if (!has_refreshed_) ok.answer.refresh_at = grant_.refresh_at;
       return finish(std::move(ok));
     }
     if (answer.status == 401 && !has_refreshed_) return refresh(std::string(newest_token()));
@@ -205,6 +253,11 @@ class Oauth2Refresh final : public Flow {
   bool is_probing_ = false, has_refreshed_ = false, has_changed_ = false;
   std::string sent_token_;
   std::optional<seconds> lifetime_;
+  std::optional<WallTime> grant_ends_;
+  // Of an answer that failed or refused and held a token: what it comes to, once that is kept or is not, and what was held
+  // before.
+  std::optional<Verdict> judged_;
+  Grant before_;
 };
 
 class Plan final : public FlowPlan {
@@ -224,33 +277,76 @@ class Plan final : public FlowPlan {
 
 std::unexpected<Error> bad(const std::string& what) { return fail(ErrorCode::invalid_field, what); }
 
-Result<std::vector<RefusedAnswer>> parse_refused(const Json* json) {
-  std::vector<RefusedAnswer> out;
-  if (!json || !json->array()) return bad("refused must list {status, error}");
+Result<std::vector<ErrorRule>> parse_rules(const Json& parameters, const std::string& name, std::string_view fallback) {
+  const std::optional<Json> usual = Json::parse(fallback);
+  const Json* json = parameters.find(name);
+  if (!json) json = &*usual;
+  if (!json->array()) return bad(name + " must list objects such as {\"status\": 400, \"value\": \"invalid_grant\"}");
+  std::vector<ErrorRule> out;
   for (const Json& item : *json->array()) {
-    const Json* status = item.find("status");
-    const auto error = item.find_string("error");
-    if (!status || !status->integer() || !error) return bad("refused must list {status, error}");
-    out.push_back({*status->integer(), *error});
+    if (!item.object()) return bad(name + " must list objects such as {\"status\": 400, \"value\": \"invalid_grant\"}");
+    for (const auto& [key, value] : *item.object())
+      if (key != "status" && key != "pointer" && key != "value" && key != "error")
+        return bad(name + " has an unknown member " + key);
+    const auto code = item.find_string(item.find("value") ? "value" : "error");
+    if (!code) return bad(name + ": value must be a string: the code of the error, empty for an answer without a body");
+    ErrorRule rule{.status = {}, .pointer = item.find_string("pointer").value_or(""), .code = *code};
+    if (const Json* status = item.find("status")) {
+      rule.status = status->integer();
+      // 408, 429 and 5xx are judged before, whatever they say.
+      const bool may_come =
+          rule.status && ((*rule.status >= 200 && *rule.status < 300) ||
+                          (*rule.status >= 400 && *rule.status < 500 && *rule.status != 408 && *rule.status != 429));
+      if (!may_come)
+        return bad(name + ": status must be 200 to 299, or 400 to 499 without 408 and 429: others are never a refusal");
+    }
+    if (item.find("pointer") && !rule.pointer.starts_with('/'))
+      return bad(name + ": pointer must begin with a slash, as in /error/code");
+    if (rule.code.empty() && (!rule.pointer.empty() || !rule.status || *rule.status < 300))
+      return bad(name + ": without a value the answer has no body, so there must be a status of 400 to 499, and no pointer");
+    out.push_back(std::move(rule));
   }
   return out;
+}
+
+constexpr std::string_view kUsualRefused = R"([{"value": "invalid_grant"}, {"status": 401, "value": ""}])";
+constexpr std::string_view kUsualApplicationRefused = R"([{"value": "invalid_client"}, {"value": "unauthorized_client"}])";
+
+Result<void> parse_lifetimes(const Json& json, Parameters& parameters) {
+  if (const Json* lifetime = json.find("token_lifetime")) {
+    const auto duration = lifetime->string() ? parse_duration(*lifetime->string()) : std::nullopt;
+    if (!duration || *duration < seconds(10)) return bad("token_lifetime must be a duration of at least 10s");
+    parameters.token_lifetime = std::chrono::duration_cast<seconds>(*duration);
+  }
+  parameters.refresh_lifetime_pointer = json.find_string("refresh_lifetime_pointer").value_or("");
+  if (json.find("refresh_lifetime_pointer") && !parameters.refresh_lifetime_pointer.starts_with('/'))
+    return bad("refresh_lifetime_pointer must begin with a slash");
+  return {};
 }
 
 }  // namespace
 
 Result<std::unique_ptr<FlowPlan>> plan_oauth2_refresh(const Provider& provider) {
   const Json& json = provider.parameters;
-  if (auto checked = refuse_unknown_members(
-          json, {"token_path", "client_authentication", "client_id_field", "client_secret_field", "access_token_field",
-                 "refresh_token_field", "form", "refused", "probe", "previous_token_valid"});
+  if (auto checked =
+          refuse_unknown_members(json, {"token_path", "client_authentication", "client_id_field", "client_secret_field",
+                                        "access_token_field", "refresh_token_field", "form", "refused", "application_refused",
+                                        "probe", "previous_token_valid", "token_lifetime", "refresh_lifetime_pointer"});
       !checked)
     return std::unexpected(checked.error());
   Parameters parameters;
   parameters.token_path = json.find_string("token_path").value_or("");
   if (!parameters.token_path.starts_with('/')) return bad("token_path must begin with a slash");
   const std::string authentication = json.find_string("client_authentication").value_or("basic");
-  if (authentication != "basic" && authentication != "body") return bad("client_authentication must be basic or body");
-  parameters.client_authentication = authentication == "basic" ? ClientAuthentication::basic : ClientAuthentication::body;
+  constexpr std::array<std::pair<std::string_view, ClientAuthentication>, 3> kAuthentications = {
+      {{"basic", ClientAuthentication::basic},
+       {"basic_form_encoded", ClientAuthentication::basic_form_encoded},
+       {"body", ClientAuthentication::body}}};
+  const auto known_authentication =
+      std::ranges::find(kAuthentications, authentication, [](const auto& entry) { return entry.first; });
+  if (known_authentication == kAuthentications.end())
+    return bad("client_authentication must be basic, basic_form_encoded or body");
+  parameters.client_authentication = known_authentication->second;
   parameters.client_id_field = json.find_string("client_id_field").value_or("");
   parameters.client_secret_field = json.find_string("client_secret_field").value_or("");
   parameters.access_token_field = provider.access_token_field();
@@ -265,9 +361,14 @@ Result<std::unique_ptr<FlowPlan>> plan_oauth2_refresh(const Provider& provider) 
       parameters.form.emplace_back(name, *value.string());
     }
   }
-  auto refused_answers = parse_refused(json.find("refused"));
-  if (!refused_answers) return std::unexpected(refused_answers.error());
-  parameters.refused = std::move(*refused_answers);
+  auto refused = parse_rules(json, "refused", kUsualRefused);
+  if (!refused) return std::unexpected(refused.error());
+  if (refused->empty()) return bad("refused must not be empty: no login of this provider could ever be refused");
+  parameters.refused = std::move(*refused);
+  auto application_refused = parse_rules(json, "application_refused", kUsualApplicationRefused);
+  if (!application_refused) return std::unexpected(application_refused.error());
+  parameters.application_refused = std::move(*application_refused);
+  if (auto lifetimes = parse_lifetimes(json, parameters); !lifetimes) return std::unexpected(lifetimes.error());
   if (const Json* probe = json.find("probe"); probe && !probe->is_null()) {
     std::vector<std::string> known = provider.response;
     for (const auto& field : provider.request) known.push_back(field.name);

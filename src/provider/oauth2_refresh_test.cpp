@@ -48,16 +48,45 @@ TEST_F(Oauth2RefreshTest, WhatAnswersMean) {
     const char *body, *verdict;
   };
   const char* const kUnexpected = "unavailable unexpected_answer";
+  const char* const kApplication = "unavailable application_refused";
   const Row rows[] = {
       {200, "{'access_token':'a'}", "ok"},
       {201, "{'access_token':'a'}", "ok"},
+      {204, "{'access_token':'a'}", "ok"},
+      {200, "{'access_token':'a','error':null}", "ok"},
+      {200, "{'access_token':'a','error':''}", "ok"},
+      {200, "{'access_token':'a','error':false}", "ok"},
+      {200, "{'access_token':'a','error':{}}", "ok"},
+      {200, "{'data':{'access_token':'a'}}", "ok"},
+      {200, "[{'access_token':'a'}]", "ok"},
+      {200, "access_token=a&expires_in=60&token_type=bearer", "ok"},
+      {200, "{'access_token':'a'}{}", "ok"},
+      {200, "{'access_token':'x','access_token':'a'}", "ok"},
+      {200, "{'access_token':'a','note':'\\ud800'}", "ok"},
+      {200, "{'access_token':'a','note':'caf\xE9'}", "ok"},
+      {200, ")]}',\n{'access_token':'a'}", "ok"},
       {400, "{'error':'invalid_grant'}", "refused refused"},
-      {400, "{'error':'invalid_client'}", "refused refused"},
-      {400, "{'error':'unauthorized_client'}", "refused refused"},
-      {401, "{'error':'invalid_client'}", "refused refused"},
-      {401, "{'error':'unauthorized_client'}", "refused refused"},
+      {400, "{'error':'INVALID_GRANT'}", "refused refused"},
+      {400, "{'error':'Invalid Grant'}", "refused refused"},
+      {400, "{'error':['invalid_grant']}", "refused refused"},
+      {400, "{'error':{'code':'invalid_grant'}}", "refused refused"},
+      {400, "{'errors':[{'code':'invalid_grant'}]}", "refused refused"},
+      {400, "{'error':'Bad Request','message':'invalid_grant'}", "refused refused"},
+      {400, "invalid_grant", "refused refused"},
+      {400, "error: invalid_grant (token revoked)", "refused refused"},
+      {400, "error=invalid_grant&error_description=revoked", "refused refused"},
+      {401, "{'error':'invalid_grant'}", "refused refused"},
+      {403, "{'error':'invalid_grant'}", "refused refused"},
+      {200, "{'error':'invalid_grant'}", "refused refused"},
+      {200, "{'success':false,'code':'invalid_grant'}", "refused refused"},
       {401, "", "refused refused"},
       {401, " \r\n", "refused refused"},
+      {400, "{'error':'invalid_client'}", kApplication},
+      {400, "{'error':'unauthorized_client'}", kApplication},
+      {401, "{'error':'invalid_client'}", kApplication},
+      {401, "{'error':'unauthorized_client'}", kApplication},
+      {402, "{'error':'invalid_client'}", kApplication},
+      {200, "{'error':{'type':'invalid_client'}}", kApplication},
       {400, "", kUnexpected},
       {400, "{}", kUnexpected},
       {400, "{'error':''}", kUnexpected},
@@ -66,29 +95,24 @@ TEST_F(Oauth2RefreshTest, WhatAnswersMean) {
       {400, "{'error':'invalid_scope'}", kUnexpected},
       {400, "{'error':'unsupported_grant_type'}", kUnexpected},
       {400, "{'error':'temporarily_unavailable'}", kUnexpected},
-      {400, "{'error':'INVALID_GRANT'}", kUnexpected},
-      {400, "{'error':['invalid_grant']}", kUnexpected},
-      {400, "{'error':{'code':'invalid_grant'}}", kUnexpected},
-      {400, "{'message':'invalid_grant'}", kUnexpected},
-      {400, "invalid_grant", kUnexpected},
-      {400, "[{'error':'invalid_grant'}]", kUnexpected},
+      {400, "{'error_description':'no invalid_grant here'}", kUnexpected},
+      {400, "no_invalid_grant", kUnexpected},
+      {400, "<html>invalid_grant</html>", kUnexpected},
       {401, "{}", kUnexpected},
       {401, "{'error':''}", kUnexpected},
-      {401, "{'error':'invalid_grant'}", kUnexpected},
       {401, "{'error':'invalid_token'}", kUnexpected},
       {401, "<html>Unauthorized</html>", kUnexpected},
-      {402, "{'error':'invalid_client'}", kUnexpected},
       {403, "", kUnexpected},
-      {403, "{'error':'invalid_grant'}", kUnexpected},
       {403, "{'error':'access_denied'}", kUnexpected},
+      {404, "{'error':'invalid_grant'}", kUnexpected},
       {422, "{'error':'invalid_grant'}", kUnexpected},
       {200, "{}", kUnexpected},
       {200, "{'access_token':''}", kUnexpected},
       {200, "{'access_token':null}", kUnexpected},
       {200, "{'access_token':['a']}", kUnexpected},
-      {200, "{'refresh_token':'b'}", kUnexpected},
-      {200, "{'error':'invalid_grant'}", kUnexpected},
-      {204, "{'access_token':'a'}", "ok"},
+      {200, "{'refresh_token':'another-token'}", kUnexpected},
+      {200, "{'access_token':'a','error':'server_error'}", kUnexpected},
+      {200, "<html>{'access_token':'a'}</html>", kUnexpected},
   };
   for (const Row& row : rows)
     EXPECT_EQ(line_of(run({answer(row.status, row.body)}).answer), row.verdict) << row.status << " " << row.body;
@@ -100,16 +124,16 @@ TEST_F(Oauth2RefreshTest, WhatSaysNothingIsUnavailableAndKeepsTheTokens) {
     EXPECT_EQ(verdict.answer.kind, AnswerKind::unavailable) << other.what;
     EXPECT_EQ(verdict.answer.reason, other.reason) << other.what;
     EXPECT_EQ(update("refreshToken"), "(kept)") << other.what;
-    const bool is_unread = other.exchange.status == 200 && !other.exchange.body.empty() &&
-                           !other.exchange.body.starts_with('<') && !read_object(other.exchange);
+    const bool is_unread = other.exchange.status == 200 && !other.exchange.failure && !other.exchange.body.empty() &&
+                           !other.exchange.body.starts_with('<');
     EXPECT_EQ(heard() == "lost", is_unread || (other.exchange.failure && other.exchange.was_sent)) << other.what;
   }
 }
 
 TEST_F(Oauth2RefreshTest, ARotatedTokenReplacesTheOld) {
-  run({answer(200, "{'access_token':'a','refresh_token':'new','expires_in':3600}")});
+  run({answer(200, "{'access_token':'a','refresh_token':'new-token','expires_in':3600}")});
   EXPECT_EQ(update("accessToken"), "a");
-  EXPECT_EQ(update("refreshToken"), "new");
+  EXPECT_EQ(update("refreshToken"), "new-token");
   EXPECT_EQ(previous(verdict().grant), "old+token/=");
   EXPECT_EQ(verdict().grant->refresh_at, now_ + seconds(3'600 - 360)) << "a tenth before its end";
   EXPECT_EQ(heard(), "rotated");
@@ -118,10 +142,10 @@ TEST_F(Oauth2RefreshTest, ARotatedTokenReplacesTheOld) {
 
 // Beside what its provider gave: a repetition of the same POST or PUT is known by it.
 TEST_F(Oauth2RefreshTest, TheTokenThatAClientGaveStaysWhenItIsSpent) {
-  run({answer(200, "{'access_token':'a','refresh_token':'new'}")});
+  run({answer(200, "{'access_token':'a','refresh_token':'new-token'}")});
   EXPECT_EQ(secrets_.login.value("refreshToken"), "old+token/=");
   set_given("refreshToken", "given");
-  run({answer(200, "{'access_token':'a','refresh_token':'new'}")});
+  run({answer(200, "{'access_token':'a','refresh_token':'new-token'}")});
   EXPECT_EQ(previous(verdict().grant), "given") << "what was sent is what is spent";
   EXPECT_EQ(secrets_.login.value("refreshToken"), "old+token/=");
 }
@@ -140,9 +164,9 @@ TEST_F(Oauth2RefreshTest, AnAnswerWithoutRefreshTokenKeepsTheOld) {
 TEST_F(Oauth2RefreshTest, ARefreshTokenWithoutAnAccessTokenIsKept) {
   const std::string too_long(64 * 1024 + 1, 't');
   for (const std::string& token : {std::string("null"), std::string("''"), "'" + too_long + "'"}) {
-    run({answer(200, "{'access_token':" + token + ",'refresh_token':'new'}")});
+    run({answer(200, "{'access_token':" + token + ",'refresh_token':'new-token'}")});
     EXPECT_EQ(line_of(verdict().answer), "unavailable unexpected_answer");
-    EXPECT_EQ(update("refreshToken"), "new");
+    EXPECT_EQ(update("refreshToken"), "new-token");
     EXPECT_EQ(previous(verdict().grant), "old+token/=");
     EXPECT_EQ(update("accessToken"), "(kept)");
     EXPECT_EQ(heard(), "rotated");
@@ -150,8 +174,8 @@ TEST_F(Oauth2RefreshTest, ARefreshTokenWithoutAnAccessTokenIsKept) {
 }
 
 TEST_F(Oauth2RefreshTest, AByteOrderMarkCostsNoToken) {
-  EXPECT_EQ(line_of(run({answer(200, "\xEF\xBB\xBF{'access_token':'a','refresh_token':'new'}")}).answer), "ok");
-  EXPECT_EQ(update("refreshToken"), "new");
+  EXPECT_EQ(line_of(run({answer(200, "\xEF\xBB\xBF{'access_token':'a','refresh_token':'new-token'}")}).answer), "ok");
+  EXPECT_EQ(update("refreshToken"), "new-token");
 }
 
 TEST_F(Oauth2RefreshTest, ATokenAnswerThatCannotBeReadCountsAsLost) {
@@ -160,30 +184,149 @@ TEST_F(Oauth2RefreshTest, ATokenAnswerThatCannotBeReadCountsAsLost) {
     bool is_lost;
   };
   const Row rows[] = {
-      {"{'access_token':'a','refresh_token':'new'", true},
-      {" {'access_token':'a','access_token':'b'}", true},
-      {"{'access_token':'\\ud800'}", true},
+      {"{'access_token':'a", true},
+      {"{'access_token':", true},
       {"{", true},
-      {"<html>Sign in to the network</html>", false},
-      {"", false},
+      {"{}", true},
+      {"[]", true},
+      {"OK", true},
+      {"{'accessToken':'a'}", true},
       {"{'access_token':'a','refresh_token':['x']}", true},
       {"{'access_token':'a','refresh_token':1}", true},
-      {"\xEF\xBB\xBF", true},
+      {"{'access_token':'a','refresh_token':'seven77'}", true},
+      {"{'access_token':'a','refresh_token':'with a blank'}", true},
       {"\x1F\x8B\x08", true},
-      {"[]", true},
-      {"access_token=a", true},
-      {"{}", false},
+      {"<html>Sign in to the network</html>", false},
+      {"", false},
+      {"\xEF\xBB\xBF", false},
+      {"{'error':'server_error'}", false},
   };
   for (const Row& row : rows) {
     EXPECT_EQ(line_of(run({answer(200, row.body)}).answer), "unavailable unexpected_answer") << row.body;
     EXPECT_EQ(heard(), row.is_lost ? "lost" : "answered") << row.body;
+    EXPECT_EQ(verdict().is_unread, row.is_lost) << row.body;
   }
   const std::string too_long(64 * 1024 + 1, 't');
   run({answer(200, "{'access_token':'a','refresh_token':'" + too_long + "'}")});
   EXPECT_EQ(heard(), "lost");
-  EXPECT_EQ(update("accessToken"), "(kept)");
   run({answer(400, "{'error':")});
   EXPECT_EQ(heard(), "answered") << "a refusal spends nothing";
+  run({answer(400, std::string(300, '\xFE'))});
+  EXPECT_EQ(heard(), "lost") << "nobody knows what that is";
+}
+
+// The grower's next token, whatever else the answer says.
+TEST_F(Oauth2RefreshTest, ATokenInAnAnswerThatFailsIsKeptBeforeItIsJudged) {
+  struct Row {
+    int status;
+    const char *body, *verdict;
+  };
+  const Row rows[] = {
+      {400, "{'error':'invalid_grant','refresh_token':'new-token'}", "refused refused"},
+      {200, "{'error':'server_error','access_token':'a','refresh_token':'new-token'}", "unavailable unexpected_answer"},
+      {429, "{'refresh_token':'new-token'}", "unavailable rate_limited"},
+      {500, "{'access_token':'a','refresh_token':'new-token'}", "unavailable provider_error"},
+      {503, "refresh_token=new-token", "unavailable provider_error"},
+      {302, "{'refresh_token':'new-token'}", "unavailable unexpected_answer"},
+      {401, "{'error':'invalid_client','refresh_token':'new-token'}", "unavailable application_refused"},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(line_of(run({answer(row.status, row.body)}).answer), row.verdict) << row.body;
+    EXPECT_EQ(given("refreshToken"), "new-token") << row.body;
+    EXPECT_EQ(previous(given_), "old+token/=") << row.body;
+    EXPECT_TRUE(given_ && given_->is_doubtful) << row.body;
+    EXPECT_EQ(heard_[heard_.size() - 2], GrantEvent::rotated) << row.body;
+  }
+  auto cut = answer(200, "{'access_token':'a','refresh_token':'new-token','expires");
+  cut.failure = http::ExchangeFailure::cut;
+  EXPECT_EQ(line_of(run({cut}).answer), "unavailable unexpected_answer");
+  EXPECT_EQ(given("refreshToken"), "new-token") << "it came whole, though the answer did not";
+}
+
+TEST_F(Oauth2RefreshTest, WhatIsNoNewTokenInAnAnswerThatFailsIsNotKept) {
+  const char* const bodies[] = {
+      "{'error':'invalid_grant','refresh_token':'old+token/='}", "{'error':'invalid_grant','refresh_token':['is invalid']}",
+      "{'error':'invalid_grant','refresh_token':'invalid'}",     "{'error':'invalid_grant','refresh_token':'is not valid'}",
+      "{'error':'invalid_grant','refresh_token':null}",          "{'error':'invalid_grant','access_token':'a'}",
+  };
+  for (const char* body : bodies) {
+    EXPECT_EQ(line_of(run({answer(400, body)}).answer), "refused refused") << body;
+    EXPECT_EQ(update("refreshToken"), "(kept)") << body;
+    EXPECT_EQ(heard(), "refused") << body;
+  }
+  // One that this credential has spent before, as the caller says.
+  kept_ = Kept::no;
+  EXPECT_EQ(line_of(run({answer(400, "{'error':'invalid_grant','refresh_token':'spent-token'}")}).answer), "refused refused");
+  EXPECT_FALSE(verdict().grant);
+  EXPECT_EQ(heard(), "refused");
+}
+
+TEST_F(Oauth2RefreshTest, WhereTheDoubtfulTokenIsRefusedTheOneBeforeIsSentOnce) {
+  set_given("refreshToken", "doubtful-token");
+  secrets_.grant.previous_token = Plaintext(std::string("previous"));
+  secrets_.grant.is_doubtful = true;
+  const auto refusal = answer(400, "{'error':'invalid_grant'}");
+  begin();
+  EXPECT_EQ(send().one_use_token, "doubtful-token");
+  feed(refusal);
+  EXPECT_EQ(send().one_use_token, "previous");
+  feed(refusal);
+  EXPECT_EQ(line_of(verdict().answer), "refused refused");
+  ASSERT_TRUE(verdict().grant);
+  EXPECT_FALSE(verdict().grant->is_doubtful) << "it is the stored one that is confirmed";
+  EXPECT_EQ(update("refreshToken"), "(kept)");
+  run({refusal, answer(200, "{'access_token':'a','refresh_token':'newest-token'}")});
+  EXPECT_EQ(line_of(verdict().answer), "ok");
+  EXPECT_EQ(update("refreshToken"), "newest-token");
+  EXPECT_FALSE(verdict().grant->is_doubtful);
+  run({answer(200, "{'access_token':'a'}")});
+  EXPECT_FALSE(verdict().grant->is_doubtful) << "it works";
+}
+
+TEST_F(Oauth2RefreshTest, ALifetimeIsReadOutOfATokenThatSaysIt) {
+  const auto jwt = [](const std::string& claims) { return "e30." + to_base64url(claims) + ".c2ln"; };
+  const std::int64_t now = to_micros(now_) / 1'000'000;
+  const auto lifetime = [&](const std::string& token, const std::string& more = "") {
+    return run({answer(200, R"({"access_token":")" + token + "\"" + more + "}")}).answer.token_lifetime;
+  };
+  const std::string both = jwt(R"({"iat":1000,"exp":4600})"), end = jwt(R"({"exp":)" + std::to_string(now + 600) + "}");
+  EXPECT_EQ(lifetime(both), seconds(3'600));
+  EXPECT_EQ(lifetime(end), seconds(600));
+  EXPECT_EQ(lifetime(both, R"(,"expires_in":60)"), seconds(60)) << "what is said beside it comes first";
+  EXPECT_EQ(lifetime(both, R"(,"expires_in":"soon")"), seconds(3'600));
+  for (const char* claims : {"{}", R"({"exp":"4600"})", R"({"exp":1,"iat":2})", "[]", "exp"})
+    EXPECT_FALSE(lifetime(jwt(claims))) << claims;
+  for (const char* token : {"a.b", "a.b.c", "e30.!!.x", ".."}) EXPECT_FALSE(lifetime(token)) << token;
+  set_parameter("token_lifetime", "'30m'");
+  EXPECT_EQ(lifetime("a"), seconds(1'800)) << "the descriptor's, where nobody says it";
+  EXPECT_EQ(lifetime(both), seconds(3'600));
+}
+
+TEST_F(Oauth2RefreshTest, WhenTheGrantEndsIsTold) {
+  const auto ends = [&](const std::string& more) {
+    return run({answer(200, "{'access_token':'a','expires_in':3600" + more + "}")}).answer.grant_ends;
+  };
+  EXPECT_EQ(ends(",'refresh_token_expires_in':86400"), now_ + seconds(86'400));
+  EXPECT_EQ(ends(",'refresh_expires_in':'1800'"), now_ + seconds(1'800));
+  EXPECT_EQ(verdict().answer.refresh_at, now_ + seconds(1'800 - 180)) << "before the refresh token ends";
+  EXPECT_EQ(ends(""), std::nullopt);
+  EXPECT_EQ(ends(",'refresh_expires_in':0"), std::nullopt);
+  set_parameter("refresh_lifetime_pointer", "'/consent/expires_in'");
+  EXPECT_EQ(ends(",'consent':{'expires_in':600}"), now_ + seconds(600));
+}
+
+TEST_F(Oauth2RefreshTest, ClientAndSecretFormEncodedInTheHeader) {
+  set_parameter("client_authentication", "'basic_form_encoded'");
+  begin();
+  EXPECT_EQ(header("Authorization"), "Basic " + to_base64("client:s%26cret"));
+}
+
+TEST_F(Oauth2RefreshTest, AnErrorWhereThePointerSays) {
+  set_parameter("refused", "[{'status':422,'pointer':'/fault/faultstring','value':'Grant expired'}]");
+  EXPECT_EQ(line_of(run({answer(422, "{'fault':{'faultstring':'grant EXPIRED'}}")}).answer), "refused refused");
+  for (const char* body :
+       {"{'faultstring':'Grant expired'}", "{'fault':'Grant expired'}", "{'fault':{'faultstring':'Grant'}}", "Grant expired"})
+    EXPECT_EQ(line_of(run({answer(422, body)}).answer), "unavailable unexpected_answer") << body;
 }
 
 TEST_F(Oauth2RefreshTest, TokensUpTo64KiB) {
@@ -200,8 +343,34 @@ TEST_F(Oauth2RefreshTest, LifetimesThatMeanSomething) {
     std::optional<std::int64_t> lifetime;
   };
   const Row rows[] = {
-      {"1", 1},   {"3600", 3'600}, {"'3600'", 3'600},          {"0", {}}, {"-1", {}}, {"null", {}}, {"'soon'", {}}, {"''", {}},
-      {"[]", {}}, {"1e30", {}},    {"9223372036854775807", {}}};
+      {"1", 1},
+      {"3600", 3'600},
+      {"'3600'", 3'600},
+      {"3599.9", 3'599},
+      {"'3599.9'", 3'599},
+      {"7776001", 90 * 86'400},
+      {"1e30", 90 * 86'400},
+      {"9223372036854775807", 90 * 86'400},
+      {"0", {}},
+      {"0.5", {}},
+      {"-1", {}},
+      {"'-1'", {}},
+      {"null", {}},
+      {"true", {}},
+      {"'soon'", {}},
+      {"''", {}},
+      {"' 60'", {}},
+      {"'60s'", {}},
+      {"'1e3'", {}},
+      {"'0x10'", {}},
+      {"'+60'", {}},
+      {"'1,000'", {}},
+      {"'PT1H'", {}},
+      {"'nan'", {}},
+      {"'inf'", {}},
+      {"[]", {}},
+      {"[60]", {}},
+  };
   for (const Row& row : rows) {
     const auto lifetime =
         run({answer(200, "{'access_token':'a','expires_in':" + std::string(row.expires_in) + "}")}).answer.token_lifetime;
@@ -235,8 +404,8 @@ TEST_F(Oauth2RefreshTest, ThePreviousTokenThatWorkedIsKept) {
   set_parameter("previous_token_valid", "true");
   secrets_.grant.previous_token = Plaintext(std::string("previous"));
   const auto refusal = answer(400, "{'error':'invalid_grant'}");
-  run({refusal, answer(200, "{'access_token':'a','refresh_token':'new'}")}, kLost);
-  EXPECT_EQ(update("refreshToken"), "new");
+  run({refusal, answer(200, "{'access_token':'a','refresh_token':'new-token'}")}, kLost);
+  EXPECT_EQ(update("refreshToken"), "new-token");
   // Without a new one, the stored one is the refused one: the one that worked takes its place.
   for (const char* more : {"", ",'refresh_token':'previous'"}) {
     run({refusal, answer(200, "{'access_token':'a'" + std::string(more) + "}")}, kLost);
@@ -254,17 +423,20 @@ TEST_F(Oauth2RefreshTest, WhatIsHeardOfTheTokenThatWasSent) {
   };
   using enum http::ExchangeFailure;
   const Row rows[] = {
-      {"another", answer(200, "{'access_token':'a','refresh_token':'new'}"), "rotated"},
+      {"another", answer(200, "{'access_token':'a','refresh_token':'new-token'}"), "rotated"},
       {"the same again", answer(200, "{'access_token':'a','refresh_token':'old+token/='}"), "accepted"},
       {"none", answer(200, "{'access_token':'a'}"), "accepted"},
-      {"nothing at all", answer(200, "{}"), "answered"},
+      {"none that can be read", answer(200, "{}"), "lost"},
+      {"nothing at all", answer(200), "answered"},
       {"refused", answer(400, "{'error':'invalid_grant'}"), "refused"},
       {"another error", answer(400, "{'error':'invalid_request'}"), "answered"},
       {"429", answer(429), "answered"},
       {"500", answer(500), "answered"},
       {"503", answer(503, "{'error':'invalid_grant'}"), "answered"},
       {"a page", answer(200, "<html>"), "answered"},
-      {"cut within", answer(200, "{'access_token':'a','refresh"), "lost"},
+      {"cut within", answer(200, "{'access_token':'a','refresh"), "accepted"},
+      {"cut in the access token", answer(200, "{'access_token':'a"), "lost"},
+      {"another beside an error", answer(400, "{'error':'invalid_grant','refresh_token':'new-token'}"), "answered"},
       {"a timeout after it was sent", no_answer(timeout, true), "lost"},
       {"a reset after it was sent", no_answer(unreachable, true), "lost"},
       {"an answer cut by the network", no_answer(cut, true, 200), "lost"},
@@ -320,10 +492,10 @@ TEST_F(Oauth2ProbeTest, AnEndedAccessTokenIsRefreshedFirst) {
 TEST_F(Oauth2ProbeTest, WhatARefreshGaveIsHandedOverBeforeTheProbe) {
   begin(kLost);
   EXPECT_EQ(send().one_use_token, "old+token/=") << "after a lost answer a probe would say nothing of the refresh token";
-  feed(answer(200, "{'access_token':'fresh','refresh_token':'new'}"));
+  feed(answer(200, "{'access_token':'fresh','refresh_token':'new-token'}"));
   EXPECT_EQ(header("Authorization"), "Bearer fresh");
   EXPECT_EQ(given("accessToken"), "fresh");
-  EXPECT_EQ(given("refreshToken"), "new");
+  EXPECT_EQ(given("refreshToken"), "new-token");
   EXPECT_EQ(previous(given_), "old+token/=");
   ASSERT_GE(heard_.size(), 3U);
   EXPECT_EQ(heard_[heard_.size() - 2], GrantEvent::rotated) << "with the Keep";
@@ -344,7 +516,7 @@ TEST_F(Oauth2ProbeTest, AProbeSaysWhenTheTokenMustBeReplaced) {
 }
 
 TEST_F(Oauth2ProbeTest, WhatProbesMean) {
-  const auto token = answer(200, "{'access_token':'fresh','refresh_token':'new'}");
+  const auto token = answer(200, "{'access_token':'fresh','refresh_token':'new-token'}");
   struct Row {
     const char* what;
     std::vector<http::Exchange> answers;
@@ -353,11 +525,14 @@ TEST_F(Oauth2ProbeTest, WhatProbesMean) {
   };
   const Row rows[] = {
       {"200", {answer(200)}, "ok", "(kept)"},
-      {"401, refresh, 200", {answer(401), token, answer(200)}, "ok", "new"},
-      {"401, refresh, 401", {answer(401), token, answer(401)}, "refused refused", "new"},
-      {"401, refresh, 403", {answer(401), token, answer(403)}, "forbidden permission_denied", "new"},
-      {"401, refresh, 500", {answer(401), token, answer(500)}, "unavailable provider_error", "new"},
-      {"401, refresh, lost", {answer(401), token, no_answer(http::ExchangeFailure::timeout, true)}, "unavailable timeout", "new"},
+      {"401, refresh, 200", {answer(401), token, answer(200)}, "ok", "new-token"},
+      {"401, refresh, 401", {answer(401), token, answer(401)}, "refused refused", "new-token"},
+      {"401, refresh, 403", {answer(401), token, answer(403)}, "forbidden permission_denied", "new-token"},
+      {"401, refresh, 500", {answer(401), token, answer(500)}, "unavailable provider_error", "new-token"},
+      {"401, refresh, lost",
+       {answer(401), token, no_answer(http::ExchangeFailure::timeout, true)},
+       "unavailable timeout",
+       "new-token"},
       {"401, refresh refused", {answer(401), answer(400, "{'error':'invalid_grant'}")}, "refused refused", "(kept)"},
       {"401, refresh unavailable", {answer(401), answer(503)}, "unavailable provider_error", "(kept)"},
       {"403", {answer(403)}, "forbidden permission_denied", "(kept)"},
@@ -392,6 +567,20 @@ TEST_F(Oauth2RefreshTest, RefusesParametersAndNamesThem) {
       {"refused", "[{}]", "refused"},
       {"refused", "[{'status':'400','error':''}]", "refused"},
       {"refused", "[{'status':400}]", "refused"},
+      {"refused", "[]", "refused"},
+      {"refused", "['invalid_grant']", "refused"},
+      {"refused", "[{'status':500,'value':'invalid_grant'}]", "refused"},
+      {"refused", "[{'status':429,'value':'invalid_grant'}]", "refused"},
+      {"refused", "[{'status':302,'value':'invalid_grant'}]", "refused"},
+      {"refused", "[{'status':200,'value':''}]", "refused"},
+      {"refused", "[{'value':''}]", "refused"},
+      {"refused", "[{'status':401,'value':'','pointer':'/error'}]", "refused"},
+      {"refused", "[{'value':'invalid_grant','pointer':'error'}]", "refused"},
+      {"refused", "[{'value':'invalid_grant','path':'/error'}]", "path"},
+      {"application_refused", "'invalid_client'", "application_refused"},
+      {"token_lifetime", "3600", "token_lifetime"},
+      {"token_lifetime", "'1s'", "token_lifetime"},
+      {"refresh_lifetime_pointer", "'expires'", "refresh_lifetime_pointer"},
       {"probe", "{'path':'me'}", "probe"},
       {"probe", "{'path':'/{unknown}'}", "probe"},
       {"probe", "'GET /me'", "probe"},

@@ -68,7 +68,7 @@ TEST_F(SenteraTest, WhatLoginAnswersMean) {
   };
   const Row rows[] = {
       {401, "", "refused refused"},
-      {401, "<html></html>", "refused refused"},
+      {401, "<html></html>", "unavailable unexpected_answer"},
       {403, "{'error':'x'}", "refused refused"},
       {422, "{}", "refused refused"},
       {400, "{'error':'invalid password'}", kUnexpected},

@@ -122,6 +122,7 @@ class History {
         outcome_.trace.push_back(seconds_text(world_.timeline.now()) + " " + line);
       };
     world_.oracle.trace = world_.trace;
+    world_.providers.wildness = plan.seed * 2 + 1;
     if (&world_.catalog != &shared().plain) world_.providers.token_lifetime = seconds(120);
     world_.database.observer = &world_.oracle;
   }
@@ -133,6 +134,7 @@ class History {
     run_until(SteadyTime(kEventful));
     world_.tell("calm");
     world_.oracle.calm_begins();
+    world_.providers.is_calm = true;
     world_.conditions = {.store_waits = world_.conditions.store_waits, .wall_offset = world_.conditions.wall_offset};
     if (node_) {
       node_->fail_store_until({});

@@ -289,6 +289,13 @@ Task<> MemoryStore::recover_interrupted(WallTime now) {
   });
 }
 
+Task<bool> MemoryStore::is_spent(CredentialKey key, std::string_view digest) {
+  co_await before_read();
+  const CredentialEntry* entry = db_.find(key);
+  co_return entry&& std::ranges::any_of(entry->digests,
+                                        [&](const Digest& known) { return known.kind == kSpent && known.digest == digest; });
+}
+
 Task<std::vector<std::string>> MemoryStore::list_past_secrets(CredentialKey key) {
   std::vector<std::string> digests;
   if (const CredentialEntry* entry = db_.find(key))

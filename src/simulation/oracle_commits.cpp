@@ -218,10 +218,11 @@ void Oracle::judge_gifts(const CredentialEntry& before, const CredentialWrite& w
   if (before.row.secrets_version == after.row.secrets_version || write.removes_candidate) return;
   const std::set<int> accounts = accounts_of(before, after);
   const auto gave = [&](const auto& flight) {
-    return flight->process == by && accounts.contains(flight->account) && flight->answered && flight->answer.status == 200;
+    return flight->process == by && accounts.contains(flight->account) && flight->answered && (flight->answer.status == 200 || flight->gave_token);
   };
   if (std::ranges::any_of(unrecorded_, gave)) return;
-  const auto was = open(before.row), is = open(after.row);
+  auto was = open(before.row), is = open(after.row);
+  if (was && is) was->grant.is_doubtful = is->grant.is_doubtful;  // a doubt that is over is nobody's gift
   if (!was || !is || !is_same(*was, *is))
     fail("secrets_change_by_gifts_only", text_of(after.row) + " changed, and nothing was given");
 }

@@ -1,9 +1,12 @@
 #include "simulation/provider.hpp"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <charconv>
 
 #include "base/json.hpp"
+#include "base/seeded_random.hpp"
 
 namespace granary::simulation {
 
@@ -13,6 +16,14 @@ http::Exchange answer(int status, std::string body) {
   http::Exchange exchange{.status = status, .headers = {{"Content-Type", "application/json"}}, .body = std::move(body)};
   exchange.was_sent = true;
   return exchange;
+}
+
+std::string compressed(const std::string& text) {
+  std::string out(compressBound(text.size()), '\0');
+  uLongf size = out.size();
+  compress(reinterpret_cast<Bytef*>(out.data()), &size, reinterpret_cast<const Bytef*>(text.data()), text.size());
+  out.resize(size);
+  return out;
 }
 
 // The number after the last `-` of `kind-number` or `kind-account-number`.
@@ -31,7 +42,7 @@ std::string_view form_value(std::string_view body, std::string_view name) {
 
 }  // namespace
 
-std::string Account::refresh_token(int index) const { return "rt." + std::to_string(number) + "." + std::to_string(index); }
+std::string Account::refresh_token(int index) const { return "refresh." + std::to_string(number) + "." + std::to_string(index); }
 std::string Account::username() const { return "u." + std::to_string(number) + "."; }
 
 int ProviderWorld::account_of(std::string_view login) {
@@ -61,7 +72,7 @@ bool ProviderWorld::would_accept(const Account& account, int index) const {
 int ProviderWorld::account_in(const http::OutboundRequest& request) const {
   int number = -1;
   if (request.url.ends_with("/api/token")) {
-    number = account_of(form_value(request.body, "refresh_token=rt"));
+    number = account_of(form_value(request.body, "refresh_token=refresh"));
   } else if (request.url.ends_with("/v1/sessions")) {
     const auto json = Json::parse(request.body);
     const Json* session = json ? json->find("session") : nullptr;
@@ -74,11 +85,12 @@ int ProviderWorld::account_in(const http::OutboundRequest& request) const {
 }
 
 int ProviderWorld::token_in(const http::OutboundRequest& request) {
-  return index_of(form_value(request.body, "refresh_token=rt"));
+  return index_of(form_value(request.body, "refresh_token=refresh"));
 }
 
 std::string ProviderWorld::login_in(const http::OutboundRequest& request) {
-  if (request.url.ends_with("/api/token")) return "refresh token " + std::string(form_value(request.body, "refresh_token=rt"));
+  if (request.url.ends_with("/api/token"))
+    return "refresh token " + std::string(form_value(request.body, "refresh_token=refresh"));
   return request.url.ends_with("/v1/sessions") ? "a password" : "a session";
 }
 
@@ -101,7 +113,9 @@ bool ProviderWorld::take_off(const http::OutboundRequest& request, const std::sh
   const bool is_previous =
       previous_token_valid_ && newer != known.shown_by.end() &&
       (has_store_failed || std::ranges::any_of(shown, was_missed) || std::ranges::any_of(newer->second, was_missed));
-  const bool is_fair = is_previous || std::ranges::none_of(shown, was_knowable);
+  const auto spent = known.spent_by.find(index);
+  const bool is_before_doubtful = spent != known.spent_by.end() && spent->second->gave_doubtfully;
+  const bool is_fair = is_previous || is_before_doubtful || std::ranges::none_of(shown, was_knowable);
   shown.push_back(flight);
   return is_fair;
 }
@@ -135,9 +149,33 @@ http::Exchange ProviderWorld::refresh(const http::OutboundRequest& request, cons
     ++known.newest;
   }
   flight->gave_token = reuse_ != Reuse::no_rotation;  // otherwise the one that was shown
-  return answer(200, R"({"access_token":"at.)" + std::to_string(known.number) + R"(.","expires_in":)" +
-                         std::to_string(token_lifetime.count()) + R"(,"refresh_token":")" + known.refresh_token(known.newest) +
-                         R"("})");
+  return wild(known, *flight,
+              answer(200, R"({"access_token":"at.)" + std::to_string(known.number) + R"(.","expires_in":)" +
+                              std::to_string(token_lifetime.count()) + R"(,"refresh_token":")" +
+                              known.refresh_token(known.newest) + R"("})"));
+}
+
+// The same answer as some real provider would give it (docs/providers.md, "What is read of an answer").
+http::Exchange ProviderWorld::wild(Account& known, Flight& flight, http::Exchange plain) const {
+  if (wildness == 0) return plain;
+  const std::uint64_t kind =
+      SeededRandom(wildness ^ static_cast<std::uint64_t>(known.number * 1000 + known.token_answers++)).below(is_calm ? 7 : 16);
+  std::string& body = plain.body;
+  const std::string token = known.refresh_token(known.newest);
+  switch (kind) {
+    case 0: body = compressed(body); break;
+    case 1: body = "access_token=at." + std::to_string(known.number) + ".&expires_in=60&refresh_token=" + token; break;
+    case 2: body.insert(body.size() - 1, ",\"name\":\"Gen\xE8ve \\ud800\""); break;
+    case 3: body = ")]}',\n" + body + "<!-- node 7 -->"; break;
+    case 4: body = R"({"refresh_token":"a-token-of-before",)" + body.substr(1); break;
+    case 5: body = R"({"data":)" + body + R"(,"error":null})"; break;
+    case 6: body.resize(body.size() - 1); break;
+    case 7: plain.status = 500; break;
+    case 8: body = R"({"error":"server_error","refresh_token":")" + token + R"("})"; break;
+    default: break;
+  }
+  flight.gave_doubtfully = kind == 7 || kind == 8;
+  return plain;
 }
 
 http::Exchange ProviderWorld::log_in(const std::shared_ptr<Flight>& flight) {

@@ -28,10 +28,11 @@ struct Flight {
   bool forgotten = false;
   bool processed = false;
   bool gave_token = false;
-  bool returned = false;  // the process knows how it ended
-  bool answered = false;  // and saw what the provider itself said
-  bool lost = false;      // and never saw the answer
-  bool crashed = false;   // it died before it had recorded it
+  bool gave_doubtfully = false;  // in an answer that failed: should the new token be refused, the one before is shown again
+  bool returned = false;         // the process knows how it ended
+  bool answered = false;         // and saw what the provider itself said
+  bool lost = false;             // and never saw the answer
+  bool crashed = false;          // it died before it had recorded it
   bool recorded = false;
   bool unkept = false;         // the store failed before it was
   bool counts_try = false;     // of a password that was refused, by the clock or of a POST or PUT
@@ -46,13 +47,14 @@ struct Flight {
 struct Account {
   int number = 0;
   bool has_password = false;
-  bool alive = true;                                // the grower has not revoked it
-  bool family_dead = false;                         // a spent token came again
-  bool permits = true;                              // the grower lets the data be read
-  std::optional<SteadyTime> denied_at;              // when a request met that last
-  std::shared_ptr<Flight> killed_by;                // whose token came again
-  int killed_with = 0;                              // its index
-  int newest = 0;                                   // of its refresh tokens
+  bool alive = true;                    // the grower has not revoked it
+  bool family_dead = false;             // a spent token came again
+  bool permits = true;                  // the grower lets the data be read
+  std::optional<SteadyTime> denied_at;  // when a request met that last
+  std::shared_ptr<Flight> killed_by;    // whose token came again
+  int killed_with = 0;                  // its index
+  int newest = 0;
+  int token_answers = 0;                            // in which they came
   std::map<int, std::shared_ptr<Flight>> spent_by;  // by index of the token
   std::map<int, std::vector<std::shared_ptr<Flight>>> shown_by;
   std::vector<SteadyTime> refusals;  // as they reached a process
@@ -68,6 +70,9 @@ class ProviderWorld {
   ProviderWorld(Reuse reuse, bool previous_token_valid) : reuse_(reuse), previous_token_valid_(previous_token_valid) {}
 
   seconds token_lifetime{3600};
+  // Draws in which form tokens are given; 0: as RFC 6749 has it.
+  std::uint64_t wildness = 0;
+  bool is_calm = false;  // it fails no more
   // A store failed: a token may be noted as on its way, and have stayed.
   bool has_store_failed = false;
 
@@ -92,6 +97,7 @@ class ProviderWorld {
 
  private:
   http::Exchange refresh(const http::OutboundRequest& request, const std::shared_ptr<Flight>& flight);
+  http::Exchange wild(Account& known, Flight& flight, http::Exchange plain) const;
   http::Exchange log_in(const std::shared_ptr<Flight>& flight);
 
   Reuse reuse_;

@@ -195,6 +195,14 @@ Task<> SqliteStore::recover_interrupted(WallTime now) {
   });
 }
 
+Task<bool> SqliteStore::is_spent(CredentialKey key, std::string_view digest) {
+  const Sealed wanted = as_blob(digest);
+  auto found = reader_.fresh().prepare(
+      "SELECT 1 FROM secret_digest WHERE owner_id = ?1 AND digest = ?2 AND kind = 2"
+      " AND credential = (SELECT row FROM credential WHERE id = ?3 AND owner_id = ?1)");
+  co_return found.bind(key.owner, wanted, key.id).step();
+}
+
 Task<std::vector<std::string>> SqliteStore::list_past_secrets(CredentialKey key) {
   auto rows = reader_.fresh().prepare(
       "SELECT digest FROM secret_digest WHERE credential = (SELECT row FROM credential WHERE id = ? AND owner_id = ?)"
