@@ -3,6 +3,7 @@
 #include "api/handlers.hpp"
 #include "api/input.hpp"
 #include "api/views.hpp"
+#include "base/encoding.hpp"
 
 namespace granary::api {
 
@@ -16,6 +17,14 @@ Result<Fields> read_fields(const Json& body, const Provider& provider) {
     const Json* given = body.find(field.name);
     const bool is_empty = given && given->string() && given->string()->empty();
     auto value = read_optional(body, field.name, errors, provider.code_points_max(field.name));
+    if (value && field.trim) {
+      value = std::string(trim(*value));
+      if (value->find_first_of("\r\n") != std::string::npos) {
+        errors.add(field.name, "must be one line");
+        continue;
+      }
+      if (value->empty()) value.reset();
+    }
     const bool was_faulty = given && !given->is_null() && !is_empty && !value;
     if (was_faulty) continue;
     if (!value && field.required) {

@@ -261,6 +261,7 @@ class Conversation {
     hear(verdict.heard);
     if (verdict.grant) take(std::move(*verdict.grant));
     verdict.grant.reset();
+    if (verdict.is_unread) exchanges_.hide_last_body();
     verdict.answer.is_uncertain = is_uncertain(asked_.subject.grant);
     verdict.answer.is_counted_try = is_try_counted_;
     verdict.answer.tries_before = asked_.subject.tries;

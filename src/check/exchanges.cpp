@@ -56,6 +56,7 @@ Exchanges::~Exchanges() {
 void Exchanges::add(WallTime at, http::Exchange exchange) {
   Timed timed{.at = at, .exchange = std::move(exchange)};
   std::string& body = timed.exchange.body;
+  timed.body_size = body.size();
   if (body.size() > kEventBytesMax) {
     std::string kept = body.substr(0, kEventBytesMax);
     wipe(body);
@@ -63,6 +64,15 @@ void Exchanges::add(WallTime at, http::Exchange exchange) {
     timed.is_cut = true;
   }
   all_.push_back(std::move(timed));
+}
+
+void Exchanges::hide_last_body() {
+  if (all_.empty()) return;
+  std::string& body = all_.back().exchange.body;
+  const std::size_t size = all_.back().body_size;
+  wipe(body);
+  body = "[unread, " + std::to_string(size) + " bytes]";
+  all_.back().is_cut = false;
 }
 
 Task<std::vector<Event>> Exchanges::to_events(CheckContext& context, const StoredCredential& row, const Provider& provider,

@@ -16,6 +16,9 @@ class Exchanges {
   Exchanges& operator=(Exchanges&&) = delete;
 
   void add(WallTime at, http::Exchange exchange);
+  // The last one is an answer of which no token could be read: redaction cannot know what stands in it, so its event has none of
+  // its body.
+  void hide_last_body();
   // Redacted by the secrets of all these, by what was derived from them for the request, and by what was the credential's before.
   // Between two events, others get their turn: one takes up to twenty milliseconds.
   Task<std::vector<Event>> to_events(CheckContext& context, const StoredCredential& row, const Provider& provider,
@@ -25,7 +28,8 @@ class Exchanges {
   struct Timed {
     WallTime at;
     http::Exchange exchange;
-    bool is_cut = false;  // here, since an event has no room for more
+    std::size_t body_size = 0;  // as it came, decoded
+    bool is_cut = false;        // here, since an event has no room for more
   };
   std::vector<Timed> all_;
 };

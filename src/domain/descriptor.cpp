@@ -45,7 +45,8 @@ Result<RequestField> parse_field(const Json& json) {
   field.name = json.find_string("name").value_or("");
   if (!is_name(field.name)) return bad("request: each field needs a name of letters and digits");
   const std::string where = "request." + field.name;
-  for (const auto& [member, flag] : {std::pair{"required", &field.required}, std::pair{"secret", &field.secret}}) {
+  for (const auto& [member, flag] :
+       {std::pair{"required", &field.required}, std::pair{"secret", &field.secret}, std::pair{"trim", &field.trim}}) {
     const Json* given = json.find(member);
     if (given && !given->is_bool()) return bad(where + "." + member + " must be true or false");
     if (given) *flag = *given->boolean();

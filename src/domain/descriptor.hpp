@@ -23,6 +23,7 @@ struct RequestField {
   std::string name;
   bool required = false;
   bool secret = false;
+  bool trim = false;                    // a token or key: what is pasted with it, blanks and line ends around it, is taken off
   std::vector<std::string> allowed;     // empty: any text
   std::optional<std::string> fallback;  // value when absent
   std::string description;

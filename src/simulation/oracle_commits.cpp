@@ -218,7 +218,8 @@ void Oracle::judge_gifts(const CredentialEntry& before, const CredentialWrite& w
   if (before.row.secrets_version == after.row.secrets_version || write.removes_candidate) return;
   const std::set<int> accounts = accounts_of(before, after);
   const auto gave = [&](const auto& flight) {
-    return flight->process == by && accounts.contains(flight->account) && flight->answered && (flight->answer.status == 200 || flight->gave_token);
+    return flight->process == by && accounts.contains(flight->account) && flight->answered &&
+           (flight->answer.status == 200 || flight->gave_token);
   };
   if (std::ranges::any_of(unrecorded_, gave)) return;
   auto was = open(before.row), is = open(after.row);
