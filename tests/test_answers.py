@@ -10,6 +10,7 @@ from standins.faults import answer
 
 OK = ("OK", None)
 REFUSED = ("UNAUTHENTICATED", "refused")
+APPLICATION = ("UNAUTHENTICATED", "application_refused")  # of a POST, whose caller has just given the key
 FORBIDDEN = ("MISSING_PERMISSION", "permission_denied")
 
 
@@ -105,28 +106,28 @@ def test_a_provider_that_cannot_be_reached(start_granary, providers):
 
 AG_LEADER = {
     "400 invalid_grant": (answer(400, {"error": "invalid_grant"}), REFUSED),
-    "400 invalid_client": (answer(400, {"error": "invalid_client"}), REFUSED),
-    "400 unauthorized_client": (answer(400, {"error": "unauthorized_client", "error_description": "no"}), REFUSED),
-    "401 invalid_client": (answer(401, {"error": "invalid_client"}), REFUSED),
-    "401 unauthorized_client": (answer(401, {"error": "unauthorized_client"}), REFUSED),
+    "400 invalid_client": (answer(400, {"error": "invalid_client"}), APPLICATION),
+    "400 unauthorized_client": (answer(400, {"error": "unauthorized_client", "error_description": "no"}), APPLICATION),
+    "401 invalid_client": (answer(401, {"error": "invalid_client"}), APPLICATION),
+    "401 unauthorized_client": (answer(401, {"error": "unauthorized_client"}), APPLICATION),
     "401 without a body": (faults.empty(401), REFUSED),
     "400 invalid_request": (answer(400, {"error": "invalid_request"}), UNEXPECTED),
     "400 invalid_scope": (answer(400, {"error": "invalid_scope"}), UNEXPECTED),
     "400 unsupported_grant_type": (answer(400, {"error": "unsupported_grant_type"}), UNEXPECTED),
     "400 temporarily_unavailable": (answer(400, {"error": "temporarily_unavailable"}), UNEXPECTED),
     "400 without error": (answer(400, {}), UNEXPECTED),
-    "400 error in upper case": (answer(400, {"error": "INVALID_GRANT"}), UNEXPECTED),
-    "400 error is an object": (answer(400, {"error": {"code": "invalid_grant"}}), UNEXPECTED),
-    "400 error below": (answer(400, {"detail": {"error": "invalid_grant"}}), UNEXPECTED),
-    "400 in text": (answer(400, "invalid_grant"), UNEXPECTED),
+    "400 error in upper case": (answer(400, {"error": "INVALID_GRANT"}), REFUSED),
+    "400 error is an object": (answer(400, {"error": {"code": "invalid_grant"}}), REFUSED),
+    "400 error below": (answer(400, {"detail": {"error": "invalid_grant"}}), REFUSED),
+    "400 in text": (answer(400, "invalid_grant"), REFUSED),
     "400 HTML": (faults.html(400), UNEXPECTED),
     "400 without a body": (faults.empty(400), UNEXPECTED),
     "401 another error": (answer(401, {"error": "access_denied"}), UNEXPECTED),
     "401 HTML": (faults.html(401), UNEXPECTED),
     "401 message": (answer(401, {"message": "no"}), UNEXPECTED),
-    "403 invalid_grant": (answer(403, {"error": "invalid_grant"}), UNEXPECTED),
+    "403 invalid_grant": (answer(403, {"error": "invalid_grant"}), REFUSED),
     "403": (faults.empty(403), UNEXPECTED),
-    "200 invalid_grant": (answer(200, {"error": "invalid_grant"}), UNEXPECTED),
+    "200 invalid_grant": (answer(200, {"error": "invalid_grant"}), REFUSED),
     "200 without access_token": (answer(200, {"token_type": "bearer", "expires_in": 60}), UNEXPECTED),
     "200 access_token null": (answer(200, {"access_token": None}), UNEXPECTED),
     "200 access_token empty": (answer(200, {"access_token": ""}), UNEXPECTED),
@@ -156,7 +157,7 @@ AGVANCE = {
     "SessionID beside": (answer(200, envelope("0", "OK", SessionID="a-session-id")), OK),
     "sessionId beside": (answer(200, envelope("0", "OK", sessionId="a-session-id")), OK),
     "401": (faults.empty(401), REFUSED),
-    "401 HTML": (faults.html(401), REFUSED),
+    "401 HTML": (faults.html(401), UNEXPECTED),
     "invalid login": (answer(200, envelope("1", "Invalid Login")), REFUSED),
     "invalid user, Status 2": (answer(200, envelope("2", "INVALID USER NAME")), REFUSED),
     "invalid password": (answer(200, envelope("1", "This is an invalid password.")), REFUSED),
@@ -197,9 +198,9 @@ VALLEY = {
     "200 {}": (answer(200, {}), OK),
     "201": (answer(201, {"token": "t"}), OK),
     "401": (faults.empty(401), REFUSED),
-    "401 HTML": (faults.html(401), REFUSED),
+    "401 HTML": (faults.html(401), UNEXPECTED),
     "403": (faults.empty(403), FORBIDDEN),
-    "403 HTML": (faults.html(403), FORBIDDEN),
+    "403 HTML": (faults.html(403), UNEXPECTED),
     "200 with an error": (answer(200, {"error": "unauthorized"}), UNEXPECTED),
     "200 with an error object": (answer(200, {"error": {"code": 401}}), UNEXPECTED),
     "400": (answer(400, {"error": "bad password"}), UNEXPECTED),
@@ -220,7 +221,8 @@ def test_valley(granary, providers, name):
 
 SENTERA_LOGIN = {
     "401": (faults.empty(401), REFUSED),
-    "403": (faults.html(403), REFUSED),
+    "403": (faults.empty(403), REFUSED),
+    "403 HTML": (faults.html(403), UNEXPECTED),
     "422": (answer(422, {"errors": ["no"]}), REFUSED),
     "400": (answer(400, {"error": "invalid"}), UNEXPECTED),
     "200 without auth_token": (answer(200, {"status": "active"}), UNEXPECTED),

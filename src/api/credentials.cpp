@@ -17,6 +17,8 @@ Result<Fields> read_fields(const Json& body, const Provider& provider) {
     const Json* given = body.find(field.name);
     const bool is_empty = given && given->string() && given->string()->empty();
     auto value = read_optional(body, field.name, errors, provider.code_points_max(field.name));
+    const bool was_faulty = given && !given->is_null() && !is_empty && !value;
+    if (was_faulty) continue;
     if (value && field.trim) {
       value = std::string(trim(*value));
       if (value->find_first_of("\r\n") != std::string::npos) {
@@ -25,8 +27,6 @@ Result<Fields> read_fields(const Json& body, const Provider& provider) {
       }
       if (value->empty()) value.reset();
     }
-    const bool was_faulty = given && !given->is_null() && !is_empty && !value;
-    if (was_faulty) continue;
     if (!value && field.required) {
       errors.add(field.name, "is required");
     } else if (!field.allowed.empty() &&

@@ -58,7 +58,12 @@ Json health_properties() {
                  {"reason", reference("schemas/Reason")},
                  {"message", nullable_text(1000)},
                  {"lastCheckedTime", nullable_time()},
-                 {"nextCheckTime", nullable_time()}});
+                 {"nextCheckTime", nullable_time()},
+                 {"action", nullable_text(100)},
+                 {"lastSuccessTime", nullable_time()},
+                 {"failuresInRow", object({{"type", "integer"}})},
+                 {"checkedBy", nullable_text(100)},
+                 {"expiresAt", nullable_time()}});
 }
 
 Json content(const Json& schema, const char* type = "application/json") { return object({{type, object({{"schema", schema}})}}); }

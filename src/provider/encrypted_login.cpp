@@ -68,7 +68,7 @@ class EncryptedLogin final : public Flow {
     }
     if (answer.status == 401) return finish(refused());
     if (answer.status == 403) return finish(forbidden(Reason::permission_denied));
-    const auto json = read_object(answer);
+    const auto json = read_whole_object(answer);
     if (!is_success(answer) || !json || json->find("error")) return finish(unavailable(Reason::unexpected_answer));
     Verdict ok;
     ok.answer.kind = AnswerKind::ok;
