@@ -3,6 +3,7 @@
 // until the provider refuses it.
 #include <algorithm>
 
+#include "base/unicode.hpp"
 #include "provider/answer.hpp"
 #include "provider/request_template.hpp"
 
@@ -107,8 +108,10 @@ class Sentera final : public Flow {
       const auto id = read_text(result.find("sentera_id"));
       const auto name = result.find_string("name");
       if (!id || !name) return finish(unavailable(Reason::unexpected_answer));
-      // One that moved from page to page while we read is still one.
-      if (*name == input_.secrets.login.value("organizationName") && std::ranges::find(matches_, *id) == matches_.end())
+      // Compared in one form (NFC): a name is typed in one, and kept in another. One that moved from page to page while we read
+      // is still one.
+      if (to_nfc(*name) == to_nfc(input_.secrets.login.value("organizationName")) &&
+          std::ranges::find(matches_, *id) == matches_.end())
         matches_.push_back(*id);
     }
     seen_ += static_cast<std::int64_t>(results->array()->size());

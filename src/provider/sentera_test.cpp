@@ -188,6 +188,15 @@ TEST_F(SenteraTest, TheNameMustMatchExactlyAndOnce) {
   }
 }
 
+// Typed with the accent as a character of its own, kept with the letter that has it; and the other way round.
+TEST_F(SenteraTest, ANameIsTheSameInBothFormsOfUnicode) {
+  const std::string composed = "Ferme Gen\u00e8ve", decomposed = "Ferme Gene\u0300ve";
+  for (const auto& [given, known] : {std::pair(composed, decomposed), std::pair(decomposed, composed)}) {
+    set_field("organizationName", given);
+    EXPECT_EQ(line_of(run({login_ok(), page({known, "Ferme Geneve"}, 2)}).answer), "ok");
+  }
+}
+
 TEST_F(SenteraTest, ReadsPagesUntilAllCameOrOneIsEmpty) {
   set_given("authToken", "stored");
   // A server may give fewer than asked.
