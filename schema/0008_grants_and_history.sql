@@ -25,6 +25,7 @@ ALTER TABLE credential ADD COLUMN held_steady INTEGER;
 ALTER TABLE credential ADD COLUMN held_boot INTEGER;
 ALTER TABLE credential ADD COLUMN access_ends INTEGER;
 ALTER TABLE credential ADD COLUMN grant_ends INTEGER;
+ALTER TABLE credential ADD COLUMN retry_at INTEGER;
 ALTER TABLE credential ADD COLUMN action INTEGER;
 UPDATE credential SET was_last_ok = (status = 0 OR (status = 3 AND (turned_by_check OR suspected))),
   status_cause = CASE WHEN turned_by_check THEN 3 ELSE 0 END,
@@ -35,7 +36,10 @@ UPDATE credential SET was_last_ok = (status = 0 OR (status = 3 AND (turned_by_ch
 UPDATE credential SET action = CASE WHEN reason IS NULL THEN NULL WHEN reason IN (12, 13) THEN 4 WHEN status = 1 THEN 1
   WHEN status = 2 THEN 3 WHEN reason = 14 THEN 1 ELSE 0 END;
 CREATE INDEX credential_by_action ON credential (owner_id, action, since DESC, id) WHERE leaf_user_id IS NOT NULL AND action IS NOT NULL;
+CREATE INDEX credential_by_reason ON credential (owner_id, reason, since DESC, id) WHERE leaf_user_id IS NOT NULL AND reason IS NOT NULL;
 CREATE INDEX credential_by_end ON credential (owner_id, grant_ends) WHERE leaf_user_id IS NOT NULL AND grant_ends IS NOT NULL;
+-- Counts of one owner's, and the last success of each lane, from the index alone.
+CREATE INDEX credential_of_lane ON credential (owner_id, provider, environment, status, last_success, leaf_user_id) WHERE leaf_user_id IS NOT NULL;
 ALTER TABLE credential DROP COLUMN turned_by_check;
 ALTER TABLE credential DROP COLUMN answered_connect;
 ALTER TABLE credential DROP COLUMN failures;
@@ -47,17 +51,20 @@ ALTER TABLE credential ADD COLUMN login_digest BLOB;
 ALTER TABLE credential ADD COLUMN sent_digest BLOB;
 CREATE INDEX credential_by_login ON credential (owner_id, login_digest) WHERE login_digest IS NOT NULL;
 
--- Every change of a status, written in the commit that makes it.
+-- Every change of a status, written in the commit that makes it and numbered in the order of the commits.
 CREATE TABLE history (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
   credential INTEGER NOT NULL,
   time INTEGER NOT NULL,
   from_status INTEGER,      -- null: the first
   to_status INTEGER NOT NULL,
   reason INTEGER,
   cause INTEGER NOT NULL,
-  PRIMARY KEY (credential, time)
-) WITHOUT ROWID;
-INSERT INTO history SELECT row, since, NULL, status, reason, 0 FROM credential;
+  superseded INTEGER NOT NULL DEFAULT 0  -- 1: a later row of the credential stands after it, so it may go when it is old
+);
+CREATE UNIQUE INDEX history_of_credential ON history (credential, time);
+CREATE INDEX history_by_age ON history (time) WHERE superseded;
+INSERT INTO history (credential, time, from_status, to_status, reason, cause) SELECT row, since, NULL, status, reason, 0 FROM credential;
 
 -- Keyed digests of what a credential holds, has spent, or has replaced (store/credential_write.hpp).
 CREATE TABLE secret_digest (

@@ -50,6 +50,7 @@ CheckSettings settings_of(const config::Config& config, const http::EgressGuard&
   settings.refresh_floor = config.refresh_floor;
   settings.outage_after = config.outage_after;
   settings.timeout = config.timeout;
+  settings.history_kept = config.history_kept;
   settings.breaker = {.window = config.breaker_window, .minimum = config.breaker_minimum, .share = config.breaker_share};
   if (config.bind_origins == config::BindOrigins::public_only)
     settings.is_exempt_origin = [&guard](const Url& url) { return guard.allows_host(url.host); };

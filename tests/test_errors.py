@@ -29,13 +29,15 @@ def user_routes(user_id):
         path = f"{own}/{slug}"
         rows += [("GET", path, None), ("POST", path, BODIES[slug]), ("PUT", path, BODIES[slug]), ("DELETE", path, None)]
         rows += [("GET", path + "/status", None), ("POST", path + "/check", None), ("GET", path + "/events", None)]
+        rows += [("GET", path + "/history", None), ("POST", path + "/report", {"statusCode": 401})]
     return rows
 
 
 def all_routes(user_id=UNKNOWN):
     """Every route that needs a token."""
     rows = [("GET", USERS, None), ("POST", USERS, {"name": "x"}), ("PUT", USERS, {"id": user_id, "name": "x"})]
-    return rows + [("GET", CREDENTIALS, None)] + user_routes(user_id)
+    providers = CREDENTIALS.replace("credentials", "providers")
+    return rows + [("GET", CREDENTIALS, None), ("GET", providers, None)] + user_routes(user_id)
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +173,7 @@ BAD_NUMBERS = ["-1", "abc", "1.5", "1e2", "0x10", "1 ", "%201", "9" * 30, "--1",
 BAD_ORDERS = ["foo", "phone", "address", "password", ",", ",asc", "name,", "name,up", "name,asc,desc", "name;desc"]
 BAD_ORDERS += ["name%20desc", "name,id", "1", "-name", "Name", "%00", "name,asc&sort=foo"]
 BAD_EVENT_ORDERS = ["id", "statusCode", "body,asc", "createdDate,up", "name"]
-BAD_STATUSES = ["ok", "Ok", "INVALID", "OK,UNAUTHENTICATED", "%00"]
+BAD_STATUSES = ["ok", "Ok", "INVALID", "OK,ok", "%00"]
 BAD_TIMES = ["yesterday", "0", "-", "2026-01-15", "2026-13-01T00:00:00.000000Z", "2026-02-30T00:00:00.000000Z"]
 BAD_TIMES += ["2026-01-15T25:00:00.000000Z", "2026-01-15T12:00:00.000000", "1768478400"]
 
@@ -190,6 +192,7 @@ QUERIES = [
     *[(USERS, query, fields) for query, fields in PAGED + SORTED],
     *[(CREDENTIALS, query, fields) for query, fields in PAGED + FILTERED],
     *[(f"{USERS}/{UNKNOWN}/{VALLEY}/events", query, fields) for query, fields in PAGED + EVENTS_SORTED],
+    *[(f"{USERS}/{UNKNOWN}/{VALLEY}/history", query, fields) for query, fields in PAGED + [("sort=time", ["sort"])]],
 ]
 
 

@@ -6,9 +6,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from harness import CREDENTIALS, USERS, eventually
 from logins import new_login
+from problems import assert_problem
 
 LISTER = ("lister@example.org", "a password for lists")
 KEYS = ["id", "leafUserId", "provider", "status", "since", "reason", "message", "lastCheckedTime", "nextCheckTime"]
+KEYS += ["action", "lastSuccessTime", "failuresInRow", "checkedBy", "expiresAt", "externalId", "leafUserName"]
 FARM = [
     ("valley", "OK"),
     ("sentera", "OK"),
@@ -200,14 +202,15 @@ def farm(granary, providers):
             return [entry["id"] for entry in self.list(**parameters).json()]
 
     farm = Farm()
-    for provider, status in FARM:
+    for number, (provider, status) in enumerate(FARM):
         login = new_login(providers, f"{provider}-credentials")
         body = dict(login.body)
         if status == "UNAUTHENTICATED":
             body["password"] = "not the password"
         if status == "MISSING_PERMISSION":
             body["organizationName"] = "No such farm"
-        credential = granary.credential(login.slug, token=token)
+        user_id = granary.new_user(token, name=f"farm {number}", externalId=f"f{number % 2}") if number < 4 else None
+        credential = granary.credential(login.slug, user_id, token)
         answer = credential.post(body)
         assert (answer.status_code, answer.json()["status"]) == (201, status), answer.text
         farm.made.append({"id": answer.json()["id"], "leafUserId": credential.user_id, "provider": provider, "status": status})
@@ -254,10 +257,108 @@ def test_credentials_list_has_no_provider_fields(farm):
         ({"size": "2", "page": "3"}, []),
         ({"changedSince": "2000-01-01T00:00:00.000000Z"}, [4, 3, 2, 1, 0]),
         ({"changedSince": "2999-01-01T00:00:00.000000Z"}, []),
+        ({"status": "OK,MISSING_PERMISSION"}, [4, 1, 0]),
+        ({"status": ["OK", "MISSING_PERMISSION", "OK"]}, [4, 1, 0]),
+        ({"status": ["OK,,", "UNAUTHENTICATED,OK"]}, [3, 2, 1, 0]),
+        ({"status": ","}, [4, 3, 2, 1, 0]),
+        ({"status": "OK,UNAUTHENTICATED", "size": "1", "page": "2"}, [1]),
+        ({"provider": "valley,agvance"}, [3, 2, 0]),
+        ({"provider": ["valley", "sentera"], "status": ["OK", "TEMPORARILY_UNAVAILABLE"]}, [1, 0]),
+        ({"action": "reconnect"}, [3, 2]),
+        ({"action": "grant_permission,wait"}, [4]),
+        ({"action": ["reconnect", "grant_permission"], "provider": "sentera"}, [4]),
+        ({"action": "operator"}, []),
+        ({"reason": "refused"}, [3, 2]),
+        ({"reason": "organization_not_found,timeout"}, [4]),
+        ({"reason": "refused_once"}, []),
+        ({"externalId": "f0"}, [2, 0]),
+        ({"externalId": "f1", "status": "OK"}, [1]),
+        ({"externalId": "f"}, []),
+        ({"externalId": "f0,f1"}, []),
+        ({"expiringBefore": "2999-01-01T00:00:00.000000Z"}, []),
+        ({"nome": ""}, [4, 3, 2, 1, 0]),
     ],
 )
 def test_credentials_list_filters(farm, parameters, chosen):
     assert farm.ids(**parameters) == [farm.made[number]["id"] for number in chosen]
+
+
+def test_credentials_of_some_leaf_users(farm):
+    users = [made["leafUserId"] for made in farm.made]
+    ids = [made["id"] for made in farm.made]
+    assert farm.ids(leafUserId=users[1]) == [ids[1]]
+    assert farm.ids(leafUserId=[users[1], users[3]]) == [ids[3], ids[1]]
+    assert farm.ids(leafUserId=f"{users[3]},{users[1]},{users[1]}") == [ids[3], ids[1]]
+    assert farm.ids(leafUserId=users[1], status="UNAUTHENTICATED") == []
+    assert farm.ids(leafUserId=",".join([*(["00000000-0000-4000-8000-000000000000"] * 300), users[0]])) == [ids[0]]
+
+
+def test_the_list_names_the_leaf_user(farm):
+    told = [(entry["externalId"], entry["leafUserName"]) for entry in farm.list().json()]
+    assert told == [(None, "A grower"), ("f1", "farm 3"), ("f0", "farm 2"), ("f1", "farm 1"), ("f0", "farm 0")]
+
+
+def test_what_ends_before_a_time_is_found_and_what_has_no_end_is_not(start_granary, providers):
+    server = start_granary()
+    made = [server.connect(new_login(providers, "ag-leader-credentials")).values()["id"] for _ in range(4)]
+    server.stop()
+    for credential, end in zip(made, (100, 200, 300)):
+        server.edit_row(credential, f"grant_ends = {end * 1_000_000}")
+    server.start()
+
+    def ids(**parameters):
+        return [entry["id"] for entry in server.request("GET", CREDENTIALS, params=parameters).json()]
+
+    def at(seconds, micros=0):
+        return f"1970-01-01T00:{seconds // 60:02}:{seconds % 60:02}.{micros:06}Z"
+
+    assert ids(expiringBefore=at(100)) == []
+    assert ids(expiringBefore=at(100, 1)) == [made[0]]
+    assert ids(expiringBefore=at(200)) == [made[0]]
+    assert ids(expiringBefore="2999-01-01T00:00:00.000000Z") == [made[2], made[1], made[0]]
+    assert ids(expiringBefore=at(300), status="OK", size=1) == [made[1]]
+    listed = {entry["id"]: entry["expiresAt"] for entry in server.request("GET", CREDENTIALS).json()}
+    assert listed == {made[0]: at(100), made[1]: at(200), made[2]: at(300), made[3]: None}
+
+
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        ("nome=x", ["nome"]),
+        ("Status=OK", ["Status"]),
+        ("leafuserid=1", ["leafuserid"]),
+        ("a=1&b=2&a=3", ["a", "b"]),
+        ("name=Jo&email=x&userId=1", ["name", "email", "userId"]),
+        ("sort=since", ["sort"]),
+        ("sort=id&order=desc", ["sort", "order"]),
+        ("%3Cb%3E=1", ["<b>"]),
+        ("status=ok", ["status"]),
+        ("status=OK,BROKEN", ["status"]),
+        ("status=OK&status=BROKEN", ["status"]),
+        ("status=OK%20", ["status"]),
+        ("provider=valley-credentials", ["provider"]),
+        ("provider=valley,nobody", ["provider"]),
+        ("action=call", ["action"]),
+        ("action=Reconnect", ["action"]),
+        ("action=operator,null", ["action"]),
+        ("reason=everything", ["reason"]),
+        ("reason=refused,", []),
+        ("reason=null", ["reason"]),
+        ("leafUserId=1", ["leafUserId"]),
+        ("leafUserId=%2A", ["leafUserId"]),
+        ("leafUserId=00000000-0000-4000-8000-000000000000,x", ["leafUserId"]),
+        ("expiringBefore=tomorrow", ["expiringBefore"]),
+        ("expiringBefore=2026-01-01", ["expiringBefore"]),
+        ("changedSince=2026-13-01T00:00:00.000000Z", ["changedSince"]),
+        ("page=-1&size=0&status=x&what=1", ["page", "size", "status", "what"]),
+    ],
+)
+def test_credentials_list_refuses_by_name(granary, query, fields):
+    answer = granary.request("GET", f"{CREDENTIALS}?{query}")
+    if fields:
+        assert_problem(answer, 400, "invalidField", [("query", field) for field in fields])
+    else:
+        assert answer.status_code == 200
 
 
 def test_changed_since_is_inclusive(farm):

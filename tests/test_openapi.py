@@ -18,11 +18,14 @@ EXPECTED = {
     USERS: {"get", "post", "put"},
     USER: {"get", "patch", "delete"},
     CREDENTIALS: {"get"},
+    CREDENTIALS.replace("credentials", "providers"): {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},
     **{f"{USER}/{slug}": {"get", "post", "put", "delete"} for slug in SLUGS},
     **{f"{USER}/{slug}/status": {"get"} for slug in SLUGS},
     **{f"{USER}/{slug}/check": {"post"} for slug in SLUGS},
+    **{f"{USER}/{slug}/report": {"post"} for slug in SLUGS},
+    **{f"{USER}/{slug}/history": {"get"} for slug in SLUGS},
     **{f"{USER}/{slug}/events": {"get"} for slug in SLUGS},
 }
 OPEN = {"/api/authenticate", "/health/live", "/health/ready"}

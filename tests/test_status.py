@@ -12,6 +12,7 @@ from logins import SLUGS, new_login
 from standins import faults
 
 KEYS = ["status", "since", "reason", "message", "lastCheckedTime", "nextCheckTime"]
+KEYS += ["action", "lastSuccessTime", "failuresInRow", "checkedBy", "expiresAt"]
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 CONFIRM, OUTAGE = 1.0, 2.0  # seconds, as the server below is configured
 
@@ -53,7 +54,9 @@ def test_the_body_when_all_is_well(granary, providers, slug):
     body = credential.status()
     assert list(body) == KEYS
     assert standing(body) == ("OK", None) and body["message"] is None
-    assert all(TIME.fullmatch(body[name]) for name in ("since", "lastCheckedTime", "nextCheckTime"))
+    assert (body["action"], body["failuresInRow"], body["expiresAt"]) == (None, 0, None)
+    assert body["checkedBy"] == ("refresh" if slug == "ag-leader-credentials" else "login")
+    assert all(TIME.fullmatch(body[name]) for name in ("since", "lastCheckedTime", "nextCheckTime", "lastSuccessTime"))
     checked = credential.checked()
     assert list(checked) == KEYS and credential.status() == checked
     assert checked["since"] == body["since"]
@@ -73,6 +76,29 @@ def test_the_body_when_it_is_not(granary, providers, fault):
     assert list(body) == KEYS and body["reason"]
     assert len(body["message"].split()) > 3 and body["message"][0].isupper() and body["message"].endswith(".")
     assert body["nextCheckTime"] > body["lastCheckedTime"]
+    assert (body["lastSuccessTime"], body["failuresInRow"], body["checkedBy"]) == (None, 1, None)
+    assert body["action"] == {REFUSE: "reconnect", FORBID: "grant_permission"}.get(fault, "wait")
+
+
+def test_failures_are_counted_since_the_last_success(granary, providers):
+    login = logins.valley(providers)
+    credential = granary.connect(login)
+    good = credential.status()
+    login.fail(BREAK)
+    assert [credential.checked()["failuresInRow"] for _ in range(3)] == [1, 2, 3]
+    body = credential.status()
+    assert body["lastSuccessTime"] == good["lastSuccessTime"] < body["lastCheckedTime"] and body["checkedBy"] == "login"
+    login.heal()
+    body = credential.checked()
+    assert body["failuresInRow"] == 0 and body["lastSuccessTime"] > good["lastSuccessTime"]
+
+
+def test_what_says_nothing_of_a_bad_login_leaves_what_is_to_be_done(granary, providers):
+    login, credential = in_status(granary, providers, "UNAUTHENTICATED")
+    assert credential.status()["action"] == "reconnect"
+    login.fail(BREAK)
+    body = credential.checked()
+    assert (*standing(body), body["action"]) == ("UNAUTHENTICATED", "provider_error", "reconnect")
 
 
 @pytest.mark.parametrize("slug", SLUGS)

@@ -28,7 +28,10 @@ Task<Result<http::Response>> get_events(Call& call);
 // health.cpp
 Task<Result<http::Response>> get_status(Call& call);
 Task<Result<http::Response>> check_credentials(Call& call);
+Task<Result<http::Response>> report_answer(Call& call);
 Task<Result<http::Response>> list_credentials(Call& call);
+Task<Result<http::Response>> get_history(Call& call);
+Task<Result<http::Response>> list_providers(Call& call);
 Task<Result<http::Response>> get_live(Call& call);
 Task<Result<http::Response>> get_ready(Call& call);
 

@@ -1,4 +1,4 @@
-// Status and check of one credential, the list of all, and the server's own health.
+// Status, history, check and report of one credential, the list of all, the providers, and the server's own health.
 #include "operation/health.hpp"
 #include "api/handlers.hpp"
 #include "api/input.hpp"
@@ -19,20 +19,63 @@ http::Response respond(const HealthReport& health) {
   return response;
 }
 
+constexpr std::array<std::string_view, 9> kListParameters = {
+    "status", "provider", "action", "reason", "leafUserId", "externalId", "changedSince", "expiringBefore", "sort"};
+
+// Of a filter that takes several values; what is no value of it is wrong.
+template <class Value, class Named>
+std::vector<Value> read_any_of(const ListQuery& query, std::string_view name, Named named, std::string_view message,
+                               FieldErrors& errors) {
+  std::vector<Value> values;
+  for (const std::string& text : query.filters(name)) {
+    const std::optional<Value> value = named(text);
+    if (!value) {
+      errors.add(name, message);
+      return {};
+    }
+    values.push_back(*value);
+  }
+  return values;
+}
+
+std::optional<WallTime> read_time(const ListQuery& query, std::string_view name, FieldErrors& errors) {
+  const auto text = query.filter(name);
+  if (!text) return std::nullopt;
+  const auto time = parse_wire_time(*text);
+  if (!time) errors.add(name, "must be a time such as 2026-01-15T12:00:00.000000Z");
+  return time;
+}
+
 CredentialFilter read_filter(const ListQuery& query, const Catalog& catalog, FieldErrors& errors) {
-  CredentialFilter filter;
-  if (const auto status = query.filter("status")) {
-    filter.status = status_named(*status);
-    if (!filter.status) errors.add("status", "must be one of OK, UNAUTHENTICATED, MISSING_PERMISSION, TEMPORARILY_UNAVAILABLE");
-  }
-  filter.provider = query.filter("provider");
-  if (filter.provider && !catalog.find_short_name(*filter.provider))
-    errors.add("provider", "must be the path segment of a provider, without -credentials");
-  if (const auto since = query.filter("changedSince")) {
-    filter.changed_since = parse_wire_time(*since);
-    if (!filter.changed_since) errors.add("changedSince", "must be a time such as 2026-01-15T12:00:00.000000Z");
-  }
-  return filter;
+  const auto known_provider = [&](const std::string& name) {
+    return catalog.find_short_name(name) ? std::optional(name) : std::nullopt;
+  };
+  // `sort` is refused where it was read.
+  query.refuse_others(kListParameters, errors);
+  return {
+      .statuses = read_any_of<Status>(query, "status", status_named,
+                                      "must be one of OK, UNAUTHENTICATED, MISSING_PERMISSION, TEMPORARILY_UNAVAILABLE", errors),
+      .providers = read_any_of<std::string>(query, "provider", known_provider,
+                                            "must be the path segment of a provider, without -credentials", errors),
+      .actions = read_any_of<Action>(query, "action", action_named,
+                                     "must be one of wait, reconnect, fix_application, grant_permission, operator", errors),
+      .reasons = read_any_of<Reason>(query, "reason", reason_named, "must be a reason of the status body", errors),
+      .leaf_users = read_any_of<LeafUserId>(query, "leafUserId", LeafUserId::parse, "must be the id of a Leaf user", errors),
+      .external_id = query.filter("externalId"),
+      .changed_since = read_time(query, "changedSince", errors),
+      .expiring_before = read_time(query, "expiringBefore", errors)};
+}
+
+// The status that a client's own call was answered with; what it says beside it is kept nowhere.
+Result<std::int64_t> read_report(const Json& body, const Provider& provider) {
+  FieldErrors errors(provider.user_key);
+  const Json* given = body.find("statusCode");
+  const auto status = given ? given->integer() : std::nullopt;
+  if (!given || given->is_null()) errors.add("statusCode", "is required");
+  else if (!status || *status < 100 || *status > 599) errors.add("statusCode", "must be a whole number from 100 to 599");
+  read_optional(body, "message", errors);
+  if (!errors.empty()) return std::move(errors).error();
+  return *status;
 }
 
 http::Response say(std::string_view word) {
@@ -57,6 +100,17 @@ Task<Result<http::Response>> check_credentials(Call& call) {
   co_return respond(*health);
 }
 
+Task<Result<http::Response>> report_answer(Call& call) {
+  const auto body = read_body(call.request);
+  if (!body) co_return std::unexpected(body.error());
+  const auto status = read_report(*body, *call.provider);
+  if (!status) co_return std::unexpected(status.error());
+  if (!call.user) co_return fail(ErrorCode::not_found);
+  const auto health = co_await granary::report_answer(call.parts, call.owner, *call.user, *call.provider, *status);
+  if (!health) co_return std::unexpected(health.error());
+  co_return respond(*health);
+}
+
 Task<Result<http::Response>> list_credentials(Call& call) {
   FieldErrors errors("query");
   const auto query = ListQuery::parse(call.request, {}, errors);
@@ -70,10 +124,37 @@ Task<Result<http::Response>> list_credentials(Call& call) {
     json.begin_object();
     json.field("id", health.id.text()).field("leafUserId", health.leaf_user.text()).field("provider", health.provider);
     write_health(json, health);
+    json.field("externalId", health.external_id).field("leafUserName", health.leaf_user_name);
     json.end_object();
   }
   json.end_array();
   query.add_headers(response, "api/credentials", page.total);
+  co_return response;
+}
+
+Task<Result<http::Response>> get_history(Call& call) {
+  FieldErrors errors("query");
+  const auto query = ListQuery::parse(call.request, {}, errors);
+  if (!errors.empty()) co_return std::move(errors).error();
+  if (!call.user) co_return fail(ErrorCode::not_found);
+  const auto page = co_await list_history(call.parts, call.owner, *call.user, *call.provider, query.page());
+  if (!page) co_return std::unexpected(page.error());
+  http::Response response;
+  JsonWriter json(response.body);
+  json.begin_array();
+  for (const StatusChange& change : page->items) write_change(json, change);
+  json.end_array();
+  query.add_headers(response, "api/users/" + call.user->text() + "/" + call.provider->slug + "/history", page->total);
+  co_return response;
+}
+
+Task<Result<http::Response>> list_providers(Call& call) {
+  const auto providers = co_await list_own_providers(call.parts, call.owner);
+  http::Response response;
+  JsonWriter json(response.body);
+  json.begin_array();
+  for (const OwnProvider& provider : providers) write_provider(json, provider);
+  json.end_array();
   co_return response;
 }
 

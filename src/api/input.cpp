@@ -104,6 +104,29 @@ std::optional<std::string> ListQuery::filter(std::string_view name) const {
   return std::nullopt;
 }
 
+std::vector<std::string> ListQuery::filters(std::string_view name) const {
+  std::vector<std::string> values;
+  for (const auto& parameter : others_) {
+    if (parameter.name != name) continue;
+    for (std::string_view rest = parameter.value; !rest.empty();) {
+      const std::string_view value = rest.substr(0, rest.find(','));
+      rest.remove_prefix(std::min(rest.size(), value.size() + 1));
+      if (!value.empty() && std::ranges::find(values, value) == values.end()) values.emplace_back(value);
+    }
+  }
+  return values;
+}
+
+void ListQuery::refuse_others(std::span<const std::string_view> known, FieldErrors& errors) const {
+  std::vector<std::string_view> refused;
+  for (const auto& parameter : others_) {
+    const std::string_view name = parameter.name;
+    if (std::ranges::find(known, name) != known.end() || std::ranges::find(refused, name) != refused.end()) continue;
+    refused.push_back(name);
+    errors.add(name, "is no parameter of this list");
+  }
+}
+
 std::string ListQuery::target(std::string_view path, std::int64_t page) const {
   std::string out = "<" + std::string(path) + "?page=" + std::to_string(page) + "&size=" + std::to_string(page_.size);
   for (const auto& [name, value] : others_) {

@@ -49,6 +49,10 @@ class ListQuery {
   PageRequest page() const { return page_; }
   const std::vector<SortBy>& sort() const { return sort_; }
   std::optional<std::string> filter(std::string_view name) const;
+  // Of a filter that may come several times, or with commas; without those that are empty.
+  std::vector<std::string> filters(std::string_view name) const;
+  // What is neither page nor size nor one of these is wrong.
+  void refuse_others(std::span<const std::string_view> known, FieldErrors& errors) const;
 
   // X-Total-Count and Link, with targets relative to the service (`api/users?page=1&size=20`).
   void add_headers(http::Response& response, std::string_view path, std::int64_t total) const;

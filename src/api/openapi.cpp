@@ -1,72 +1,11 @@
 #include "api/openapi.hpp"
 
-#include <initializer_list>
-
 #include "api/call.hpp"
-#include "base/json.hpp"
-#include "domain/status.hpp"
+#include "api/openapi_components.hpp"
 
 namespace granary::api {
 
 namespace {
-
-using Members = std::initializer_list<std::pair<std::string_view, Json>>;
-
-Json object(Members members) {
-  Json out{Json::Object()};
-  for (const auto& [key, value] : members) out.set(key, value);
-  return out;
-}
-
-Json list(std::initializer_list<Json> items) { return Json(Json::Array(items)); }
-Json reference(const std::string& to) { return object({{"$ref", "#/components/" + to}}); }
-Json text_schema() { return object({{"type", "string"}, {"maxLength", 4096}}); }
-Json nullable_text(std::int64_t longest) { return object({{"type", list({"string", "null"})}, {"maxLength", longest}}); }
-
-constexpr const char* kTimePattern = "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{6}Z$";
-
-Json time_schema() { return object({{"type", "string"}, {"format", "date-time"}, {"pattern", kTimePattern}}); }
-Json nullable_time() { return object({{"type", list({"string", "null"})}, {"format", "date-time"}, {"pattern", kTimePattern}}); }
-Json uuid_schema() { return object({{"type", "string"}, {"format", "uuid"}}); }
-
-Json status_schema() {
-  Json::Array names;
-  for (const Status status : kAllStatuses) names.emplace_back(name_of(status));
-  return object(
-      {{"type", "string"}, {"enum", Json(std::move(names))}, {"description", "Whether the provider accepts the credential"}});
-}
-
-Json reason_schema() {
-  Json::Array names;
-  for (std::size_t i = 0; i < kReasonCount; ++i) names.emplace_back(name_of(static_cast<Reason>(i)));
-  names.emplace_back();
-  return object({{"type", list({"string", "null"})},
-                 {"enum", Json(std::move(names))},
-                 {"description", "What the last check found; null when all is well"}});
-}
-
-Json required_object(const Json& properties) {
-  Json::Array names;
-  for (const auto& [name, schema] : *properties.object()) names.emplace_back(name);
-  return object(
-      {{"type", "object"}, {"required", Json(std::move(names))}, {"properties", properties}, {"additionalProperties", false}});
-}
-
-Json health_properties() {
-  return object({{"status", reference("schemas/Status")},
-                 {"since", time_schema()},
-                 {"reason", reference("schemas/Reason")},
-                 {"message", nullable_text(1000)},
-                 {"lastCheckedTime", nullable_time()},
-                 {"nextCheckTime", nullable_time()},
-                 {"action", nullable_text(100)},
-                 {"lastSuccessTime", nullable_time()},
-                 {"failuresInRow", object({{"type", "integer"}})},
-                 {"checkedBy", nullable_text(100)},
-                 {"expiresAt", nullable_time()}});
-}
-
-Json content(const Json& schema, const char* type = "application/json") { return object({{type, object({{"schema", schema}})}}); }
 
 Json response(std::string_view description, const Json& schema) {
   return object({{"description", description}, {"content", content(schema)}});
@@ -77,26 +16,6 @@ Json list_response(std::string_view description, const Json& item) {
   out.set("headers", object({{"X-Total-Count", reference("headers/X-Total-Count")}, {"Link", reference("headers/Link")}}));
   return out;
 }
-
-struct Problem {
-  const char* status;
-  const char* name;
-  const char* description;
-};
-constexpr std::array<Problem, 12> kProblems = {
-    {{"400", "BadRequest", "The body or a field cannot be accepted"},
-     {"401", "Unauthorized", "No valid login token"},
-     {"404", "NotFound", "No such route, user or credential; also another owner's"},
-     {"409", "Conflict",
-      "The user has credentials of this provider, or another credential holds the refresh token or has spent it"},
-     {"413", "ContentTooLarge", "The body has more than 1 MiB, that of a login more than 4 KiB"},
-     {"415", "UnsupportedMediaType", "The body is not JSON"},
-     {"422", "Unprocessable", "The provider refuses the credentials; nothing has changed"},
-     {"429", "TooManyRequests", "Over a limit; try again after Retry-After"},
-     {"431", "HeadTooLarge", "Request line and headers have more than 16 KiB"},
-     {"500", "InternalError", "Something went wrong here, or the credential's seal is broken"},
-     {"503", "Unavailable", "The store or the provider cannot be used now, or too much is being sent at once (Retry-After)"},
-     {"405", "MethodNotAllowed", "This method is not allowed here"}}};
 
 // The operation's own responses, then the errors it can meet.
 Json responses(Members own, std::initializer_list<std::string_view> errors) {
@@ -139,36 +58,6 @@ Json with_parameters(Json operation_json, std::initializer_list<const char*> nam
 }
 
 Json user_parameter() { return list({reference("parameters/leafUserId")}); }
-
-// Request and response of one provider, from its descriptor.
-void add_provider_schemas(Json& schemas, const Provider& provider) {
-  Json request{Json::Object()}, answer{Json::Object()};
-  Json::Array required;
-  for (const RequestField& field : provider.request) {
-    const auto longest = static_cast<std::int64_t>(provider.code_points_max(field.name));
-    Json schema =
-        field.required ? object({{"type", "string"}, {"minLength", 1}, {"maxLength", longest}}) : nullable_text(longest);
-    if (!field.allowed.empty()) {
-      Json::Array values;
-      for (const auto& value : field.allowed) values.emplace_back(value);
-      if (!field.required) values.emplace_back();
-      schema = object({{"type", field.required ? Json("string") : list({"string", "null"})}, {"enum", Json(std::move(values))}});
-    }
-    if (field.fallback) schema.set("default", *field.fallback);
-    if (!field.description.empty()) schema.set("description", field.description);
-    request.set(field.name, std::move(schema));
-    if (field.required) required.emplace_back(field.name);
-  }
-  answer.set("id", uuid_schema());
-  answer.set("status", reference("schemas/Status"));
-  answer.set("createdTime", time_schema());
-  for (const auto& name : provider.response) answer.set(name, nullable_text(65536));
-  schemas.set(provider.name + "CredentialsRequest", object({{"type", "object"},
-                                                            {"required", Json(std::move(required))},
-                                                            {"properties", request},
-                                                            {"additionalProperties", true}}));
-  schemas.set(provider.name + "Credentials", required_object(answer));
-}
 
 void add_provider_paths(Json& paths, const Provider& provider) {
   const std::string path = std::string(kBase) + "/users/{leafUserId}/" + provider.slug;
@@ -220,6 +109,24 @@ void add_provider_paths(Json& paths, const Provider& provider) {
                                "Answers after a real exchange with the provider. Granary's own.", name},
                               responses({{"200", response("The status", reference("schemas/Health"))}}, {"401", "404", "413"})));
   paths.set(path + "/check", std::move(check));
+
+  Json report = object({{"parameters", user_parameter()}});
+  report.set("post",
+             with_body(operation({"report" + name + "Answer", "Report what a call with the credentials was answered",
+                                  "401 checks them now, 403 where there is a probe; once a minute at most. Granary's own.", name},
+                                 responses({{"200", response("The status", reference("schemas/Health"))}},
+                                           {"400", "401", "404", "413", "415"})),
+                       reference("schemas/Report")));
+  paths.set(path + "/report", std::move(report));
+
+  Json history = object({{"parameters", user_parameter()}});
+  history.set("get",
+              with_parameters(operation({"list" + name + "History", "List the changes of the status",
+                                         "With their time, reason and cause, newest first. Granary's own.", name},
+                                        responses({{"200", list_response("The changes", reference("schemas/StatusChange"))}},
+                                                  {"400", "401", "404"})),
+                              {"page", "size"}));
+  paths.set(path + "/history", std::move(history));
 }
 
 void add_user_paths(Json& paths) {
@@ -272,8 +179,20 @@ void add_other_paths(Json& paths) {
               {"listCredentials", "List credentials by status",
                "Of all users, newest change first, without provider fields: who must reconnect? Granary's own.", "Credentials"},
               responses({{"200", list_response("The credentials", reference("schemas/CredentialHealth"))}}, {"400", "401"})),
-          {"page", "size", "status", "provider", "changedSince"}));
+          {"page", "size", "status", "provider", "action", "reason", "ofLeafUser", "externalId", "changedSince",
+           "expiringBefore"}));
   paths.set(std::string(kBase) + "/credentials", std::move(credentials));
+
+  Json providers{Json::Object()};
+  providers.set(
+      "get", operation({"listProviders", "List the providers",
+                        "As the owner's own credentials find them: breaker, counts by status, last success, incident. "
+                        "Granary's own.",
+                        "Providers"},
+                       responses({{"200", response("The providers",
+                                                   object({{"type", "array"}, {"items", reference("schemas/ProviderHealth")}}))}},
+                                 {"401"})));
+  paths.set(std::string(kBase) + "/providers", std::move(providers));
 
   for (const char* name : {"live", "ready"}) {
     Json health{Json::Object()};
@@ -286,122 +205,11 @@ void add_other_paths(Json& paths) {
   }
 }
 
-Json make_schemas(const Catalog& catalog) {
-  Json schemas{Json::Object()};
-  schemas.set("Status", status_schema());
-  schemas.set("Reason", reason_schema());
-  schemas.set("Health", required_object(health_properties()));
-  Json listed = object({{"id", uuid_schema()}, {"leafUserId", uuid_schema()}, {"provider", text_schema()}});
-  const Json health = health_properties();
-  for (const auto& [name, schema] : *health.object()) listed.set(name, schema);
-  schemas.set("CredentialHealth", required_object(listed));
-  schemas.set("Event",
-              required_object(object({{"body", object({{"type", "string"}, {"maxLength", 65536}})},
-                                      {"createdDate", time_schema()},
-                                      {"headers", object({{"type", "string"}, {"maxLength", 65536}})},
-                                      {"id", object({{"type", "string"}, {"maxLength", 64}})},
-                                      {"statusCode", object({{"type", "integer"}, {"minimum", 0}, {"maximum", 999}})}})));
-  schemas.set("Token", required_object(object({{"id_token", object({{"type", "string"}, {"maxLength", 2048}})}})));
-  schemas.set(
-      "Login",
-      object({{"type", "object"},
-              {"required", list({"username", "password"})},
-              {"properties", object({{"username", text_schema()},
-                                     {"password", object({{"type", "string"}, {"format", "password"}, {"maxLength", 4096}})},
-                                     {"rememberMe", object({{"type", list({"boolean", "string", "null"})},
-                                                            {"enum", list({true, false, "true", "false", nullptr})}})}})}}));
-  schemas.set("ServerHealth",
-              required_object(object({{"status", object({{"type", "string"}, {"enum", list({"live", "ready"})}})}})));
-  schemas.set("FieldError",
-              required_object(object({{"objectName", text_schema()}, {"field", text_schema()}, {"message", text_schema()}})));
-  Json problem = required_object(object({{"type", text_schema()},
-                                         {"title", text_schema()},
-                                         {"status", object({{"type", "integer"}})},
-                                         {"detail", text_schema()},
-                                         {"path", object({{"type", "string"}})},
-                                         {"message", text_schema()},
-                                         {"errorKey", text_schema()}}));
-  for (auto& [name, value] : *problem.object()) {
-    if (name != "properties") continue;
-    value.set("fieldErrors", object({{"type", "array"}, {"items", reference("schemas/FieldError")}}));
-    value.set("reason", reference("schemas/Reason"));
-  }
-  schemas.set("Problem", std::move(problem));
-
-  Json user = object({{"id", uuid_schema()}});
-  Json request = object({{"id", nullable_text(4096)}});
-  for (const char* field : {"name", "email", "phone", "address", "externalId"}) {
-    user.set(field, nullable_text(4096));
-    request.set(field, nullable_text(4096));
-  }
-  Json user_schema = required_object(user);
-  for (const Provider& provider : catalog.all()) {
-    add_provider_schemas(schemas, provider);
-    for (auto& [name, value] : *user_schema.object())
-      if (name == "properties") value.set(provider.user_key, reference("schemas/" + provider.name + "Credentials"));
-    request.set(provider.user_key, reference("schemas/LinkedCredential"));
-  }
-  schemas.set("LinkedCredential", object({{"type", list({"object", "null"})},
-                                          {"required", list({"id"})},
-                                          {"properties", object({{"id", text_schema()}})},
-                                          {"additionalProperties", true}}));
-  schemas.set("User", std::move(user_schema));
-  schemas.set("UserRequest", object({{"type", "object"}, {"properties", request}, {"additionalProperties", true}}));
-  return schemas;
-}
-
-Json query_parameter(const char* name, const char* description, const Json& schema) {
-  return object({{"name", name}, {"in", "query"}, {"description", description}, {"schema", schema}});
-}
-
-Json make_parameters() {
-  Json parameters{Json::Object()};
-  parameters.set("leafUserId", object({{"name", "leafUserId"},
-                                       {"in", "path"},
-                                       {"required", true},
-                                       {"description", "Id of the Leaf user"},
-                                       {"schema", uuid_schema()}}));
-  parameters.set("page",
-                 query_parameter("page", "Counted from 0", object({{"type", "integer"}, {"minimum", 0}, {"default", 0}})));
-  parameters.set("size",
-                 query_parameter("size", "Above 100 is 100", object({{"type", "integer"}, {"minimum", 1}, {"default", 20}})));
-  parameters.set("sort", query_parameter("sort", "A key with ,asc or ,desc; users take several",
-                                         object({{"type", "array"}, {"items", text_schema()}})));
-  for (const char* name : {"email", "name", "externalId"}) parameters.set(name, query_parameter(name, "Exact", text_schema()));
-  parameters.set("status", query_parameter("status", "Only this status", reference("schemas/Status")));
-  parameters.set("provider", query_parameter("provider", "Path segment without -credentials", text_schema()));
-  parameters.set("changedSince", query_parameter("changedSince", "Status changed then or later", time_schema()));
-  return parameters;
-}
-
-Json make_components(const Catalog& catalog) {
-  Json components{Json::Object()};
-  components.set("securitySchemes",
-                 object({{"bearer", object({{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}})}}));
-  components.set("parameters", make_parameters());
-  components.set("headers", object({{"X-Total-Count", object({{"description", "Number of items in all pages"},
-                                                              {"required", true},
-                                                              {"schema", object({{"type", "integer"}})}})},
-                                    {"Link", object({{"description", "Next, last, first and previous page"},
-                                                     {"required", true},
-                                                     {"schema", object({{"type", "string"}})}})},
-                                    {"Location", object({{"description", "Where the new user is"},
-                                                         {"required", true},
-                                                         {"schema", object({{"type", "string"}})}})}}));
-  Json answers{Json::Object()};
-  for (const auto& [status, name, description] : kProblems)
-    answers.set(name, object({{"description", description},
-                              {"content", content(reference("schemas/Problem"), "application/problem+json")}}));
-  components.set("responses", std::move(answers));
-  components.set("schemas", make_schemas(catalog));
-  return components;
-}
-
 }  // namespace
 
 std::string openapi_document(const Catalog& catalog) {
   Json::Array tags;
-  for (const char* tag : {"Login", "Users", "Credentials", "Health"}) tags.push_back(object({{"name", tag}}));
+  for (const char* tag : {"Login", "Users", "Credentials", "Providers", "Health"}) tags.push_back(object({{"name", tag}}));
   Json paths{Json::Object()};
   add_other_paths(paths);
   add_user_paths(paths);

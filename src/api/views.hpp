@@ -11,7 +11,11 @@ namespace granary::api {
 void write_credentials(JsonWriter& json, const Revealed& credentials);
 // `id, name, email, phone, address, externalId`, then the attached credentials in full.
 void write_user(JsonWriter& json, const LeafUser& user, const std::vector<Revealed>& credentials);
-// `status, since, reason, message, lastCheckedTime, nextCheckTime`.
+// The members of the status body, `status` first, `expiresAt` last.
 void write_health(JsonWriter& json, const HealthReport& health);
+// `time, from, to, reason, cause`.
+void write_change(JsonWriter& json, const StatusChange& change);
+// `provider, environment, configured, breaker, credentials, lastSuccessTime, incident`.
+void write_provider(JsonWriter& json, const OwnProvider& provider);
 
 }  // namespace granary::api

@@ -1,6 +1,7 @@
 #include "check/breakers.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 #include "check/commit.hpp"
 #include "domain/breaker_rules.hpp"
@@ -146,6 +147,11 @@ Task<> restore_breakers(CheckContext& context) {
       for (const auto& [owner, own] : by_owner)
         restore(context, {.lane = lane, .owner = owner, .its = ensure_breaker(context, lane, owner)}, own, now);
       restore(context, {.lane = lane, .owner = std::nullopt, .its = whole}, checks, now);
+      // Of an incident the same is known: the last check of each.
+      for (const LastCheck& check : std::views::reverse(checks))
+        lane.recent[check.key.owner].record(
+            {.time = check.checked, .found = check.found, .reason = check.reason.value_or(Reason::unexpected_answer)},
+            lane.interval);
     } catch (const StoreUnavailable& failure) {
       context.log.warning("a breaker begins with an empty window: what was checked cannot be read",
                           {{"provider", key.provider}, {"environment", key.environment}, {"error", failure.what()}});
@@ -163,7 +169,8 @@ Task<> tell_breakers(CheckContext& context, LaneState& lane, const StoredCredent
                      : is_refusal                    ? Breaker::Found::refused
                      : answer.kind == AnswerKind::ok ? Breaker::Found::works
                                                      : Breaker::Found::unavailable;
-  const LastCheck check{.key = row.key, .checked = now, .first_refused = {}, .login = login};
+  const LastCheck check{
+      .key = row.key, .checked = now, .first_refused = {}, .login = login, .found = answer.kind, .reason = answer.reason};
   const auto breakers = breakers_for(context, lane, row.key.owner);
   // Each breaker hears of the check before the store can fail. A success that a probe found may be lost then: the next probe
   // tells it.

@@ -110,6 +110,7 @@ Task<CheckEnd> commit_answer(CheckContext& context, LaneState& lane, Asked asked
   if (asked.is_held) co_return CheckEnd::not_sent;
   if (answer.kind == AnswerKind::ok) lane.last_success = now.wall;
   if (asked.is_cut_short()) co_return CheckEnd::recorded;
+  lane.recent[owner].record({.time = now.wall, .found = answer.kind, .reason = answer.reason}, lane.interval);
   context.metrics.count_check(lane.lane.provider, name_of(answer.kind));
   if (committed.change && committed.after.is_bad()) take_back_later(lane, owner, committed.after);
   try {
@@ -130,7 +131,8 @@ Task<CheckEnd> commit_left_alone(CheckContext& context, const StoredCredential& 
   co_return end_of((co_await commit(context, row, write)).end);
 }
 
-Task<CheckEnd> check_in_turn(CheckContext& context, CredentialKey key, Trigger trigger, SteadyTime deadline) {
+// `asked_by` counts where nothing else made it due.
+Task<CheckEnd> check_in_turn(CheckContext& context, CredentialKey key, Trigger trigger, Cause asked_by, SteadyTime deadline) {
   auto row = co_await load_row(context, key);
   if (!row || !row->leaf_user) co_return CheckEnd::gone;
   if (row->candidate) {
@@ -160,10 +162,10 @@ Task<CheckEnd> check_in_turn(CheckContext& context, CredentialKey key, Trigger t
   if (is_shown(context, login)) {
     if (trigger == Trigger::clock) co_return CheckEnd::login_is_taken;
     if (!co_await wait_for_login(context, login, deadline)) co_return co_await commit_no_place(context, *row);
-    co_return co_await check_in_turn(context, key, trigger, deadline);  // by what was learnt of it meanwhile
+    co_return co_await check_in_turn(context, key, trigger, asked_by, deadline);  // by what was learnt of it meanwhile
   }
   const LoginTurn turn(context, login);
-  const Cause cause = row->health.due_cause.value_or(trigger == Trigger::clock ? Cause::check : Cause::request);
+  const Cause cause = row->health.due_cause.value_or(asked_by);
   // Before the first answer the POST is counted already.
   const std::int32_t tries = row->health.answer_cause ? row->health.refusals : 0;
   Subject subject = stored_subject(std::move(*row), std::move(*secrets));
@@ -182,10 +184,10 @@ Task<CheckEnd> check_in_turn(CheckContext& context, CredentialKey key, Trigger t
   co_return co_await commit_answer(context, *lane, std::move(asked), trigger, cause);
 }
 
-Task<CheckEnd> run_check(CheckContext& context, CredentialKey key, Trigger trigger, SteadyTime deadline) {
+Task<CheckEnd> run_check(CheckContext& context, CredentialKey key, Trigger trigger, Cause asked_by, SteadyTime deadline) {
   CredentialLocks::Hold lock(context.locks, key.id);
   lock.tell(CheckEnd::failed);
-  const CheckEnd end = co_await check_in_turn(context, key, trigger, deadline);
+  const CheckEnd end = co_await check_in_turn(context, key, trigger, asked_by, deadline);
   // The clock's check that had no place is not the one that a request would have had.
   const bool says_nothing = trigger == Trigger::clock && (end == CheckEnd::not_sent || end == CheckEnd::login_is_taken);
   lock.tell(says_nothing ? std::nullopt : std::optional(end));
@@ -196,10 +198,10 @@ Task<CheckEnd> run_check(CheckContext& context, CredentialKey key, Trigger trigg
 
 Task<CheckEnd> check_by_clock(CheckContext& context, CredentialKey key) {
   if (context.locks.is_taken(key.id)) co_return CheckEnd::not_sent;
-  co_return co_await run_check(context, key, Trigger::clock, context.clock.elapsed() + context.settings.timeout);
+  co_return co_await run_check(context, key, Trigger::clock, Cause::check, context.clock.elapsed() + context.settings.timeout);
 }
 
-Task<CheckEnd> check_now(CheckContext& context, CredentialKey key) {
+Task<CheckEnd> check_now(CheckContext& context, CredentialKey key, Cause cause) {
   const SteadyTime deadline = context.clock.elapsed() + context.settings.timeout;
   while (context.locks.is_taken(key.id)) {
     const auto [is_too_late, end] = co_await context.locks.wait(key.id, deadline);
@@ -208,7 +210,7 @@ Task<CheckEnd> check_now(CheckContext& context, CredentialKey key) {
     // One that it was gone for may have been linked again since.
     if (end && end != CheckEnd::gone) co_return *end;
   }
-  co_return co_await run_check(context, key, Trigger::request, deadline);
+  co_return co_await run_check(context, key, Trigger::request, cause, deadline);
 }
 
 }  // namespace granary

@@ -5,6 +5,7 @@
 #include "base/ids.hpp"
 #include "base/task.hpp"
 #include "check/credential_locks.hpp"
+#include "domain/history.hpp"
 
 namespace granary {
 
@@ -13,7 +14,8 @@ struct CheckContext;
 // By the clock: does nothing when the credential is being checked already, or its login with another. A PUT that a crash
 // interrupted is settled.
 Task<CheckEnd> check_by_clock(CheckContext& context, CredentialKey key);
-// By request: waits for a check under way and lets its answer count. No longer than `timeout`. StoreUnavailable.
-Task<CheckEnd> check_now(CheckContext& context, CredentialKey key);
+// By request or after a client's report, as `cause` says: waits for a check under way and lets its answer count. No longer than
+// `timeout`. StoreUnavailable.
+Task<CheckEnd> check_now(CheckContext& context, CredentialKey key, Cause cause = Cause::request);
 
 }  // namespace granary

@@ -14,10 +14,12 @@
 #include "base/metrics.hpp"
 #include "check/credential_locks.hpp"
 #include "check/lane_limits.hpp"
+#include "check/recent_reports.hpp"
 #include "crypto/primitives.hpp"
 #include "domain/breaker.hpp"
 #include "domain/descriptor.hpp"
 #include "domain/fuse.hpp"
+#include "domain/incident.hpp"
 #include "domain/records.hpp"
 #include "http/transport.hpp"
 #include "provider/flow.hpp"
@@ -35,6 +37,7 @@ struct CheckSettings {
   // How long after its beginning a check may still send a one-use token: with the last quarter of the time the answer would be
   // lost by our own waiting.
   milliseconds latest_token() const { return timeout - timeout / 4; }
+  milliseconds history_kept{std::chrono::days(90)};
   BreakerPolicy breaker;
   // Origins that a credential need not be bound to.
   std::function<bool(const Url&)> is_exempt_origin = [](const Url&) { return false; };
@@ -72,6 +75,7 @@ struct LaneState {
   LaneLimits limits;
   std::map<std::optional<OwnerId>, LaneBreaker> breakers;  // by owner; nullopt: of all owners together, always there
   std::map<std::optional<OwnerId>, LaneFuse> fuses;        // by owner, of those that were told of anything; nullopt: of all
+  std::map<OwnerId, RecentChecks> recent;                  // of each owner, what the last checks found
   std::optional<WallTime> last_success;                    // of a check
   std::optional<WallTime> stored_success;                  // as the store has it
   SteadyTime paused_until{};                               // the store failed one of its checks
@@ -124,6 +128,7 @@ struct CheckContext {
   LoginLocks logins;
   LoopTurns redactions;             // an owner's answers are redacted in turn with other owners'
   std::map<OwnerId, int> requests;  // of each owner, that wait for providers (RequestPlace)
+  RecentReports reports;
   std::map<std::int32_t, Plaintext> day_keys;
   bool stopping = false;
   SteadyTime ends_at{};  // when stopping: what cannot be stored until then is lost

@@ -14,7 +14,9 @@ Task<bool> expire_some(CheckContext& context) {
   const WallTime now = context.clock.now();
   const std::int64_t events = co_await context.store.expire_events(day_of(now) - kEventDays, kBatch);
   const std::int64_t unlinked = co_await context.store.expire_unlinked(now - kUnlinkedKept, kBatch);
-  co_return (events < kBatch && unlinked < kBatch);
+  const auto kept = std::chrono::duration_cast<microseconds>(context.settings.history_kept);
+  const std::int64_t history = co_await context.store.expire_history(now - kept, kBatch);
+  co_return (events < kBatch && unlinked < kBatch && history < kBatch);
 }
 
 }  // namespace granary

@@ -1,4 +1,5 @@
-// Lets go what has been kept long enough: events after 30 days, credentials that nobody was linked to for 30 days.
+// Lets go what has been kept long enough: events after 30 days, credentials that nobody was linked to for 30 days,
+// history after `[history] keep`.
 #pragma once
 
 #include "base/task.hpp"

@@ -86,12 +86,15 @@ Task<Json> run_breaker_close(Parts& parts, const Json& request) {
 Task<Json> run_credentials(Parts& parts, const Json& request) {
   CredentialFilter filter;
   if (const auto status = request.find_string("status")) {
-    filter.status = status_named(*status);
-    if (!filter.status) co_return refuse("--status must be OK, UNAUTHENTICATED, MISSING_PERMISSION or TEMPORARILY_UNAVAILABLE");
+    const auto named = status_named(*status);
+    if (!named) co_return refuse("--status must be OK, UNAUTHENTICATED, MISSING_PERMISSION or TEMPORARILY_UNAVAILABLE");
+    filter.statuses.push_back(*named);
   }
-  filter.provider = request.find_string("provider");
-  if (filter.provider && !providers(parts).find_short_name(*filter.provider))
-    co_return refuse("there is no provider " + *filter.provider + "; `granary providers` lists them");
+  if (const auto provider = request.find_string("provider")) {
+    if (!providers(parts).find_short_name(*provider))
+      co_return refuse("there is no provider " + *provider + "; `granary providers` lists them");
+    filter.providers.push_back(*provider);
+  }
   const Json* page = request.find("page");
   const auto found = co_await list_all_health(parts, filter, {.page = page ? page->integer().value_or(0) : 0, .size = 100});
   Json::Array rows;

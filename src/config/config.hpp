@@ -41,6 +41,7 @@ struct Config {
   milliseconds breaker_window{};
   int breaker_minimum = 0;
   double breaker_share = 0;
+  milliseconds history_kept{};
   std::vector<std::string> egress_allow;
   std::string ca_file, proxy;
   BindOrigins bind_origins = BindOrigins::public_only;

@@ -90,6 +90,7 @@ constexpr OptionRow kOptionRows[] = {
     {"breaker.window", "--breaker-window", "GRANARY_BREAKER_WINDOW", "1s", "2m", "3h", OptionRow::text, "10m"},
     {"breaker.minimum", "--breaker-minimum", "GRANARY_BREAKER_MINIMUM", "1", "2", "3", OptionRow::number, "10"},
     {"breaker.share", "--breaker-share", "GRANARY_BREAKER_SHARE", "0", "0.25", "1", OptionRow::number, "0.05"},
+    {"history.keep", "--history-keep", "GRANARY_HISTORY_KEEP", "1s", "30d", "365d", OptionRow::text, "90d"},
     {"egress.allow", "--egress-allow", "GRANARY_EGRESS_ALLOW", "127.0.0.1/32", "10.0.0.0/8", "::1", OptionRow::list, ""},
     {"egress.ca_file", "--egress-ca-file", "GRANARY_EGRESS_CA_FILE", "/a", "/b", "/c", OptionRow::text, ""},
     {"egress.proxy", "--egress-proxy", "GRANARY_EGRESS_PROXY", "http://a", "http://b", "http://c", OptionRow::text, ""},
@@ -178,7 +179,8 @@ std::vector<WrongRow> wrong_rows() {
   };
   for (const char* key : {"limits.connections", "limits.connections_per_address", "limits.logins_per_minute"})
     rows.push_back({key, {"0", "-1", "1000001", "many", "1e3", "+5", "10 "}, kNotNumber});
-  for (const char* key : {"checks.interval", "checks.confirm_after", "checks.outage_after", "checks.timeout", "breaker.window"})
+  for (const char* key :
+       {"checks.interval", "checks.confirm_after", "checks.outage_after", "checks.timeout", "breaker.window", "history.keep"})
     rows.push_back({key, kBadDuration, kNotDuration});
   for (const char* key : {"listen", "data", "database", "root_key", "tls_cert", "tls_key", "providers_dir", "metrics_listen",
                           "egress.ca_file", "egress.proxy"})

@@ -196,6 +196,9 @@ constexpr std::array kOptions = {
            take_integer<&Config::breaker_minimum, 1, 1'000'000>, show_integer<&Config::breaker_minimum>},
     Option{"breaker.share", "0 to 1", "0.05", "Share of the checked credentials that must be exceeded.", false, take_share,
            show_share},
+    Option{"history.keep", "duration", "90d",
+           "How long a credential's changes of status are kept; the latest of each is kept as long as the credential.", false,
+           take_duration<&Config::history_kept>, show_duration<&Config::history_kept>},
     Option{"egress.allow", "list of addresses", "",
            "Addresses or ranges, such as 127.0.0.1/32, that providers may have although they are not public; plain http goes "
            "only there.",

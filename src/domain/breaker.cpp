@@ -5,12 +5,34 @@
 
 namespace granary {
 
+namespace {
+
+// What the last answer was, as far as is kept.
+AnswerKind last_found(const CredentialHealth& health) {
+  if (health.failures_in_row == 0 || !health.reason) return AnswerKind::ok;
+  switch (*health.reason) {
+    case Reason::refused_once:
+    case Reason::refused:
+    case Reason::refresh_outcome_unknown: return AnswerKind::refused;
+    case Reason::permission_denied:
+    case Reason::organization_not_found:
+    case Reason::organization_ambiguous: return AnswerKind::forbidden;
+    default: return AnswerKind::unavailable;
+  }
+}
+
+}  // namespace
+
 std::optional<LastCheck> last_check(CredentialKey key, const CredentialHealth& health, GrantState grant) {
   if (!health.last_checked || !health.answer_cause || !is_of_check(*health.answer_cause)) return std::nullopt;
   // One that was refused since its own last check was so with another credential, which holds the same login.
   const auto refused = health.first_refusal();
   const bool counts = !health.is_suspected && !is_uncertain(grant) && refused && *refused <= *health.last_checked;
-  return LastCheck{.key = key, .checked = *health.last_checked, .first_refused = counts ? refused : std::nullopt};
+  return LastCheck{.key = key,
+                   .checked = *health.last_checked,
+                   .first_refused = counts ? refused : std::nullopt,
+                   .found = last_found(health),
+                   .reason = health.reason};
 }
 
 WallTime Breaker::window_start(WallTime now) const {

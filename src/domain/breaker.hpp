@@ -40,6 +40,8 @@ struct LastCheck {
   std::optional<WallTime> first_refused;  // it was OK then
   // The same for credentials that show the provider the same login; empty: known of none.
   std::string login = {};
+  AnswerKind found = AnswerKind::ok;
+  std::optional<Reason> reason = {};  // where it was not ok
 };
 
 // As its health tells it; nullopt where the last answer came from a POST or PUT: the breaker counts only checks. A refusal of

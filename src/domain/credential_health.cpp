@@ -200,9 +200,9 @@ void apply_unavailable(CredentialHealth& health, const Answer& answer, const Che
   const bool is_of_application = answer.reason == Reason::application_refused;
   const Situation situation = is_of_application ? Situation::application_refused : Situation::unavailable;
   if (!keeps_refused_place(health, now.wall)) health.next_check = next_try(situation, health, policy, now, random);
-  if (health.next_check && answer.retry_after) {
-    const seconds hold = std::clamp(*answer.retry_after, seconds(0), kRetryAfterMax);
-    health.next_check = std::max(*health.next_check, now.wall + hold);
+  if (answer.retry_after) {
+    health.retry_at = now.wall + std::clamp(*answer.retry_after, seconds(0), kRetryAfterMax);
+    if (health.next_check) health.next_check = std::max(*health.next_check, *health.retry_at);
   }
 }
 
@@ -211,6 +211,7 @@ void note_answer(CredentialHealth& health, const Answer& answer, const CheckPoli
   health.answer_cause = policy.cause;
   health.due_cause.reset();
   health.held_since.reset();
+  health.retry_at.reset();
   const bool is_refreshed = answer.kind == AnswerKind::ok && answer.proof == Proof::refresh;
   if (answer.token_lifetime) health.access_ends = now + *answer.token_lifetime;
   else if (is_refreshed) health.access_ends.reset();
@@ -227,6 +228,7 @@ void begin_anew(CredentialHealth& health, Cause cause) {
   health.outage_since.reset();
   health.is_suspected = false;
   health.held_since.reset();
+  health.retry_at.reset();
   health.access_ends.reset();
   health.grant_ends.reset();
   health.status_cause = cause;

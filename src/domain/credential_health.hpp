@@ -61,6 +61,7 @@ struct CredentialHealth {
   std::optional<Reason> reason = Reason::not_checked_yet;
   std::optional<WallTime> last_checked;  // the last exchange
   std::optional<WallTime> next_check;    // nullopt: the clock does not try again
+  std::optional<WallTime> retry_at;      // its provider wants it left alone until then: the last answer said so (Retry-After)
   std::optional<WallTime> last_success;
   std::optional<Proof> proved_by;    // what that proved
   std::int32_t failures_in_row = 0;  // answers since then that were not ok

@@ -129,6 +129,12 @@ std::string Provider::refresh_token_field() const {
   return flow == FlowKind::oauth2_refresh ? parameters.find_string("refresh_token_field").value_or("refreshToken") : "";
 }
 
+bool Provider::has_probe() const {
+  if (flow == FlowKind::sentera) return true;  // its query
+  const Json* probe = parameters.find("probe");
+  return probe && !probe->is_null();
+}
+
 std::size_t Provider::code_points_max(std::string_view field) const {
   const bool is_token = !field.empty() && (field == access_token_field() || field == refresh_token_field());
   return is_token ? kTokenCodePointsMax : kFieldCodePointsMax;

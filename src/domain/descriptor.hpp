@@ -59,6 +59,8 @@ struct Provider {
   // The slug without "-credentials": in configuration, queries, the store, logs.
   std::string_view short_name() const;
   LoginKind login_kind() const { return flow == FlowKind::oauth2_refresh ? LoginKind::refresh_token : LoginKind::password; }
+  // Whether a check can ask something with what the provider gave, so that it may find the login good and the data forbidden.
+  bool has_probe() const;
   const RequestField* find_request(std::string_view field) const;
   // Which of its fields hold the tokens of an oauth2_refresh provider; empty for other flows. Read from the parameters at each
   // call, because the configuration may replace those.

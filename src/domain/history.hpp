@@ -32,4 +32,10 @@ struct StatusChange {
   bool operator==(const StatusChange&) const = default;
 };
 
+// In the order of the commits, of all owners.
+struct NumberedChange {
+  std::int64_t number = 0;
+  StatusChange change;
+};
+
 }  // namespace granary

@@ -117,13 +117,20 @@ struct CredentialSummary {
   LeafUserId leaf_user;
   std::string provider;
   std::string environment;
-  CredentialHealth health;  // without what only checks use
+  std::optional<std::string> external_id, leaf_user_name;  // the Leaf user's; in lists only
+  CredentialHealth health;                                 // without what only checks use
 };
 
+// All that is given applies; of several values any will do.
 struct CredentialFilter {
-  std::optional<Status> status;
-  std::optional<std::string> provider;  // short name
-  std::optional<WallTime> changed_since;
+  std::vector<Status> statuses;
+  std::vector<std::string> providers;  // short names
+  std::vector<Action> actions;
+  std::vector<Reason> reasons;
+  std::vector<LeafUserId> leaf_users;
+  std::optional<std::string> external_id;   // the Leaf user's
+  std::optional<WallTime> changed_since;    // inclusive
+  std::optional<WallTime> expiring_before;  // exclusive; what has no known end is never before it
 };
 
 // Whose credentials on a lane a breaker watches: one owner's, or (nullopt) all owners' together.

@@ -61,6 +61,7 @@ struct Database {
   std::map<OwnerId, std::map<std::string, WallTime>> networks;  // of logins
   std::map<LeafUserId, LeafUser> users;
   std::map<CredentialId, CredentialEntry> credentials;
+  std::vector<NumberedChange> changes;  // all there ever were, in the order of the commits
   std::map<BreakerScope, BreakerState> breakers;
   std::map<BreakerScope, FuseState> fuses;
   Observer* observer = nullptr;

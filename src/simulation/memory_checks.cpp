@@ -199,7 +199,7 @@ Task<Committed> MemoryStore::commit(const CredentialWrite& given) {
     if (plan.writes_secrets) save_secrets(*entry, write, plan.secrets);
     save_candidate(*entry, write);
     if (plan.health) entry->row.health = *plan.health;
-    if (plan.committed.change) entry->history.push_back(*plan.committed.change);
+    if (plan.committed.change) tell(*entry, *plan.committed.change);
     if (plan.writes_events) save_events(*entry, *write.events);
     if (db_.observer) db_.observer->committed(before, write, plan.committed, *entry, process_);
     if (plan.committed.news) plan.committed.others = share_with_others(write.key.owner, *plan.committed.news, 0);
@@ -217,6 +217,11 @@ std::vector<CredentialEntry*> MemoryStore::linked_after(std::int64_t after,
   return found;
 }
 
+void MemoryStore::tell(CredentialEntry& entry, const StatusChange& change) {
+  entry.history.push_back(change);
+  db_.changes.push_back({.number = std::ssize(db_.changes) + 1, .change = change});
+}
+
 void MemoryStore::apply_to(CredentialEntry& entry, const HealthRule& rule, Cause cause, HealthBatch& batch) {
   const auto after_rule = apply_rule(rule, entry.row.key, entry.row.health, static_cast<std::uint64_t>(entry.number));
   if (!after_rule) return;
@@ -224,7 +229,7 @@ void MemoryStore::apply_to(CredentialEntry& entry, const HealthRule& rule, Cause
   const CredentialEntry before = entry;
   entry.row.health = changed.health;
   if (changed.change) {
-    entry.history.push_back(*changed.change);
+    tell(entry, *changed.change);
     batch.changes.push_back(*changed.change);
   }
   if (db_.observer) db_.observer->changed(before, entry, cause);
@@ -279,12 +284,12 @@ Task<> MemoryStore::recover_interrupted(WallTime now) {
         if (row.leaf_user) row.health.next_check = now;
       }
       if (!row.health.answer_cause && entry.history.empty())
-        entry.history.push_back({.key = row.key,
-                                 .time = row.health.since,
-                                 .from = {},
-                                 .to = row.health.status,
-                                 .reason = row.health.reason,
-                                 .cause = Cause::created});
+        tell(entry, {.key = row.key,
+                     .time = row.health.since,
+                     .from = {},
+                     .to = row.health.status,
+                     .reason = row.health.reason,
+                     .cause = Cause::created});
     }
   });
 }
@@ -312,6 +317,23 @@ Task<Page<StatusChange>> MemoryStore::list_history(CredentialKey key, PageReques
   for (std::int64_t i = out.total - 1 - page.offset(); i >= 0 && std::ssize(out.items) < page.size; --i)
     out.items.push_back(entry->history[static_cast<std::size_t>(i)]);
   co_return out;
+}
+
+Task<std::vector<NumberedChange>> MemoryStore::list_changes(std::int64_t after, std::int64_t limit) {
+  std::vector<NumberedChange> out;
+  for (const NumberedChange& told : db_.changes) {
+    const CredentialEntry* entry = db_.find(told.change.key);
+    const bool is_kept = entry && std::ranges::find(entry->history, told.change) != entry->history.end();
+    if (told.number > after && is_kept && std::ssize(out) < limit) out.push_back(told);
+  }
+  co_return out;
+}
+
+Task<std::int64_t> MemoryStore::last_change_number() { co_return std::ssize(db_.changes); }
+
+Task<std::optional<CredentialKey>> MemoryStore::find_key(CredentialId id) {
+  const CredentialEntry* entry = db_.find(id);
+  co_return entry ? std::optional(entry->row.key) : std::nullopt;
 }
 
 // Lanes as a whole.
@@ -376,6 +398,22 @@ Task<std::vector<Lane>> MemoryStore::list_lanes() {
   for (const auto& [id, entry] : db_.credentials)
     if (entry.row.leaf_user) lanes.insert(entry.row.lane());
   co_return std::vector<Lane>(lanes.begin(), lanes.end());
+}
+
+Task<std::vector<StatusCount>> MemoryStore::count_of_owner(OwnerId owner) {
+  std::map<std::pair<Lane, Status>, StatusCount> counts;
+  for (const auto& [id, entry] : db_.credentials) {
+    const CredentialHealth& health = entry.row.health;
+    if (!entry.row.leaf_user || entry.row.key.owner != owner) continue;
+    StatusCount& count = counts[{entry.row.lane(), health.status}];
+    count = {.lane = entry.row.lane(),
+             .status = health.status,
+             .count = count.count + 1,
+             .last_success = std::max(count.last_success, health.last_success)};
+  }
+  std::vector<StatusCount> out;
+  for (const auto& [key, count] : counts) out.push_back(count);
+  co_return out;
 }
 
 Task<std::vector<StatusCount>> MemoryStore::count_by_status() {

@@ -82,6 +82,18 @@ Task<std::int64_t> MemoryStore::expire_events(std::int32_t before_day, std::int6
   });
 }
 
+Task<std::int64_t> MemoryStore::expire_history(WallTime before, std::int64_t limit) {
+  co_return co_await write([this, before, limit] {
+    std::int64_t gone = 0;
+    for (auto& [id, entry] : db_.credentials)
+      while (gone < limit && entry.history.size() > 1 && entry.history.front().time < before) {
+        entry.history.erase(entry.history.begin());
+        ++gone;
+      }
+    return gone;
+  });
+}
+
 Task<std::int64_t> MemoryStore::expire_unlinked(WallTime before, std::int64_t limit) {
   co_return co_await write([this, before, limit] {
     std::vector<CredentialId> gone;

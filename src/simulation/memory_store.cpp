@@ -22,7 +22,25 @@ CredentialSummary summary(const StoredCredential& row) {
           .leaf_user = *row.leaf_user,
           .provider = row.provider,
           .environment = row.environment,
+          .external_id = {},
+          .leaf_user_name = {},
           .health = row.health};
+}
+
+template <class Value>
+bool is_any_of(const std::vector<Value>& values, const Value& value) {
+  return values.empty() || std::ranges::find(values, value) != values.end();
+}
+
+bool is_meant(const CredentialFilter& filter, const StoredCredential& row, const LeafUser& user) {
+  const CredentialHealth& health = row.health;
+  if (!is_any_of(filter.statuses, health.status) || !is_any_of(filter.providers, row.provider)) return false;
+  if (!filter.actions.empty() && (!health.action || !is_any_of(filter.actions, *health.action))) return false;
+  if (!filter.reasons.empty() && (!health.reason || !is_any_of(filter.reasons, *health.reason))) return false;
+  if (!is_any_of(filter.leaf_users, user.id)) return false;
+  if (filter.external_id && user.external_id != filter.external_id) return false;
+  if (filter.changed_since && health.since < *filter.changed_since) return false;
+  return !filter.expiring_before || (health.grant_ends && *health.grant_ends < *filter.expiring_before);
 }
 
 template <class T>
@@ -49,10 +67,12 @@ std::vector<CredentialSummary> find_summaries(const Database& database, const Cr
   std::vector<CredentialSummary> found;
   for (const auto& [id, entry] : database.credentials) {
     const StoredCredential& row = entry.row;
-    if (row.leaf_user && (!filter.status || row.health.status == *filter.status) &&
-        (!filter.provider || row.provider == *filter.provider) &&
-        (!filter.changed_since || row.health.since >= *filter.changed_since))
-      found.push_back(summary(row));
+    if (!row.leaf_user) continue;
+    const LeafUser& user = database.users.at(*row.leaf_user);
+    if (!is_meant(filter, row, user)) continue;
+    found.push_back(summary(row));
+    found.back().external_id = user.external_id;
+    found.back().leaf_user_name = user.name;
   }
   std::ranges::sort(found, [](const auto& a, const auto& b) {
     return a.health.since != b.health.since ? a.health.since > b.health.since : a.key.id < b.key.id;
@@ -296,6 +316,8 @@ Task<Result<void>> MemoryStore::add_credential(const NewCredential& given) {
                                .to = row.health.status,
                                .reason = row.health.reason,
                                .cause = *made.told_as});
+    for (const StatusChange& first : entry.history)
+      db_.changes.push_back({.number = std::ssize(db_.changes) + 1, .change = first});
     const auto added = db_.credentials.emplace(row.key.id, std::move(entry));
     if (db_.observer) db_.observer->added(added.first->second);
     return {};

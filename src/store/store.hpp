@@ -43,6 +43,7 @@ struct StatusCount {
   Lane lane;
   Status status;
   std::int64_t count;
+  std::optional<WallTime> last_success = {};  // the newest of these; of one owner's only
 };
 
 // As far ahead as a next check can be believed; what lies further is due: the clock was set back.
@@ -146,6 +147,11 @@ class Store {
   virtual Task<std::vector<std::string>> list_past_secrets(CredentialKey key) = 0;
   // Newest first.
   virtual Task<Page<StatusChange>> list_history(CredentialKey key, PageRequest page) = 0;
+  // Of all owners, for the command line alone: the changes after the one of that number, and the number of the last.
+  virtual Task<std::vector<NumberedChange>> list_changes(std::int64_t after, std::int64_t limit) = 0;
+  virtual Task<std::int64_t> last_change_number() = 0;
+  // Whose it is. For the command line alone.
+  virtual Task<std::optional<CredentialKey>> find_key(CredentialId id) = 0;
 
   // Lanes as a whole.
   // The last check of each of a lane's linked credentials, of those that ended between two moments, newest first.
@@ -161,6 +167,8 @@ class Store {
   // `--accept-new-origin`: forgets the bound origins of a provider's credentials, kHealthBatch in a commit. How many there were.
   virtual Task<std::int64_t> forget_origins(std::string_view provider) = 0;
   virtual Task<std::vector<StatusCount>> count_by_status() = 0;
+  // Of one owner's linked credentials.
+  virtual Task<std::vector<StatusCount>> count_of_owner(OwnerId owner) = 0;
   // Of all linked credentials, in order; also those that no descriptor names any more.
   virtual Task<std::vector<Lane>> list_lanes() = 0;
 
@@ -178,6 +186,8 @@ class Store {
   // Expiry; each returns how many rows went, at most `limit`.
   virtual Task<std::int64_t> expire_events(std::int32_t before_day, std::int64_t limit) = 0;
   virtual Task<std::int64_t> expire_unlinked(WallTime before, std::int64_t limit) = 0;
+  // Rows of history older than that, but for the latest of each credential.
+  virtual Task<std::int64_t> expire_history(WallTime before, std::int64_t limit) = 0;
 };
 
 }  // namespace granary

@@ -44,6 +44,7 @@ TEST_P(StoreChecksContract, TheWholeHealthComesBack) {
   CredentialHealth health = health_of(Status::missing_permission, 5, 77);
   health.reason = Reason::organization_ambiguous;
   health.last_checked = at(6);
+  health.retry_at = at(12);
   health.last_success = at(4);
   health.proved_by = Proof::refresh;
   health.failures_in_row = 9;

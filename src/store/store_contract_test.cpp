@@ -406,42 +406,6 @@ TEST_P(StoreContract, DeletingAUserDestroysWhatItHasAndLastHad) {
   EXPECT_FALSE(exists(moved));
 }
 
-TEST_P(StoreContract, SummariesAreNewestChangeFirst) {
-  const CredentialKey a = add_with_health(health_of(Status::ok, 10)), b = add_with_health(health_of(Status::unauthenticated, 30)),
-                      c = add_with_health(health_of(Status::ok, 20), "sentera");
-  const auto ids = [&](const CredentialFilter& filter, PageRequest page = {}) {
-    std::vector<CredentialKey> out;
-    for (const auto& summary : run(store_.list_summaries(owner_, filter, page)).items) out.push_back(summary.key);
-    return out;
-  };
-  using Keys = std::vector<CredentialKey>;
-  EXPECT_EQ(ids({}), (Keys{b, c, a}));
-  EXPECT_EQ(ids({}, {.page = 1, .size = 2}), Keys{a});
-  EXPECT_EQ(ids({.status = Status::ok}), (Keys{c, a}));
-  EXPECT_EQ(ids({.status = Status::missing_permission}), Keys{});
-  EXPECT_EQ(ids({.provider = "sentera"}), Keys{c});
-  EXPECT_EQ(ids({.provider = "sentera-credentials"}), Keys{});
-  EXPECT_EQ(ids({.changed_since = at(20)}), (Keys{b, c})) << "changedSince is inclusive";
-  EXPECT_EQ(ids({.changed_since = at(20) + microseconds(1)}), Keys{b});
-  EXPECT_EQ(ids({.status = Status::ok, .provider = "valley", .changed_since = at(11)}), Keys{});
-  EXPECT_EQ(run(store_.list_summaries(owner_, {.status = Status::ok}, {.page = 0, .size = 1})).total, 2);
-  const OwnerId other = add_owner("other@example.com");
-  EXPECT_EQ(run(store_.list_summaries(other, {}, {})).total, 0);
-  auto others = make_credential(other, add_user(other), "agvance");
-  others.health.since = at(40);
-  ASSERT_TRUE(add(others));
-  EXPECT_EQ(run(store_.list_summaries(owner_, {}, {})).total, 3);
-  const auto all_ids = [&](const CredentialFilter& filter, PageRequest page = {}) {
-    std::vector<CredentialKey> out;
-    for (const auto& summary : run(store_.list_all_summaries(filter, page)).items) out.push_back(summary.key);
-    return out;
-  };
-  EXPECT_EQ(all_ids({}), (Keys{others.key, b, c, a}));
-  EXPECT_EQ(all_ids({}, {.page = 1, .size = 3}), Keys{a});
-  EXPECT_EQ(all_ids({.status = Status::ok}), (Keys{c, a}));
-  EXPECT_EQ(all_ids({.provider = "agvance", .changed_since = at(40)}), Keys{others.key});
-}
-
 }  // namespace
 
 }  // namespace granary

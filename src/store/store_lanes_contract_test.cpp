@@ -376,6 +376,85 @@ TEST_P(StoreLanesContract, OldDaysExpireWithTheirKeysALimitAtATime) {
   EXPECT_EQ(run(store_.count_events(id, 0)).total, 3);
 }
 
+TEST_P(StoreLanesContract, OldHistoryExpiresALimitAtATimeAndTheLatestRowIsKept) {
+  const auto turn = [&](CredentialKey key, Status status, std::int64_t time) { set_health(key, health_of(status, time)); };
+  auto first = make_credential(owner_, add_user(owner_));
+  first.health = health_of(Status::ok, 0);
+  ASSERT_TRUE(add(first, {}, Cause::created));
+  const CredentialKey still = add_with_health(health_of(Status::ok, 0));
+  turn(still, Status::unauthenticated, 10);
+  for (int i = 1; i <= 4; ++i) turn(first.key, i % 2 == 1 ? Status::unauthenticated : Status::ok, i * 100);
+  const auto times = [&](CredentialKey key) {
+    std::vector<WallTime> out;
+    for (const StatusChange& change : run(store_.list_history(key, {})).items) out.push_back(change.time);
+    return out;
+  };
+  using Times = std::vector<WallTime>;
+  ASSERT_EQ(times(first.key), (Times{at(400), at(300), at(200), at(100), at(0)}));
+  EXPECT_EQ(run(store_.expire_history(at(0), 100)), 0) << "not older than that";
+  EXPECT_EQ(run(store_.expire_history(at(201), 2)), 2);
+  EXPECT_EQ(run(store_.expire_history(at(201), 2)), 1);
+  EXPECT_EQ(run(store_.expire_history(at(201), 2)), 0);
+  EXPECT_EQ(times(first.key), (Times{at(400), at(300)}));
+  EXPECT_EQ(run(store_.expire_history(at(99'999), 100)), 1);
+  EXPECT_EQ(times(first.key), Times{at(400)}) << "the latest is kept";
+  EXPECT_EQ(times(still), Times{at(10)}) << "also where it was the only one";
+  turn(first.key, Status::unauthenticated, 500);
+  EXPECT_EQ(run(store_.expire_history(at(99'999), 100)), 1);
+  EXPECT_EQ(times(first.key), Times{at(500)});
+}
+
+TEST_P(StoreLanesContract, ChangesAreFollowedInTheOrderOfTheirCommits) {
+  const CredentialKey a = add_with_health(health_of(Status::ok, 0)), b = add_with_health(health_of(Status::ok, 0));
+  const std::int64_t before = run(store_.last_change_number());
+  set_health(b, health_of(Status::unauthenticated, 500));
+  set_health(a, health_of(Status::unauthenticated, 20));
+  set_health(a, health_of(Status::ok, 30));
+  const auto all = run(store_.list_changes(before, 100));
+  std::vector<std::pair<CredentialKey, Status>> told;
+  for (const auto& [number, change] : all) told.emplace_back(change.key, change.to);
+  EXPECT_EQ(told, (std::vector<std::pair<CredentialKey, Status>>{
+                      {b, Status::unauthenticated}, {a, Status::unauthenticated}, {a, Status::ok}}));
+  EXPECT_EQ(run(store_.list_changes(before, 1)).size(), 1U);
+  EXPECT_EQ(run(store_.list_changes(all[1].number, 100)).size(), 1U);
+  EXPECT_EQ(run(store_.last_change_number()), all.back().number);
+  EXPECT_TRUE(run(store_.list_changes(all.back().number, 100)).empty());
+  const auto user = load(a).leaf_user;
+  ASSERT_TRUE(run(store_.delete_credential(owner_, *user, "valley")));
+  EXPECT_EQ(run(store_.list_changes(before, 100)).size(), 1U) << "what is deleted is not told";
+  set_health(b, health_of(Status::ok, 600));
+  EXPECT_GT(run(store_.last_change_number()), all.back().number) << "no number comes twice";
+}
+
+TEST_P(StoreLanesContract, AKeyIsFoundByItsId) {
+  const OwnerId other = add_owner("other@example.com");
+  const CredentialKey theirs = add_credential(other, add_user(other));
+  EXPECT_EQ(run(store_.find_key(theirs.id)), theirs);
+  EXPECT_FALSE(run(store_.find_key(CredentialId::random(random_))));
+}
+
+TEST_P(StoreLanesContract, AnOwnersOwnAreCountedWithTheirLastSuccess) {
+  const OwnerId other = add_owner("other@example.com");
+  add_credential(other, add_user(other), "agvance");
+  EXPECT_TRUE(run(store_.count_of_owner(owner_)).empty());
+  auto health = health_of(Status::ok);
+  health.last_success = at(10);
+  add_with_health(health, "agvance", "STAGE");
+  health.last_success = at(20);
+  add_with_health(health, "agvance", "STAGE");
+  health.last_success.reset();
+  add_with_health(health, "agvance", "PRODUCTION");
+  const CredentialKey gone = add_with_health(health_of(Status::unauthenticated), "agvance", "STAGE");
+  ASSERT_TRUE(change(*load(gone).leaf_user, unlink("agvance")));
+  health.status = Status::unauthenticated;
+  add_with_health(health, "agvance", "STAGE");
+  std::vector<std::string> told;
+  for (const StatusCount& count : run(store_.count_of_owner(owner_)))
+    told.push_back(count.lane.environment + " " + std::string(name_of(count.status)) + " " + std::to_string(count.count) +
+                   (count.last_success ? " " + std::to_string((*count.last_success - at(0)) / seconds(1)) : ""));
+  EXPECT_EQ(told, (std::vector<std::string>{"PRODUCTION OK 1", "STAGE OK 2 20", "STAGE UNAUTHENTICATED 1"}));
+}
+
 TEST_P(StoreLanesContract, UnlinkedCredentialsExpireALimitAtATime) {
   std::vector<CredentialKey> ids;
   for (const std::int64_t unlinked_at : {100, 200, 300}) {

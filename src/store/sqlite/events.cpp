@@ -109,6 +109,15 @@ Task<std::int64_t> SqliteStore::expire_events(std::int32_t before_day, std::int6
   });
 }
 
+Task<std::int64_t> SqliteStore::expire_history(WallTime before, std::int64_t limit) {
+  co_return co_await writer_.run([&](Connection& db) {
+    db.prepare("DELETE FROM history WHERE number IN (SELECT number FROM history WHERE superseded AND time < ? LIMIT ?)")
+        .bind(before, limit)
+        .run();
+    return db.changes();
+  });
+}
+
 Task<std::int64_t> SqliteStore::expire_unlinked(WallTime before, std::int64_t limit) {
   co_return co_await writer_.run([&](Connection& db) {
     std::vector<std::int64_t> gone;

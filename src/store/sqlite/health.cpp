@@ -1,5 +1,6 @@
 #include "store/sqlite/health.hpp"
 
+#include "store/sqlite/rows.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
 namespace granary::sqlite {
@@ -57,6 +58,7 @@ CredentialHealth read_health(const Statement& row, int first) {
   health.access_ends = row.optional_time(first + 25);
   health.grant_ends = row.optional_time(first + 26);
   health.action = read_enum<Action>(row, first + 27);
+  health.retry_at = row.optional_time(first + 28);
   return health;
 }
 
@@ -68,22 +70,41 @@ void save_health(Connection& db, std::int64_t row, const CredentialHealth& healt
         " proved_by = ?, failures_in_row = ?, was_last_ok = ?, pending = ?, pending_wall = ?, pending_steady = ?,"
         " pending_boot = ?, refusals = ?, outages = ?, outage_wall = ?, outage_steady = ?, outage_boot = ?, status_cause = ?,"
         " answer_cause = ?, due_cause = ?, suspected = ?, held_wall = ?, held_steady = ?, held_boot = ?, access_ends = ?,"
-        " grant_ends = ?, action = ? WHERE row = ?")
+        " grant_ends = ?, action = ?, retry_at = ? WHERE row = ?")
       .bind(static_cast<std::int64_t>(health.status), health.since, number_of(health.reason), health.last_checked,
             health.next_check, health.last_success, number_of(health.proved_by), health.failures_in_row, health.was_last_ok,
             static_cast<std::int64_t>(health.pending), pending.wall, pending.steady, pending.boot, health.refusals,
             health.outages, outage.wall, outage.steady, outage.boot, number_of(health.status_cause),
             number_of(health.answer_cause), number_of(health.due_cause), health.is_suspected, held.wall, held.steady, held.boot,
-            health.access_ends, health.grant_ends, number_of(health.action), row)
+            health.access_ends, health.grant_ends, number_of(health.action), health.retry_at, row)
       .run();
 }
 
 void save_change(Connection& db, std::int64_t row, const StatusChange& change) {
+  db.prepare(
+        "UPDATE history SET superseded = 1 WHERE credential = ?1 AND time = (SELECT max(time) FROM history WHERE credential = "
+        "?1)")
+      .bind(row)
+      .run();
   db.prepare("INSERT INTO history (credential, time, from_status, to_status, reason, cause) VALUES (?, ?, ?, ?, ?, ?)")
       .bind(row, change.time, number_of(change.from), static_cast<std::int64_t>(change.to), number_of(change.reason),
             static_cast<std::int64_t>(change.cause))
       .run();
 }
+
+namespace {
+
+// time, from_status, to_status, reason, cause, from column `first` on.
+StatusChange read_change(const Statement& row, int first, CredentialKey key) {
+  return {.key = key,
+          .time = row.time(first),
+          .from = read_enum<Status>(row, first + 1),
+          .to = static_cast<Status>(row.integer(first + 2)),
+          .reason = read_enum<Reason>(row, first + 3),
+          .cause = static_cast<Cause>(row.integer(first + 4))};
+}
+
+}  // namespace
 
 std::optional<WallTime> last_change_of(Connection& db, std::int64_t row) {
   auto found = db.prepare("SELECT max(time) FROM history WHERE credential = ?");
@@ -112,15 +133,34 @@ Task<Page<StatusChange>> SqliteStore::list_history(CredentialKey key, PageReques
         "SELECT time, from_status, to_status, reason, cause FROM history"
         " WHERE credential = (SELECT row FROM credential WHERE id = ? AND owner_id = ?) ORDER BY time DESC LIMIT ? OFFSET ?");
     rows.bind(key.id, key.owner, page.size, page.offset());
-    while (rows.step())
-      out.items.push_back({.key = key,
-                           .time = rows.time(0),
-                           .from = read_enum<Status>(rows, 1),
-                           .to = static_cast<Status>(rows.integer(2)),
-                           .reason = read_enum<Reason>(rows, 3),
-                           .cause = static_cast<Cause>(rows.integer(4))});
+    while (rows.step()) out.items.push_back(read_change(rows, 0, key));
     return out;
   });
+}
+
+Task<std::vector<NumberedChange>> SqliteStore::list_changes(std::int64_t after, std::int64_t limit) {
+  co_return co_await pool_.run(kNobody, [&](Connection& db) {
+    auto rows = db.prepare(
+        "SELECT number, owner_id, id, time, from_status, to_status, history.reason, cause FROM history"
+        " JOIN credential ON row = credential WHERE number > ? ORDER BY number LIMIT ?");
+    rows.bind(after, limit);
+    std::vector<NumberedChange> changes;
+    while (rows.step()) changes.push_back({.number = rows.integer(0), .change = read_change(rows, 3, read_key(rows, 1, 2))});
+    return changes;
+  });
+}
+
+Task<std::int64_t> SqliteStore::last_change_number() {
+  co_return co_await pool_.run(kNobody, [](Connection& db) {
+    auto row = db.prepare("SELECT coalesce(max(number), 0) FROM history");
+    row.step();
+    return row.integer(0);
+  });
+}
+
+Task<std::optional<CredentialKey>> SqliteStore::find_key(CredentialId id) {
+  auto row = reader_.fresh().prepare("SELECT owner_id, id FROM credential WHERE id = ?");
+  co_return row.bind(id).step() ? std::optional(read_key(row, 0, 1)) : std::nullopt;
 }
 
 }  // namespace granary::sqlite

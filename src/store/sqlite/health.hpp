@@ -10,8 +10,8 @@ namespace granary::sqlite {
 inline constexpr const char* kHealthColumns =
     "status, since, reason, last_checked, next_check, last_success, proved_by, failures_in_row, was_last_ok, pending,"
     " pending_wall, pending_steady, pending_boot, refusals, outages, outage_wall, outage_steady, outage_boot, status_cause,"
-    " answer_cause, due_cause, suspected, held_wall, held_steady, held_boot, access_ends, grant_ends, action";
-inline constexpr int kHealthColumnCount = 28;
+    " answer_cause, due_cause, suspected, held_wall, held_steady, held_boot, access_ends, grant_ends, action, retry_at";
+inline constexpr int kHealthColumnCount = 29;
 CredentialHealth read_health(const Statement& row, int first);
 
 void save_health(Connection& db, std::int64_t row, const CredentialHealth& health);

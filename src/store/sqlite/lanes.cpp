@@ -1,5 +1,6 @@
 // A provider's credentials as a whole: breaker, configuration, origins, counts.
 #include "store/sqlite/health.hpp"
+#include "store/sqlite/lists.hpp"
 #include "store/sqlite/rows.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
@@ -185,6 +186,20 @@ Task<std::vector<Lane>> SqliteStore::list_lanes() {
       "SELECT DISTINCT provider, environment FROM credential WHERE leaf_user_id IS NOT NULL ORDER BY provider, environment");
   while (rows.step()) lanes.push_back({.provider = rows.text(0), .environment = rows.text(1)});
   co_return lanes;
+}
+
+Task<std::vector<StatusCount>> SqliteStore::count_of_owner(OwnerId owner) {
+  co_return co_await pool_.run(owner, [&](Connection& db) {
+    std::vector<StatusCount> counts;
+    auto rows = db.prepare(kCountOfOwner);
+    rows.bind(owner);
+    while (rows.step())
+      counts.push_back({.lane = {.provider = rows.text(0), .environment = rows.text(1)},
+                        .status = static_cast<Status>(rows.integer(2)),
+                        .count = rows.integer(3),
+                        .last_success = rows.optional_time(4)});
+    return counts;
+  });
 }
 
 Task<std::vector<StatusCount>> SqliteStore::count_by_status() {

@@ -9,8 +9,8 @@
 
 namespace granary::sqlite {
 
-// Both take the same values first: owner, then what the filter has, in the order of its members. `page` takes size and
-// offset after them, and gives rows by their number.
+// Both take the same values first: owner, then what the filter has, in the order of its members. `page` takes
+// size and offset after them, and gives rows by their number.
 struct ListSql {
   std::string count;
   std::string page;
@@ -20,6 +20,10 @@ struct ListSql {
 inline constexpr const char* kRevealedOfUser =
     "SELECT id, provider, status, created, fields_version, fields, fields_key, leaf_user_id, owner_id"
     " FROM credential INDEXED BY credential_of_user WHERE leaf_user_id = ? AND owner_id = ?";
+
+inline constexpr const char* kCountOfOwner =
+    "SELECT provider, environment, status, count(*), max(last_success) FROM credential INDEXED BY credential_of_lane"
+    " WHERE owner_id = ? AND leaf_user_id IS NOT NULL GROUP BY provider, environment, status";
 
 ListSql sql_of_users(const UserFilter& filter, const std::vector<UserSort>& sort);
 // Of one owner, and of all owners; of all, no owner is bound.

@@ -72,19 +72,58 @@ TEST_F(ListsTest, SortsBySeveralKeysStayWithinTheOwner) {
     }
 }
 
+// By one value each, in the order of the list; of several, by the index of the first that is named here.
 TEST_F(ListsTest, CredentialsAreFoundByIndexNewestFirst) {
-  for (const auto& status : {std::optional<Status>(), std::optional(Status::ok)})
-    for (const auto& provider : {std::optional<std::string>(), std::optional<std::string>("valley")})
-      for (const auto& since : {std::optional<WallTime>(), std::optional(WallTime())}) {
-        const ListSql sql = sql_of_credentials({.status = status, .provider = provider, .changed_since = since});
-        for (const std::string& text : {sql.count, sql.page}) {
-          EXPECT_THAT(plan_of(text), HasSubstr("SEARCH credential USING INDEX")) << text;
-          EXPECT_THAT(plan_of(text), HasSubstr("(owner_id=?")) << text;
-          EXPECT_THAT(plan_of(text), Not(HasSubstr("TEMP B-TREE"))) << text;
-          if (status) EXPECT_THAT(plan_of(text), Not(HasSubstr("by_change"))) << text;
-          if (provider) EXPECT_THAT(plan_of(text), HasSubstr("by_provider")) << text;
-        }
+  const auto [statuses, providers] = std::pair(std::vector{Status::ok}, std::vector<std::string>{"valley"});
+  const struct {
+    CredentialFilter filter;
+    const char* index;
+  } rows[] = {{{}, "by_change"},
+              {{.statuses = statuses}, "by_status"},
+              {{.statuses = statuses, .providers = providers}, "by_provider"},
+              {{.providers = providers}, "by_provider"},
+              {{.reasons = {Reason::timeout}}, "by_reason"},
+              {{.statuses = statuses, .providers = providers, .reasons = {Reason::timeout}}, "by_reason"},
+              {{.statuses = statuses, .actions = {Action::reconnect}, .reasons = {Reason::refused}}, "by_action"}};
+  for (const auto& row : rows)
+    for (const auto& since : {std::optional<WallTime>(), std::optional(WallTime())}) {
+      CredentialFilter filter = row.filter;
+      filter.changed_since = since;
+      const ListSql sql = sql_of_credentials(filter);
+      for (const std::string& text : {sql.count, sql.page}) {
+        EXPECT_THAT(plan_of(text), HasSubstr("SEARCH credential USING INDEX")) << text;
+        EXPECT_THAT(plan_of(text), HasSubstr("(owner_id=?")) << text;
+        EXPECT_THAT(plan_of(text), Not(HasSubstr("TEMP B-TREE"))) << text;
+        EXPECT_THAT(plan_of(text), HasSubstr(row.index)) << text;
       }
+    }
+}
+
+// What is found is sorted; nothing else is gone through.
+TEST_F(ListsTest, SeveralValuesAndOtherOrdersAreFoundByIndexToo) {
+  const LeafUserId user;
+  const struct {
+    CredentialFilter filter;
+    const char* search;
+  } rows[] = {{{.statuses = {Status::ok, Status::unauthenticated}}, "by_status (owner_id=? AND status=?)"},
+              {{.providers = {"valley", "sentera"}}, "by_provider (owner_id=? AND provider=?)"},
+              {{.actions = {Action::wait, Action::reconnect}}, "by_action (owner_id=? AND action=?)"},
+              {{.reasons = {Reason::timeout, Reason::refused}}, "by_reason (owner_id=? AND reason=?)"},
+              {{.expiring_before = WallTime()}, "by_end (owner_id=? AND grant_ends<?)"},
+              {{.statuses = {Status::ok}, .expiring_before = WallTime()}, "by_end (owner_id=? AND grant_ends<?)"},
+              {{.leaf_users = {user}}, "of_user (leaf_user_id=?)"},
+              {{.actions = {Action::wait}, .leaf_users = {user, user}}, "of_user (leaf_user_id=?)"},
+              {{.external_id = "x"}, "of_user (leaf_user_id=?)"},
+              {{.external_id = "x"}, "COVERING INDEX leaf_user_by_external_id"}};
+  for (const auto& row : rows) {
+    const ListSql sql = sql_of_credentials(row.filter);
+    for (const std::string& text : {sql.count, sql.page}) EXPECT_THAT(plan_of(text), HasSubstr(row.search)) << text;
+  }
+}
+
+TEST_F(ListsTest, WhatAnOwnerHasIsCountedFromTheIndexAlone) {
+  EXPECT_THAT(plan_of(kCountOfOwner), HasSubstr("USING COVERING INDEX credential_of_lane (owner_id=?)"));
+  EXPECT_THAT(plan_of(kCountOfOwner), Not(HasSubstr("TEMP B-TREE")));
 }
 
 TEST_F(ListsTest, WhatOneUserHasIsFoundByTheUser) {

@@ -55,6 +55,9 @@ class SqliteStore final : public Store {
   Task<bool> is_spent(CredentialKey key, std::string_view digest) override;
   Task<std::vector<std::string>> list_past_secrets(CredentialKey key) override;
   Task<Page<StatusChange>> list_history(CredentialKey key, PageRequest page) override;
+  Task<std::vector<NumberedChange>> list_changes(std::int64_t after, std::int64_t limit) override;
+  Task<std::int64_t> last_change_number() override;
+  Task<std::optional<CredentialKey>> find_key(CredentialId id) override;
   Task<std::vector<LastCheck>> list_last_checks(const Lane& lane, WallTime from, WallTime to, std::int64_t limit) override;
   Task<std::map<BreakerScope, BreakerState>> load_breakers() override;
   Task<> save_breaker(const BreakerScope& scope, const BreakerState& state) override;
@@ -63,6 +66,7 @@ class SqliteStore final : public Store {
   Task<std::int64_t> count_probed(const BreakerScope& scope, std::int64_t limit) override;
   Task<std::int64_t> forget_origins(std::string_view provider) override;
   Task<std::vector<StatusCount>> count_by_status() override;
+  Task<std::vector<StatusCount>> count_of_owner(OwnerId owner) override;
   Task<std::vector<Lane>> list_lanes() override;
   Task<std::optional<SegmentRow>> find_last_segment(CredentialKey key, std::int32_t day) override;
   Task<std::optional<std::int32_t>> find_content(CredentialKey key, std::string_view digest) override;
@@ -73,6 +77,7 @@ class SqliteStore final : public Store {
   Task<std::optional<ContentRow>> read_content(CredentialKey key, std::int32_t number) override;
   Task<std::int64_t> expire_events(std::int32_t before_day, std::int64_t limit) override;
   Task<std::int64_t> expire_unlinked(WallTime before, std::int64_t limit) override;
+  Task<std::int64_t> expire_history(WallTime before, std::int64_t limit) override;
 
  private:
   Reader reader_;
