@@ -15,6 +15,7 @@
 #include "cli/command_socket.hpp"
 #include "cli/commands.hpp"
 #include "cli/providers.hpp"
+#include "cli/watch.hpp"
 #include "demo.hpp"
 #include "operation/owners.hpp"
 #include "sealing/root_key.hpp"
@@ -97,6 +98,7 @@ int run_on_data(const config::Config& config, cli::Arguments arguments) {
   const Plaintext root_key = load_root_key(config.root_key, config.data);
   refuse_unsafe_folder(config.data, ForeignFolder::allow_to_root);
   prove_root_key(config.data + "/granary.db", root_key);
+  if (arguments.follows) return cli::watch_changes(config.data, request);
   // Lists come page by page, from a server or from the data alike.
   std::unique_ptr<Product> product;
   Json whole;

@@ -15,9 +15,10 @@ from problems import assert_problem
 from standins import faults
 
 COMMANDS = ["serve", "key", "key init", "owner", "owner add", "owner password", "demo", "sandbox", "providers", "breaker"]
-COMMANDS += ["breaker close", "credentials", "openapi", "config"]
+COMMANDS += ["breaker close", "credentials", "history", "openapi", "config"]
 PASSWORD = "words that are long enough"
 STORE_COMMANDS = [["owner", "password", OWNER[0]], ["providers"], ["credentials"], ["breaker", "close", "valley"]]
+STORE_COMMANDS += [["history", "00000000-0000-4000-8000-000000000000"]]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -63,6 +64,10 @@ def test_version():
         ["openapi", "nonsense"],
         ["config", "--nonsense"],
         ["credentials", "--page"],
+        ["credentials", "--watch", "now"],
+        ["history"],
+        ["history", "one", "two"],
+        ["history", "--watch", "one"],
     ],
 )
 def test_wrong_usage_is_2(tmp_path, words):

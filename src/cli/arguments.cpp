@@ -120,7 +120,7 @@ class Line {
     options_of(app).add({"data", "database", "root_key", "providers_dir"}).add_config();
     app.callback([this, command] {
       arguments_.command = Command::on_data;
-      request_.set("command", command);
+      if (!request_.find("command")) request_.set("command", command);
       arguments_.request = request_;
     });
     return app;
@@ -153,6 +153,16 @@ class Line {
         on_data(app_, "credentials", "List credentials by status, newest change first: whom to call.", "credentials");
     word(credentials, "--status", "status", "OK, UNAUTHENTICATED, MISSING_PERMISSION or TEMPORARILY_UNAVAILABLE.");
     word(credentials, "--provider", "provider", "Path segment without -credentials, for example valley.");
+    credentials.add_flag_callback(
+        "--watch",
+        [this] {
+          arguments_.follows = true;
+          request_.set("command", "credentials follow");
+        },
+        wrap("Follow the changes of status that a running server makes, line by line, until Ctrl-C."));
+    CLI::App& history = on_data(app_, "history", "Show a credential's changes of status, newest first.", "history");
+    word(history, "ID", "id", "The credential's id, as `granary credentials` shows it.");
+    history.get_option("ID")->required();
     CLI::App& breaker =
         *app_.add_subcommand("breaker", "The breaker that tells a provider's fault from growers'.")->require_subcommand(1);
     CLI::App& close =

@@ -19,6 +19,7 @@ struct Arguments {
   Json request;                // on_data: what to run
   bool makes_folder = false;   // on_data: the data folder may be missing
   bool asks_password = false;  // on_data: one line of standard input
+  bool follows = false;        // on_data: what a running server changes, until it is ended
 };
 
 struct Parsed {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <expected>
 
 #include "base/log.hpp"
 #include "operation/catalog.hpp"
@@ -83,35 +84,54 @@ Task<Json> run_breaker_close(Parts& parts, const Json& request) {
                       "there is no provider " + provider + "; `granary providers` lists them");
 }
 
-Task<Json> run_credentials(Parts& parts, const Json& request) {
+// What may be asked for by a status and a provider; a sentence where one of them is none.
+std::expected<CredentialFilter, std::string> read_filter(Parts& parts, const Json& request) {
   CredentialFilter filter;
   if (const auto status = request.find_string("status")) {
     const auto named = status_named(*status);
-    if (!named) co_return refuse("--status must be OK, UNAUTHENTICATED, MISSING_PERMISSION or TEMPORARILY_UNAVAILABLE");
+    if (!named) return std::unexpected("--status must be OK, UNAUTHENTICATED, MISSING_PERMISSION or TEMPORARILY_UNAVAILABLE");
     filter.statuses.push_back(*named);
   }
   if (const auto provider = request.find_string("provider")) {
     if (!providers(parts).find_short_name(*provider))
-      co_return refuse("there is no provider " + *provider + "; `granary providers` lists them");
+      return std::unexpected("there is no provider " + *provider + "; `granary providers` lists them");
     filter.providers.push_back(*provider);
   }
+  return filter;
+}
+
+PageRequest read_page(const Json& request) {
   const Json* page = request.find("page");
-  const auto found = co_await list_all_health(parts, filter, {.page = page ? page->integer().value_or(0) : 0, .size = 100});
+  return {.page = page ? page->integer().value_or(0) : 0, .size = 100};
+}
+
+template <class Word>
+Json name_or_null(const std::optional<Word>& word) {
+  return word ? Json(name_of(*word)) : Json();
+}
+
+Json text_or_null(const std::optional<std::string>& text) { return text ? Json(*text) : Json(); }
+
+Task<Json> run_credentials(Parts& parts, const Json& request) {
+  const auto filter = read_filter(parts, request);
+  if (!filter) co_return refuse(filter.error());
+  const auto found = co_await list_all_health(parts, *filter, read_page(request));
   Json::Array rows;
   for (const auto& health : found.items) {
     Json row;
     row.set("id", health.id.text());
     row.set("leafUserId", health.leaf_user.text());
     if (const auto user = co_await find_user(parts, health.owner, health.leaf_user)) {
-      row.set("name", user->name ? Json(*user->name) : Json());
-      row.set("email", user->email ? Json(*user->email) : Json());
-      row.set("phone", user->phone ? Json(*user->phone) : Json());
+      row.set("name", text_or_null(user->name));
+      row.set("email", text_or_null(user->email));
+      row.set("phone", text_or_null(user->phone));
     }
     row.set("provider", health.provider);
     row.set("status", name_of(health.status));
     row.set("since", format_wire_time(health.since));
-    row.set("reason", health.reason ? Json(name_of(*health.reason)) : Json());
-    row.set("message", health.message ? Json(*health.message) : Json());
+    row.set("reason", name_or_null(health.reason));
+    row.set("action", name_or_null(health.action));
+    row.set("message", text_or_null(health.message));
     rows.push_back(std::move(row));
   }
   Json answer = done();
@@ -120,12 +140,61 @@ Task<Json> run_credentials(Parts& parts, const Json& request) {
   co_return answer;
 }
 
+Json row_of(const StatusChange& change) {
+  Json row;
+  row.set("time", format_wire_time(change.time));
+  row.set("from", name_or_null(change.from));
+  row.set("to", name_of(change.to));
+  row.set("reason", name_or_null(change.reason));
+  row.set("cause", name_of(change.cause));
+  return row;
+}
+
+Task<Json> run_history(Parts& parts, const Json& request) {
+  const auto id = CredentialId::parse(request.find_string("id").value_or(""));
+  if (!id) co_return refuse("ID is the id of a credential, as `granary credentials` shows it");
+  const auto found = co_await list_history(parts, *id, read_page(request));
+  if (!found) co_return refuse("there is no credential " + id->text() + "; `granary credentials` lists them");
+  Json::Array rows;
+  for (const StatusChange& change : found->items) rows.push_back(row_of(change));
+  Json answer = done();
+  answer.set("rows", std::move(rows));
+  answer.set("total", found->total);
+  co_return answer;
+}
+
+// The changes after the one with the number `after`; without it none, but the number to go on from.
+Task<Json> run_follow(Parts& parts, const Json& request) {
+  const auto filter = read_filter(parts, request);
+  if (!filter) co_return refuse(filter.error());
+  const Json* after = request.find("after");
+  const Followed followed = co_await follow_changes(parts, after ? after->integer() : std::nullopt);
+  Json::Array rows;
+  for (const auto& [change, now] : followed.changes) {
+    if (!filter->statuses.empty() && filter->statuses.front() != change.to) continue;
+    if (!filter->providers.empty() && filter->providers.front() != now.provider) continue;
+    Json row = row_of(change);
+    row.set("id", change.key.id.text());
+    row.set("provider", now.provider);
+    row.set("action", name_or_null(now.action));
+    const auto user = co_await find_user(parts, now.owner, now.leaf_user);
+    row.set("name", user ? text_or_null(user->name) : Json());
+    rows.push_back(std::move(row));
+  }
+  Json answer = done();
+  answer.set("rows", std::move(rows));
+  answer.set("last", followed.last);
+  co_return answer;
+}
+
 using Run = Task<Json> (*)(Parts&, const Json&);
-constexpr std::array<std::pair<std::string_view, Run>, 5> kCommands = {{{"owner add", run_owner_add},
+constexpr std::array<std::pair<std::string_view, Run>, 7> kCommands = {{{"owner add", run_owner_add},
                                                                         {"owner password", run_owner_password},
                                                                         {"providers", run_providers},
                                                                         {"breaker close", run_breaker_close},
-                                                                        {"credentials", run_credentials}}};
+                                                                        {"credentials", run_credentials},
+                                                                        {"history", run_history},
+                                                                        {"credentials follow", run_follow}}};
 
 // Marks for bidirectional text and line separators (Unicode 15, table 23-3 and section 5.8).
 constexpr std::array<std::string_view, 14> kMarks = {"\u061c", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a", "\u202b",
@@ -155,19 +224,29 @@ std::string text_of(const Json& row, std::string_view key) {
   return text;
 }
 
-void print_table(const std::vector<std::pair<std::string_view, std::string_view>>& columns, const Json& answer) {
+struct Column {
+  std::string_view key;
+  std::string_view title;
+  std::size_t width = 0;  // at least
+};
+
+enum class Heading { shown, left_out };
+
+void print_table(const std::vector<Column>& columns, const Json& answer, Heading heading = Heading::shown) {
   std::vector<std::size_t> widths;
   const auto& rows = *answer.find("rows")->array();
-  for (const auto& [key, title] : columns) {
-    std::size_t width = title.size();
+  for (const auto& [key, title, least] : columns) {
+    std::size_t width = std::max(title.size(), least);
     for (const Json& row : rows) width = std::max(width, text_of(row, key).size());
     widths.push_back(width);
   }
   std::string out;
-  for (std::size_t i = 0; i < columns.size(); ++i) out += fmt::format("{:<{}}  ", columns[i].second, widths[i]);
-  out += '\n';
+  if (heading == Heading::shown) {
+    for (std::size_t i = 0; i < columns.size(); ++i) out += fmt::format("{:<{}}  ", columns[i].title, widths[i]);
+    out += '\n';
+  }
   for (const Json& row : rows) {
-    for (std::size_t i = 0; i < columns.size(); ++i) out += fmt::format("{:<{}}  ", text_of(row, columns[i].first), widths[i]);
+    for (std::size_t i = 0; i < columns.size(); ++i) out += fmt::format("{:<{}}  ", text_of(row, columns[i].key), widths[i]);
     out += '\n';
   }
   std::fputs(out.c_str(), stdout);
@@ -211,8 +290,23 @@ int print_answer(const Json& request, const Json& answer) {
                  {"email", "EMAIL"},
                  {"phone", "PHONE"},
                  {"reason", "REASON"},
+                 {"action", "ACTION"},
                  {"message", "MESSAGE"}},
                 answer);
+  } else if (command == "history") {
+    print_table({{"time", "TIME"}, {"from", "FROM"}, {"to", "TO"}, {"reason", "REASON"}, {"cause", "CAUSE"}}, answer);
+  } else if (command == "credentials follow") {
+    // Line by line as they come, so the widths are those of the longest words.
+    print_table({{"time", "TIME", 27},
+                 {"id", "ID", 36},
+                 {"provider", "PROVIDER", 9},
+                 {"from", "FROM", 23},
+                 {"to", "TO", 23},
+                 {"reason", "REASON", 23},
+                 {"action", "ACTION", 16},
+                 {"cause", "CAUSE", 13},
+                 {"name", "NAME"}},
+                answer, request.find("after") ? Heading::left_out : Heading::shown);
   }
   return 0;
 }
