@@ -312,6 +312,8 @@ Task<Asked> ask(CheckContext& context, LaneState& lane, Subject subject, Trigger
     Conversation conversation(context, lane, std::move(subject), trigger, deadline);
     asked = co_await conversation.run();
   }  // the bodies of its exchanges are gone, whatever is held after this
+  if (asked.outcome == AskOutcome::answered && !asked.is_cut_short())
+    lane.outage.hear(asked.subject.row.key.id, first_answer_of(asked), context.clock.elapsed());
   // The very same write: made a second time it changes nothing, and whatever is written next finds the row as it left it.
   if (asked.subject.owed && co_await keep(context, *lane.provider, asked.subject, Holds::tokens) != Committed::End::done)
     asked.outcome = AskOutcome::gone;

@@ -20,6 +20,7 @@
 #include "domain/descriptor.hpp"
 #include "domain/fuse.hpp"
 #include "domain/incident.hpp"
+#include "domain/outage.hpp"
 #include "domain/records.hpp"
 #include "http/transport.hpp"
 #include "provider/flow.hpp"
@@ -78,6 +79,7 @@ struct LaneState {
   std::map<OwnerId, RecentChecks> recent;                  // of each owner, what the last checks found
   std::optional<WallTime> last_success;                    // of a check
   std::optional<WallTime> stored_success;                  // as the store has it
+  LaneOutage outage;                                       // what answers in a row say of all
   SteadyTime paused_until{};                               // the store failed one of its checks
   SteadyTime next_tending{};                               // of its breakers and fuses
 };

@@ -9,6 +9,7 @@
 #include "check/expire.hpp"
 #include "check/fuses.hpp"
 #include "check/last_success.hpp"
+#include "check/outages.hpp"
 
 namespace granary {
 
@@ -61,25 +62,27 @@ Task<bool> Scheduler::tend(LaneState& lane) {
   const bool may_spend = context_.held_tokens == 0 || lane.provider->login_kind() != LoginKind::refresh_token;
   bool is_busy = false;
   try {
-    if (lane.base_url && may_spend && context_.held_answers < kHeldAnswersMax) is_busy = co_await start_due(lane);
+    const bool is_held = lane.outage.is_held(context_.clock.elapsed());
+    if (lane.base_url && may_spend && !is_held && context_.held_answers < kHeldAnswersMax) is_busy = co_await start_due(lane);
   } catch (const std::exception& failure) {
     pause(lane, failure);
   }
   // Beside the others: what a closing does to a large lane takes a while.
-  const bool is_to_be_tended =
-      needs_tending(lane) || owes_fuses(lane) || (may_spend && !list_due_trials(lane, context_.clock.now()).empty());
+  const bool is_to_be_tended = needs_tending(lane) || owes_fuses(lane) || needs_waking(lane) ||
+                               (may_spend && !list_due_trials(lane, context_.clock.now()).empty());
   if (is_to_be_tended && now >= lane.next_tending) {
     lane.next_tending = now + kTendInterval;
-    checks_.start(tend_breakers_and_fuses(lane));
+    checks_.start(tend_lane(lane));
   }
   co_return is_busy;
 }
 
-Task<> Scheduler::tend_breakers_and_fuses(LaneState& lane) {
+Task<> Scheduler::tend_lane(LaneState& lane) {
   try {
     if (owes_fuses(lane)) co_await save_fuses(context_, lane);
     co_await try_fuses(lane);
     co_await tend_breakers(context_, lane);
+    if (needs_waking(lane)) co_await wake_lane(context_, lane);
   } catch (const std::exception& failure) {
     pause(lane, failure);
   }

@@ -38,7 +38,7 @@ class Scheduler {
   bool is_passed_over(CredentialId id) const;
   // `probed_in`: the breaker whose probe it is; null where it is none.
   Task<> check(LaneState& lane, CredentialKey key, const LaneBreaker* probed_in);
-  Task<> tend_breakers_and_fuses(LaneState& lane);
+  Task<> tend_lane(LaneState& lane);
   void pause(LaneState& lane, const std::exception& failure);
   Task<> save_successes();
   Task<> expire();

@@ -294,6 +294,12 @@ Task<> MemoryStore::recover_interrupted(WallTime now) {
   });
 }
 
+Task<bool> MemoryStore::has_more_linked(const Lane& lane, std::int64_t count) {
+  co_await before_read();
+  co_return std::ranges::count_if(
+      db_.credentials, [&](const auto& known) { return known.second.row.leaf_user && is_in(known.second, lane); }) > count;
+}
+
 Task<bool> MemoryStore::is_spent(CredentialKey key, std::string_view digest) {
   co_await before_read();
   const CredentialEntry* entry = db_.find(key);

@@ -141,6 +141,8 @@ class Store {
   virtual Task<std::int32_t> count_tries(OwnerId owner, std::string_view login) = 0;
   // At start: a token that was on its way is of unknown outcome, and its credential due; a first answer that never came is told.
   virtual Task<> recover_interrupted(WallTime now) = 0;
+  // Whether a lane has more linked credentials than that.
+  virtual Task<bool> has_more_linked(const Lane& lane, std::int64_t count) = 0;
   // Whether the credential has spent the token of that digest.
   virtual Task<bool> is_spent(CredentialKey key, std::string_view digest) = 0;
   // Digests of secrets that were the credential's and are not any more.

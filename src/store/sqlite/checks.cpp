@@ -195,6 +195,12 @@ Task<> SqliteStore::recover_interrupted(WallTime now) {
   });
 }
 
+Task<bool> SqliteStore::has_more_linked(const Lane& lane, std::int64_t count) {
+  auto more = reader_.fresh().prepare(
+      "SELECT 1 FROM credential WHERE provider = ? AND environment = ? AND leaf_user_id IS NOT NULL LIMIT 1 OFFSET ?");
+  co_return more.bind(lane.provider, lane.environment, count).step();
+}
+
 Task<bool> SqliteStore::is_spent(CredentialKey key, std::string_view digest) {
   const Sealed wanted = as_blob(digest);
   auto found = reader_.fresh().prepare(

@@ -52,6 +52,7 @@ class SqliteStore final : public Store {
   Task<HealthBatch> share_news(OwnerId owner, const LoginNews& news, std::int64_t after) override;
   Task<std::int32_t> count_tries(OwnerId owner, std::string_view login) override;
   Task<> recover_interrupted(WallTime now) override;
+  Task<bool> has_more_linked(const Lane& lane, std::int64_t count) override;
   Task<bool> is_spent(CredentialKey key, std::string_view digest) override;
   Task<std::vector<std::string>> list_past_secrets(CredentialKey key) override;
   Task<Page<StatusChange>> list_history(CredentialKey key, PageRequest page) override;
