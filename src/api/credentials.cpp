@@ -50,8 +50,6 @@ http::Response respond(int status, const Revealed& credentials) {
   return response;
 }
 
-using Change = Task<Result<Revealed>> (*)(Parts&, OwnerId, LeafUserId, const Provider&, Fields);
-
 // The body as a tree is gone before a provider is asked: it may be large, and that may take long.
 Result<Fields> read_fields_of(Call& call) {
   const auto body = read_body(call.request);
@@ -59,13 +57,20 @@ Result<Fields> read_fields_of(Call& call) {
   return read_fields(*body, *call.provider);
 }
 
-Task<Result<http::Response>> change_credentials(Call& call, Change change, int status) {
-  auto fields = read_fields_of(call);
-  if (!fields) co_return std::unexpected(fields.error());
-  if (!call.user) co_return fail(ErrorCode::not_found);
-  const auto changed = co_await change(call.parts, call.owner, *call.user, *call.provider, std::move(*fields));
-  if (!changed) co_return std::unexpected(changed.error());
-  co_return respond(status, *changed);
+// Whether the login may be of another account than the stored one.
+Result<Account> read_account(const Call& call) {
+  FieldErrors errors("query");
+  Account account = Account::any;
+  const auto parameters = http::parse_query(call.request.query);
+  if (!parameters) errors.add("query", "must be percent-encoded UTF-8");
+  else
+    for (const auto& [name, value] : *parameters) {
+      if (name != "sameAccount") continue;
+      if (value != "true" && value != "false") errors.add(name, "must be true or false");
+      account = value == "true" ? Account::same : Account::any;
+    }
+  if (!errors.empty()) return std::move(errors).error();
+  return account;
 }
 
 }  // namespace
@@ -77,9 +82,25 @@ Task<Result<http::Response>> get_credentials(Call& call) {
   co_return respond(200, *revealed);
 }
 
-Task<Result<http::Response>> create_credentials(Call& call) { co_return co_await change_credentials(call, connect, 201); }
+Task<Result<http::Response>> create_credentials(Call& call) {
+  auto fields = read_fields_of(call);
+  if (!fields) co_return std::unexpected(fields.error());
+  if (!call.user) co_return fail(ErrorCode::not_found);
+  const auto made = co_await connect(call.parts, call.owner, *call.user, *call.provider, std::move(*fields));
+  if (!made) co_return std::unexpected(made.error());
+  co_return respond(201, *made);
+}
 
-Task<Result<http::Response>> replace_credentials(Call& call) { co_return co_await change_credentials(call, reconnect, 200); }
+Task<Result<http::Response>> replace_credentials(Call& call) {
+  const auto account = read_account(call);
+  if (!account) co_return std::unexpected(account.error());
+  auto fields = read_fields_of(call);
+  if (!fields) co_return std::unexpected(fields.error());
+  if (!call.user) co_return fail(ErrorCode::not_found);
+  const auto changed = co_await reconnect(call.parts, call.owner, *call.user, *call.provider, std::move(*fields), *account);
+  if (!changed) co_return std::unexpected(changed.error());
+  co_return respond(200, *changed);
+}
 
 Task<Result<http::Response>> delete_credentials(Call& call) {
   if (!call.user) co_return fail(ErrorCode::not_found);

@@ -78,13 +78,15 @@ void add_provider_paths(Json& paths, const Provider& provider) {
                           responses({{"201", response("The credentials, with their status", credentials)}},
                                     {"400", "401", "404", "409", "413", "415"})),
                 request));
-  item.set(
-      "put",
-      with_body(operation(text("replace", "Replace the " + name + " credentials in place",
-                               "Tries the new fields first; never for the worse. Id, history and events stay. Granary's own."),
-                          responses({{"200", response("The credentials, with their status", credentials)}},
-                                    {"400", "401", "404", "409", "413", "415", "422"})),
-                request));
+  item.set("put",
+           with_body(
+               with_parameters(
+                   operation(text("replace", "Replace the " + name + " credentials in place",
+                                  "Tries the new fields first; never for the worse. Id, history and events stay. Granary's own."),
+                             responses({{"200", response("The credentials, with their status", credentials)}},
+                                       {"400", "401", "404", "409", "413", "415", "422"})),
+                   {"sameAccount"}),
+               request));
   item.set("delete", operation(text("delete", "Delete the " + name + " credentials",
                                     "The credential, its keys and its events are gone at once."),
                                responses({{"204", object({{"description", "Deleted"}})}}, {"401", "404"})));

@@ -222,6 +222,8 @@ Json make_parameters() {
                  query_parameter("page", "Counted from 0", object({{"type", "integer"}, {"minimum", 0}, {"default", 0}})));
   parameters.set("size",
                  query_parameter("size", "Above 100 is 100", object({{"type", "integer"}, {"minimum", 1}, {"default", 20}})));
+  parameters.set("sameAccount", query_parameter("sameAccount", "Refuse the login of another account: 409 anotherAccount",
+                                                object({{"type", "boolean"}, {"default", false}})));
   parameters.set("sort", query_parameter("sort", "A key with ,asc or ,desc; users take several",
                                          object({{"type", "array"}, {"items", text_schema()}})));
   for (const char* name : {"email", "name", "externalId"}) parameters.set(name, query_parameter(name, "Exact", text_schema()));

@@ -35,6 +35,8 @@ Kind kind_of(ErrorCode code) {
               "The user has credentials of this provider; PUT replaces them, DELETE removes them."};
     case ErrorCode::grant_in_use:
       return {409, "grantInUse", "Conflict", "Another credential holds this refresh token, or has spent it; nothing was sent."};
+    case ErrorCode::another_account:
+      return {409, "anotherAccount", "Conflict", "This is the login of another account; nothing was changed."};
     case ErrorCode::body_too_large:
       return {413, "bodyTooLarge", "Content Too Large", "A body has at most 1 MiB, that of a login 4 KiB."};
     case ErrorCode::unsupported_media_type:

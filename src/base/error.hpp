@@ -21,6 +21,7 @@ enum class ErrorCode {
   method_not_allowed,
   already_exists,
   grant_in_use,
+  another_account,
   body_too_large,
   unsupported_media_type,
   refused,

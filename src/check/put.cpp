@@ -26,7 +26,7 @@ Subject candidate_subject(const CheckContext& context, StoredCredential row, Sec
     for (const auto& [name, value] : subject.stored->grant.given.all())
       if (plan.gives(name) && name != plan.one_use_field()) subject.secrets.grant.given.remove(name);
     subject.secrets.grant.refresh_at.reset();
-    subject.grant = is_under_way(row.grant) ? after(row.grant, GrantEvent::lost) : row.grant;
+    subject.grant = row.grant;
   }
   subject.row = std::move(row);
   return subject;
@@ -52,9 +52,15 @@ Answer answer_of(const Asked& asked) {
   return answer;
 }
 
-HealthRule rule_of(Answer answer, bool was_asked, CheckPolicy policy, Instant now) {
+// What the table says, unless that were a login of another account where the client asked for the same.
+PutEnd end_of(const Answer& answer, StoredLogin stored, bool is_other_account) {
+  const PutEnd end = end_of_put(put_answer_of(answer), stored);
+  return end == PutEnd::replaced && is_other_account ? PutEnd::another_account : end;
+}
+
+HealthRule rule_of(Answer answer, bool was_asked, bool is_other_account, CheckPolicy policy, Instant now) {
   return [=](const CredentialHealth& health, Random& random) -> std::optional<CredentialHealth> {
-    if (end_of_put(put_answer_of(answer), stored_login_of(health)) != PutEnd::replaced) return std::nullopt;
+    if (end_of(answer, stored_login_of(health), is_other_account) != PutEnd::replaced) return std::nullopt;
     return was_asked ? after_connect(health, answer, policy, now, random)
                      : after_unasked_connect(health, answer.reason, policy.cause, now.wall);
   };
@@ -79,6 +85,7 @@ Task<std::optional<PutResult>> commit_answer(CheckContext& context, const Provid
   Secrets promoted = subject.secrets.clone();
   promoted.origin.clear();
   promoted.of_stored_grant = false;
+  const bool is_other_account = std::exchange(promoted.is_other_account, false);
   CredentialWrite write = write_of(context, row, CredentialWrite::Needs::link);
   seal_into(context, row, promoted, write);
   write.environment = lane ? lane->lane.environment : std::string();
@@ -92,7 +99,7 @@ Task<std::optional<PutResult>> commit_answer(CheckContext& context, const Provid
   write.cause = Cause::replaced;
   const CheckPolicy policy =
       lane ? policy_for(context, *lane, row.key.owner, Cause::replaced) : CheckPolicy{.cause = Cause::replaced};
-  write.health = rule_of(answer, was_asked, policy, context.now());
+  write.health = rule_of(answer, was_asked, is_other_account, policy, context.now());
   if (was_asked && !asked.is_cut_short()) write.share = share_of(subject, answer, policy, context.clock.now());
   const bool has_new_token = subject.shown == Shown::candidate && (asked.is_refreshed || subject.has_gifts);
   const Holds holds = trigger == Trigger::clock ? Holds::everything : has_new_token ? Holds::tokens : Holds::briefly;
@@ -101,7 +108,7 @@ Task<std::optional<PutResult>> commit_answer(CheckContext& context, const Provid
   if (committed.end == Committed::End::unlinked) co_await drop(context, row);
   if (committed.end != Committed::End::done) co_return std::nullopt;
   // What the store has done is the answer, also where it was done by an earlier try.
-  const PutEnd unchanged = end_of_put(put_answer_of(answer), StoredLogin::was_last_ok);
+  const PutEnd unchanged = end_of(answer, StoredLogin::was_last_ok, is_other_account);
   co_return PutResult{.end = committed.is_applied ? PutEnd::replaced : unchanged, .reason = answer.reason};
 }
 

@@ -11,7 +11,8 @@ using enum GrantState;
 
 // The names of the parts in what is packed. No field of a client begins with an underscore.
 constexpr std::string_view kLogin = "_login", kGiven = "_given", kPrevious = "_previous_token", kRefreshAt = "_refresh_at",
-                           kSpent = "_spent", kOrigin = "_origin", kOfStoredGrant = "_of_stored_grant", kDoubtful = "_doubtful";
+                           kSpent = "_spent", kOrigin = "_origin", kOfStoredGrant = "_of_stored_grant", kDoubtful = "_doubtful",
+                           kOtherAccount = "_other_account";
 
 constexpr std::array<std::string_view, kGrantStates> kStateNames = {"held",      "sending",  "unknown",
                                                                     "resending", "doubtful", "confirming"};
@@ -77,7 +78,11 @@ Fields Secrets::take_shown() && {
 }
 
 Secrets Secrets::clone() const {
-  return {.login = login.clone(), .grant = grant.clone(), .origin = origin, .of_stored_grant = of_stored_grant};
+  return {.login = login.clone(),
+          .grant = grant.clone(),
+          .origin = origin,
+          .of_stored_grant = of_stored_grant,
+          .is_other_account = is_other_account};
 }
 
 Plaintext Secrets::pack() const {
@@ -90,6 +95,7 @@ Plaintext Secrets::pack() const {
   if (!grant.spent_digests.empty()) parts.set(kSpent, Plaintext(grant.spent_digests));
   if (!origin.empty()) parts.set(kOrigin, Plaintext(origin));
   if (of_stored_grant) parts.set(kOfStoredGrant, Plaintext("1"));
+  if (is_other_account) parts.set(kOtherAccount, Plaintext("1"));
   return parts.pack();
 }
 
@@ -111,6 +117,7 @@ std::optional<Secrets> Secrets::unpack(std::string_view packed) {
   secrets.grant.spent_digests = part(kSpent).value_or("");
   secrets.origin = part(kOrigin).value_or("");
   secrets.of_stored_grant = part(kOfStoredGrant).has_value();
+  secrets.is_other_account = part(kOtherAccount).has_value();
   const std::string_view refresh_at = part(kRefreshAt).value_or("");
   std::int64_t micros = 0;
   if (std::from_chars(refresh_at.data(), refresh_at.data() + refresh_at.size(), micros).ec == std::errc())

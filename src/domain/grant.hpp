@@ -84,6 +84,7 @@ struct Secrets {
   // Of a candidate only: where its login may be sent, and whether its refresh token is the stored grant's own.
   std::string origin;
   bool of_stored_grant = false;
+  bool is_other_account = false;  // and may not take the place of the stored one: the client asked for the same account
 
   // The newest there is: the provider's, else the client's. Empty where there is none.
   const Plaintext* find(std::string_view name) const;

@@ -49,7 +49,7 @@ std::string_view name_of(StoredLogin stored) {
 }
 
 std::string_view name_of(PutEnd end) {
-  constexpr std::array<std::string_view, 3> kNames = {"replaced, 200", "unchanged, 422", "unchanged, 503"};
+  constexpr std::array<std::string_view, 4> kNames = {"replaced, 200", "unchanged, 422", "unchanged, 503", "unchanged, 409"};
   return kNames[static_cast<std::size_t>(end)];
 }
 

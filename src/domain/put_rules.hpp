@@ -22,9 +22,10 @@ enum class StoredLogin : std::uint8_t {
 inline constexpr std::size_t kStoredLogins = 3;
 
 enum class PutEnd : std::uint8_t {
-  replaced,     // 200; the status is the answer's
-  refused,      // 422, nothing has changed
-  unavailable,  // 503, nothing has changed
+  replaced,         // 200; the status is the answer's
+  refused,          // 422, nothing has changed
+  unavailable,      // 503, nothing has changed
+  another_account,  // 409, nothing has changed: it would be replaced, but by a login of another account (in no cell of the table)
 };
 
 using PutTable = std::array<std::array<PutEnd, kStoredLogins>, kPutAnswers>;

@@ -33,9 +33,11 @@ Task<Result<Revealed>> connect(Parts& parts, OwnerId owner, LeafUserId user, con
 // Absent fields that the descriptor gives a value to.
 void add_defaults(const Provider& provider, Fields& fields);
 
-// Tries new fields in the place of the stored ones: never for the worse. not_found, refused, grant_in_use,
+// Tries new fields in the place of the stored ones: never for the worse. not_found, refused, grant_in_use, another_account,
 // provider_unavailable.
-Task<Result<Revealed>> reconnect(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider, Fields fields);
+enum class Account : std::uint8_t { any, same };
+Task<Result<Revealed>> reconnect(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider, Fields fields,
+                                 Account account);
 
 // Never waits for a provider. not_found, seal_broken.
 Task<Result<Revealed>> reveal(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider);

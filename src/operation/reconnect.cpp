@@ -1,5 +1,6 @@
 // PUT: commits new fields beside the stored ones, shows them to the provider, and answers once they are promoted or gone. Asks on
 // the checks' executor.
+#include "base/unicode.hpp"
 #include "check/put.hpp"
 #include "check/request_place.hpp"
 #include "check/secrets.hpp"
@@ -34,6 +35,7 @@ Result<void> answer_to(const std::optional<PutResult>& result, const Provider& p
   switch (result->end) {
     case PutEnd::replaced: return {};
     case PutEnd::refused: return fail_with(ErrorCode::refused, result->reason, provider);
+    case PutEnd::another_account: return fail(ErrorCode::another_account);
     case PutEnd::unavailable: break;
   }
   return fail_with(ErrorCode::provider_unavailable, result->reason, provider);
@@ -68,8 +70,14 @@ bool was_spent_before_upgrade(const Secrets& stored, std::string_view token) {
   return !token.empty() && is_in_old_digests(stored.grant.spent_digests, crypto::view(digest));
 }
 
+// Whether both show the provider a user name, and not the same. Where no user name is shown, nobody knows.
+bool is_other_account(const Fields& stored, const Fields& given) {
+  const std::string_view before = stored.value("username"), after = given.value("username");
+  return !before.empty() && !after.empty() && to_nfc(before) != to_nfc(after);
+}
+
 Task<Result<void>> reconnect_in_turn(CheckContext& context, CredentialKey key, LeafUserId user, const Provider& provider,
-                                     const Fields& given, SteadyTime deadline) {
+                                     const Fields& given, Account account, SteadyTime deadline) {
   auto row = co_await load_row(context, key);
   if (!row || row->leaf_user != user) co_return fail(ErrorCode::not_found);
   if (provider.login_kind() == LoginKind::refresh_token) refuse_while_token_is_held(context);
@@ -83,7 +91,9 @@ Task<Result<void>> reconnect_in_turn(CheckContext& context, CredentialKey key, L
   const FlowPlan& plan = *context.plans.find(provider.short_name())->second;
   Secrets candidate{.login = given.clone(), .grant = {}, .origin = {}};
   const std::string_view token = given.value(plan.one_use_field());
-  if (const auto stored = open_secrets(context.sealer, context.catalog, *row); stored && !plan.one_use_field().empty()) {
+  const auto stored = open_secrets(context.sealer, context.catalog, *row);
+  candidate.is_other_account = account == Account::same && stored && is_other_account(stored->login, given);
+  if (stored && !plan.one_use_field().empty()) {
     const bool is_guarded = !provider.shared_refresh_tokens;
     if (is_guarded && row->health.was_last_ok && is_repetition(plan, stored->login, given)) co_return Result<void>();
     if (is_guarded && was_spent_before_upgrade(*stored, token))
@@ -98,7 +108,7 @@ Task<Result<void>> reconnect_in_turn(CheckContext& context, CredentialKey key, L
 }
 
 Task<Result<void>> reconnect_here(CheckContext& context, OwnerId owner, LeafUserId user, const Provider& provider,
-                                  const Fields& given) {
+                                  const Fields& given, Account account) {
   const SteadyTime deadline = context.clock.elapsed() + context.settings.timeout;
   const auto place = RequestPlace::take(context, owner);
   if (!place) co_return std::unexpected(place.error());
@@ -107,14 +117,16 @@ Task<Result<void>> reconnect_here(CheckContext& context, OwnerId owner, LeafUser
   if (!co_await context.locks.wait_free(summary->key.id, deadline))
     co_return fail_with(ErrorCode::provider_unavailable, Reason::timeout, provider);
   const CredentialLocks::Hold lock(context.locks, summary->key.id);
-  co_return co_await reconnect_in_turn(context, summary->key, user, provider, given, deadline);
+  co_return co_await reconnect_in_turn(context, summary->key, user, provider, given, account, deadline);
 }
 
 }  // namespace
 
-Task<Result<Revealed>> reconnect(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider, Fields fields) {
+Task<Result<Revealed>> reconnect(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider, Fields fields,
+                                 Account account) {
   add_defaults(provider, fields);
-  auto done = co_await run_on(parts.checks.executor, [&] { return reconnect_here(parts.checks, owner, user, provider, fields); });
+  auto done = co_await run_on(parts.checks.executor,
+                              [&] { return reconnect_here(parts.checks, owner, user, provider, fields, account); });
   if (!done) co_return std::unexpected(done.error());
   co_return co_await reveal(parts, owner, user, provider);
 }

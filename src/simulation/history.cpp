@@ -257,7 +257,8 @@ class History {
     if (!login) return;
     const int account = last_made_;
     world_.oracle.brought(slot, account);
-    begin<Revealed>(slot, action.kind, reconnect(node_->parts(), owner_, slot.user, provider_of(slot), std::move(*login)),
+    begin<Revealed>(slot, action.kind,
+                    reconnect(node_->parts(), owner_, slot.user, provider_of(slot), std::move(*login), granary::Account::any),
                     [this, &slot, account](const Result<Revealed>& replaced) {
                       world_.oracle.put_ended(slot, account, replaced ? std::nullopt : std::optional(replaced.error().code));
                       if (!replaced) return;
