@@ -152,6 +152,7 @@ UNREAD = {
     "another name": b'{"newToken":"secret-inside"}',
     "text": b"secret-inside",
     "cut": b'{"access_token":"secret-inside',
+    "cut before a refresh token may have come": b'{"access_token":"secret-inside",',
 }
 
 

@@ -12,6 +12,7 @@ TEST_F(Oauth2RefreshTest, ATokenAnswerThatCannotBeReadCountsAsLost) {
   };
   const Row rows[] = {
       {"{'access_token':'a", true},
+      {"{'access_token':'a',", true},
       {"{'access_token':", true},
       {"{", true},
       {"{}", true},

@@ -126,6 +126,8 @@ void take_tokens(TokenAnswer& out, std::string_view body) {
     out.access_token = find_string_in_damaged(body, "access_token");
     out.refresh_token = find_string_in_damaged(body, "refresh_token");
     if (!is_refresh_token(out.refresh_token)) out.refresh_token.clear();
+    // It may have stood in what is missing.
+    out.has_odd_refresh_token = out.refresh_token.empty() && !out.access_token.empty();
     return;
   }
   out.access_token = read_token(find_nearest(*out.json, "access_token")).value_or("");

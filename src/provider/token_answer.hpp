@@ -21,7 +21,7 @@ struct TokenAnswer {
   };
   Form form = Form::empty;
   std::string access_token, refresh_token;  // empty: none
-  bool has_odd_refresh_token = false;       // a member of that name that is no token
+  bool has_odd_refresh_token = false;       // a member of that name that is no token, or the answer is cut and may have had one
   std::optional<seconds> lifetime;          // of the access token
   std::optional<seconds> refresh_lifetime;  // of the refresh token
   bool says_error = false;                  // an `error` that says something
