@@ -18,6 +18,7 @@
 #include "cli/watch.hpp"
 #include "demo.hpp"
 #include "operation/owners.hpp"
+#include "providers_check.hpp"
 #include "sealing/root_key.hpp"
 #include "serve.hpp"
 
@@ -154,6 +155,7 @@ int run(cli::Arguments arguments) {
       create_root_key(config.root_key, random);
       return 0;
     }
+    case cli::Command::providers_check: return check_descriptor(arguments.descriptor);
     case cli::Command::openapi: std::fputs(api::openapi_document(cli::load_catalog(config)).c_str(), stdout); return 0;
     case cli::Command::config:
       cli::load_catalog(config);  // refuses what a start would refuse

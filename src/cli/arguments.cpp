@@ -118,7 +118,8 @@ class Line {
   CLI::App& on_data(CLI::App& parent, const char* name, const char* help, const char* command) {
     CLI::App& app = *parent.add_subcommand(name, help);
     options_of(app).add({"data", "database", "root_key", "providers_dir"}).add_config();
-    app.callback([this, command] {
+    app.callback([this, &app, command] {
+      if (!app.get_subcommands().empty()) return;  // which has said what to do
       arguments_.command = Command::on_data;
       if (!request_.find("command")) request_.set("command", command);
       arguments_.request = request_;
@@ -148,7 +149,11 @@ class Line {
   }
 
   void health() {
-    on_data(app_, "providers", "Show each provider: configured or not, credentials by status, breaker, fuse.", "providers");
+    CLI::App& providers =
+        on_data(app_, "providers", "Show each provider: configured or not, credentials by status, breaker, fuse.", "providers");
+    CLI::App& check = *providers.add_subcommand("check", "Check a descriptor of your own: what a start would refuse of it.");
+    check.add_option("FILE", arguments_.descriptor, "The descriptor, JSON.")->required();
+    check.callback([this] { arguments_.command = Command::providers_check; });
     CLI::App& credentials =
         on_data(app_, "credentials", "List credentials by status, newest change first: whom to call.", "credentials");
     word(credentials, "--status", "status", "OK, UNAUTHENTICATED, MISSING_PERMISSION or TEMPORARILY_UNAVAILABLE.");

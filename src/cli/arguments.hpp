@@ -10,12 +10,13 @@
 
 namespace granary::cli {
 
-enum class Command { serve, demo, sandbox, key_init, openapi, config, config_reference, on_data };
+enum class Command { serve, demo, sandbox, key_init, openapi, config, config_reference, providers_check, on_data };
 
 struct Arguments {
   Command command = Command::serve;
   std::map<std::string, config::Given> flags;  // by option key
   std::string config_file;
+  std::string descriptor;      // providers_check: the file
   Json request;                // on_data: what to run
   bool makes_folder = false;   // on_data: the data folder may be missing
   bool asks_password = false;  // on_data: one line of standard input
