@@ -45,6 +45,7 @@ std::unique_ptr<Sealer> open_store(const std::string& file, const Plaintext& roo
 
 CheckSettings settings_of(const config::Config& config, const http::EgressGuard& guard) {
   CheckSettings settings;
+  settings.is_asking = config.checks == config::Checks::on;
   settings.interval = config.check_interval;
   settings.confirm_after = config.confirm_after;
   settings.refresh_floor = config.refresh_floor;
@@ -126,6 +127,19 @@ Task<> Product::bring_up(const config::Config& config) {
   const WallTime now = clock.now();
   co_await checks_store.recover_interrupted(now);
   co_await restore_breakers(context);
+  if (context.settings.is_asking) co_await settle_configured(now);
+  for (const auto& provider : config.accept_new_origin) {
+    const auto count = co_await checks_store.forget_origins(provider);
+    for (const auto& [key, lane] : context.lanes)
+      if (key.provider == provider)
+        co_await change_health(context, {.lane = key, .owner = {}}, Rows::all,
+                               check_at_new_origin(now, std::min(lane.interval, kStartSpreadMax)), Cause::operator_);
+    log.warning("the new address of a provider was accepted for the credentials stored before",
+                {{"provider", provider}, {"credentials", count}});
+  }
+}
+
+Task<> Product::settle_configured(WallTime now) {
   for (const auto& [key, lane] : context.lanes)
     if (lane.base_url)
       co_await change_health(context, {.lane = key, .owner = {}}, Rows::all,
@@ -135,15 +149,6 @@ Task<> Product::bring_up(const config::Config& config) {
     const auto lane = context.lanes.find(key);
     if (lane != context.lanes.end() && lane->second.base_url) continue;
     co_await change_health(context, {.lane = key, .owner = {}}, Rows::all, mark_not_configured(now), Cause::configuration);
-  }
-  for (const auto& provider : config.accept_new_origin) {
-    const auto count = co_await checks_store.forget_origins(provider);
-    for (const auto& [key, lane] : context.lanes)
-      if (key.provider == provider)
-        co_await change_health(context, {.lane = key, .owner = {}}, Rows::all,
-                               check_at_new_origin(now, std::min(lane.interval, kStartSpreadMax)), Cause::operator_);
-    log.warning("the new address of a provider was accepted for the credentials stored before",
-                {{"provider", provider}, {"credentials", count}});
   }
 }
 

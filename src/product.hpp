@@ -44,6 +44,9 @@ struct Product {
   // a crash interrupted. Runs on the checks' context.
   Task<> bring_up(const config::Config& config);
 
+  // Providers that lost or regained their address; not with checks off, when statuses stay as they are stored.
+  Task<> settle_configured(WallTime now);
+
   // Logs what of the data folder others could get at until this start. Once the start has succeeded: one that is refused says one
   // sentence, and nothing else.
   void tell_what_was_closed();

@@ -267,6 +267,8 @@ void serve(Product& product, const config::Config& config, const Serving& servin
            const std::function<void(const http::Endpoint&)>& when_ready) {
   run_to_end(product.checks_context, product.bring_up(config));
   product.tell_what_was_closed();
+  if (!product.context.settings.is_asking)
+    product.log.warning("checks are off: what is stored is served, and no provider is asked anything");
   Signals stops(main.get_executor(), SIGTERM, SIGINT), hangups(main.get_executor());
   if (serving.on_hangup == Hangup::reads_certificate) hangups.add(SIGHUP);
   else if (!is_hangup_ignored()) stops.add(SIGHUP);

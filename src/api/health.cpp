@@ -162,7 +162,10 @@ Task<Result<http::Response>> get_live(Call&) { co_return say("live"); }
 
 Task<Result<http::Response>> get_ready(Call& call) {
   if (!co_await is_ready(call.parts)) co_return fail(ErrorCode::store_unavailable);
-  co_return say("ready");
+  if (asks_providers(call.parts)) co_return say("ready");
+  http::Response response;
+  JsonWriter(response.body).begin_object().field("status", "ready").field("checks", "off").end_object();
+  co_return response;
 }
 
 }  // namespace granary::api

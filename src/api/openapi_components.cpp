@@ -161,7 +161,10 @@ Json make_schemas(const Catalog& catalog) {
                                      {"rememberMe", object({{"type", list({"boolean", "string", "null"})},
                                                             {"enum", list({true, false, "true", "false", nullptr})}})}})}}));
   schemas.set("ServerHealth",
-              required_object(object({{"status", object({{"type", "string"}, {"enum", list({"live", "ready"})}})}})));
+              object({{"type", "object"},
+                      {"required", list({"status"})},
+                      {"properties", object({{"status", object({{"type", "string"}, {"enum", list({"live", "ready"})}})},
+                                             {"checks", object({{"type", "string"}, {"enum", list({"off"})}})}})}}));
   schemas.set("FieldError",
               required_object(object({{"objectName", text_schema()}, {"field", text_schema()}, {"message", text_schema()}})));
   Json problem = required_object(object({{"type", text_schema()},

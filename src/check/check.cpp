@@ -185,6 +185,7 @@ Task<CheckEnd> check_in_turn(CheckContext& context, CredentialKey key, Trigger t
 }
 
 Task<CheckEnd> run_check(CheckContext& context, CredentialKey key, Trigger trigger, Cause asked_by, SteadyTime deadline) {
+  if (!context.settings.is_asking) co_return CheckEnd::not_sent;  // all stays as it is stored, a PUT left by a crash too
   CredentialLocks::Hold lock(context.locks, key.id);
   lock.tell(CheckEnd::failed);
   const CheckEnd end = co_await check_in_turn(context, key, trigger, asked_by, deadline);

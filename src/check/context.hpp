@@ -30,6 +30,7 @@
 namespace granary {
 
 struct CheckSettings {
+  bool is_asking = true;                 // false: checks are off, nothing is sent to anybody
   std::optional<milliseconds> interval;  // of [checks]; stands above a descriptor's
   milliseconds confirm_after{std::chrono::seconds(60)};
   milliseconds refresh_floor{std::chrono::seconds(10)};  // two refreshes that a lifetime asks for are never closer

@@ -31,11 +31,13 @@ struct ProviderSettings {
 };
 
 enum class BindOrigins { public_only, always };
+enum class Checks { on, off };
 
 struct Config {
   std::string listen, data, root_key, tls_cert, tls_key, providers_folder, metrics_listen, database, log_level;
   std::vector<std::string> accept_new_origin;
   int threads = 0;
+  Checks checks = Checks::on;
   std::optional<milliseconds> check_interval;
   milliseconds confirm_after{}, refresh_floor{}, outage_after{}, timeout{};
   milliseconds breaker_window{};

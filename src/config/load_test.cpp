@@ -82,6 +82,7 @@ constexpr OptionRow kOptionRows[] = {
      ""},
     {"threads", "--threads", "GRANARY_THREADS", "1", "2", "256", OptionRow::number, "0"},
     {"log_level", "--log-level", "GRANARY_LOG_LEVEL", "debug", "warning", "error", OptionRow::text, "info"},
+    {"checks.run", "--checks", "GRANARY_CHECKS", "off", "on", "off", OptionRow::text, "on"},
     {"checks.interval", "--checks-interval", "GRANARY_CHECKS_INTERVAL", "1s", "2h", "30d", OptionRow::text, ""},
     {"checks.confirm_after", "--checks-confirm-after", "GRANARY_CHECKS_CONFIRM_AFTER", "1s", "2m", "3h", OptionRow::text, "1m"},
     {"checks.refresh_floor", "--checks-refresh-floor", "GRANARY_CHECKS_REFRESH_FLOOR", "1s", "2m", "3h", OptionRow::text, "10s"},

@@ -134,6 +134,13 @@ std::string show_share(const Config& config) {
   return {text.data(), std::to_chars(text.data(), text.data() + text.size(), config.breaker_share).ptr};
 }
 
+std::string take_checks(Config& config, const Given& given) {
+  if (!is_one_text(given) || (given.texts[0] != "on" && given.texts[0] != "off")) return "must be \"on\" or \"off\"";
+  config.checks = given.texts[0] == "on" ? Checks::on : Checks::off;
+  return {};
+}
+std::string show_checks(const Config& config) { return config.checks == Checks::on ? "on" : "off"; }
+
 std::string take_bind_origins(Config& config, const Given& given) {
   if (!is_one_text(given) || (given.texts[0] != "public" && given.texts[0] != "always"))
     return "must be \"public\" or \"always\"";
@@ -177,6 +184,9 @@ constexpr std::array kOptions = {
            take_integer<&Config::threads, 0, 256>, show_integer<&Config::threads>},
     Option{"log_level", "debug, info, warning or error", "info", "Least level that is logged.", false, take_log_level,
            show_text<&Config::log_level>},
+    Option{"checks.run", "on or off", "on",
+           "Whether providers are asked at all; off serves what is stored and sends nothing, for a copy of a store in use.",
+           false, take_checks, show_checks},
     Option{"checks.interval", "duration", "",
            "Time between two checks of a credential; stands above a descriptor's, and 6h where neither says it.", false,
            take_interval, show_interval},
@@ -238,7 +248,7 @@ constexpr std::array kOptions = {
 std::string dashed(std::string_view key, char separator) {
   std::string out(key);
   for (char& c : out)
-    if (c == '.' || c == '_') c = separator;
+    if (c == '.' || c == '_' || c == '-') c = separator;
   return out;
 }
 
@@ -287,11 +297,12 @@ std::vector<AddressRange> ranges_of(const std::vector<std::string>& texts) {
 
 std::string flag_of(const Option& option) {
   if (option.key == "providers_dir") return "--providers";
+  if (option.key == "checks.run") return "--checks";
   return "--" + dashed(option.key, '-');
 }
 
 std::string variable_of(const Option& option) {
-  std::string name = option.key == "providers_dir" ? "GRANARY_PROVIDERS" : "GRANARY_" + dashed(option.key, '_');
+  std::string name = "GRANARY_" + dashed(flag_of(option).substr(2), '_');
   for (char& c : name)
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
   return name;

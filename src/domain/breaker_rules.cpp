@@ -65,8 +65,11 @@ HealthRule spread_again(WallTime closed_at, WallTime now, milliseconds spread) {
 
 HealthRule mark_not_configured(WallTime now) {
   return [=](const CredentialHealth& known, Random&) -> Changed {
-    if (known.status != Status::ok) return std::nullopt;
-    Changed health = made_unavailable(known, Reason::not_configured, Cause::configuration, now);
+    const bool was_never_asked = known.reason == Reason::checks_off;
+    if (known.status != Status::ok && !was_never_asked) return std::nullopt;
+    Changed health =
+        was_never_asked ? Changed(known) : made_unavailable(known, Reason::not_configured, Cause::configuration, now);
+    health->reason = Reason::not_configured;
     health->next_check.reset();
     return health;
   };

@@ -183,6 +183,18 @@ TEST_F(BreakerRules, WithoutAddressNothingSaysOk) {
   EXPECT_EQ(apply(resume_configured(wall(300), seconds(60)), *after)->status, Status::temporarily_unavailable);
 }
 
+TEST_F(BreakerRules, WhatWasPostedWithChecksOffWaitsForTheAddressWithTheOthers) {
+  CredentialHealth posted = settled(Status::temporarily_unavailable);
+  posted.reason = Reason::checks_off;
+  posted.next_check = wall(10);
+  const auto after = apply(mark_not_configured(wall(100)), posted);
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->reason, Reason::not_configured);
+  EXPECT_EQ(after->since, posted.since) << "its status is the same";
+  EXPECT_EQ(after->next_check, std::nullopt);
+  expect_spread(resume_configured(wall(300), seconds(60)), *after, 300, 60);
+}
+
 TEST_F(BreakerRules, ResumingWakesOnlyWhatWaitedForTheAddress) {
   const HealthRule rule = resume_configured(wall(300), seconds(60));
   const auto waiting = [&](Status status, std::optional<Reason> reason, std::optional<WallTime> next) {

@@ -27,7 +27,13 @@ NewCredential new_credential(CheckContext& context, OwnerId owner, LeafUserId us
   row.secrets = context.sealer.seal_fields(scope_of(row), row.secrets_key, row.secrets_version, secrets.pack(), context.random);
   row.health.since = now;
   row.login = login;
-  if (lane && lane->base_url) {
+  if (!context.settings.is_asking) {
+    row.health = after_unasked_connect(row.health, Reason::checks_off, Cause::created, now);
+    row.health.refusals = tries;
+    row.health.next_check = now;  // due at the next start with checks on
+    row.health = settle_action({}, row.health);
+    made.told_as = Cause::created;
+  } else if (lane && lane->base_url) {
     row.health.next_check = now;
     if (provider.login_kind() == LoginKind::password) row.health.refusals = std::max(tries, 1);
   } else {
@@ -87,7 +93,7 @@ Task<Result<void>> connect_here(CheckContext& context, OwnerId owner, LeafUserId
   const CredentialLocks::Hold lock(context.locks, made.row.key.id);
   if (made.token) refuse_while_token_is_held(context);
   if (auto added = co_await context.store.add_credential(made); !added) co_return added;
-  if (!lane || !lane->base_url) co_return Result<void>();
+  if (!context.settings.is_asking || !lane || !lane->base_url) co_return Result<void>();
   Subject subject = stored_subject(std::move(made.row), std::move(secrets));
   subject.login = login;
   subject.tries = tries;

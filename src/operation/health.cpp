@@ -6,13 +6,14 @@
 #include "check/request_place.hpp"
 #include "check/secrets.hpp"
 #include "operation/parts.hpp"
+#include "operation/readiness.hpp"
 
 namespace granary {
 
 namespace {
 
-HealthReport report_of(const Catalog& catalog, const CredentialSummary& summary) {
-  const Provider* provider = catalog.find_short_name(summary.provider);
+HealthReport report_of(const Parts& parts, const CredentialSummary& summary) {
+  const Provider* provider = parts.catalog.find_short_name(summary.provider);
   HealthReport report{.id = summary.key.id,
                       .owner = summary.key.owner,
                       .leaf_user = summary.leaf_user,
@@ -29,15 +30,16 @@ HealthReport report_of(const Catalog& catalog, const CredentialSummary& summary)
                       .grant_ends = summary.health.grant_ends,
                       .external_id = summary.external_id,
                       .leaf_user_name = summary.leaf_user_name};
-  if (!provider || !provider->is_configured(summary.environment)) report.next_check.reset();
+  const bool is_asked = provider && provider->is_configured(summary.environment) && asks_providers(parts);
+  if (!is_asked) report.next_check.reset();
   report.message = message_for(report.status, report.reason, summary.health.action, provider ? provider->name : summary.provider,
                                report.next_check ? NextTry::by_itself : NextTry::none);
   return report;
 }
 
-Page<HealthReport> reports_of(const Catalog& catalog, const Page<CredentialSummary>& found) {
+Page<HealthReport> reports_of(const Parts& parts, const Page<CredentialSummary>& found) {
   Page<HealthReport> out{.items = {}, .total = found.total};
-  for (const auto& summary : found.items) out.items.push_back(report_of(catalog, summary));
+  for (const auto& summary : found.items) out.items.push_back(report_of(parts, summary));
   return out;
 }
 
@@ -166,7 +168,7 @@ Task<Result<HealthReport>> find_health(Parts& parts, OwnerId owner, LeafUserId u
   // What does not open is not asked about: no reason that a provider gives would be true of it.
   const auto credential = co_await parts.store.find_credential(summary->key);
   if (credential && !open_secrets(parts.sealer, parts.catalog, *credential)) co_return fail(ErrorCode::seal_broken);
-  co_return report_of(parts.catalog, *summary);
+  co_return report_of(parts, *summary);
 }
 
 Task<Result<HealthReport>> check_health(Parts& parts, OwnerId owner, LeafUserId user, const Provider& provider) {
@@ -203,11 +205,11 @@ Task<Result<Page<StatusChange>>> list_history(Parts& parts, CredentialId id, Pag
 }
 
 Task<Page<HealthReport>> list_health(Parts& parts, OwnerId owner, const CredentialFilter& filter, PageRequest page) {
-  co_return reports_of(parts.catalog, co_await parts.store.list_summaries(owner, filter, page));
+  co_return reports_of(parts, co_await parts.store.list_summaries(owner, filter, page));
 }
 
 Task<Page<HealthReport>> list_all_health(Parts& parts, const CredentialFilter& filter, PageRequest page) {
-  co_return reports_of(parts.catalog, co_await parts.store.list_all_summaries(filter, page));
+  co_return reports_of(parts, co_await parts.store.list_all_summaries(filter, page));
 }
 
 Task<Followed> follow_changes(Parts& parts, std::optional<std::int64_t> after) {
@@ -223,7 +225,7 @@ Task<Followed> follow_changes(Parts& parts, std::optional<std::int64_t> after) {
     const auto row = co_await parts.store.find_credential(change.key);
     if (!row || !row->leaf_user) continue;
     const auto summary = co_await parts.store.find_summary(change.key.owner, *row->leaf_user, row->provider);
-    if (summary) out.changes.push_back({.change = change, .now = report_of(parts.catalog, *summary)});
+    if (summary) out.changes.push_back({.change = change, .now = report_of(parts, *summary)});
   }
   co_return out;
 }

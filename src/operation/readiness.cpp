@@ -9,4 +9,6 @@ Task<bool> is_ready(Parts& parts) {
   co_return parts.checks.held_answers == 0 && !parts.store_is_damaged && co_await parts.store.is_writable();
 }
 
+bool asks_providers(const Parts& parts) { return parts.checks.settings.is_asking; }
+
 }  // namespace granary

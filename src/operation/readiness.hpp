@@ -9,5 +9,7 @@ namespace granary {
 struct Parts;
 
 Task<bool> is_ready(Parts& parts);
+// False with checks off: it serves what is stored, and sends nothing to anybody.
+bool asks_providers(const Parts& parts);
 
 }  // namespace granary

@@ -114,6 +114,7 @@ Task<Result<void>> reconnect_here(CheckContext& context, OwnerId owner, LeafUser
   if (!place) co_return std::unexpected(place.error());
   const auto summary = co_await context.store.find_summary(owner, user, provider.short_name());
   if (!summary) co_return fail(ErrorCode::not_found);
+  if (!context.settings.is_asking) co_return fail_with(ErrorCode::provider_unavailable, Reason::checks_off, provider);
   if (!co_await context.locks.wait_free(summary->key.id, deadline))
     co_return fail_with(ErrorCode::provider_unavailable, Reason::timeout, provider);
   const CredentialLocks::Hold lock(context.locks, summary->key.id);

@@ -57,7 +57,7 @@ Task<> Scheduler::run() {
 Task<bool> Scheduler::tend(LaneState& lane) {
   const SteadyTime now = context_.clock.elapsed();
   lane.limits.expire(now);
-  if (now < lane.paused_until) co_return false;
+  if (now < lane.paused_until || !context_.settings.is_asking) co_return false;
   // No token is spent while one is held that the store has not got.
   const bool may_spend = context_.held_tokens == 0 || lane.provider->login_kind() != LoginKind::refresh_token;
   bool is_busy = false;
