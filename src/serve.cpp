@@ -15,6 +15,7 @@
 #include "base/process.hpp"
 #include "cli/command_socket.hpp"
 #include "cli/commands.hpp"
+#include "copied_store.hpp"
 #include "http/limits.hpp"
 #include "store/sqlite/integrity_check.hpp"
 
@@ -266,6 +267,7 @@ Task<> wait_and_stop(asio::io_context& context, Signals& stops, Server& server, 
 void serve(Product& product, const config::Config& config, const Serving& serving, asio::io_context& main,
            const std::function<void(const http::Endpoint&)>& when_ready) {
   run_to_end(product.checks_context, product.bring_up(config));
+  run_to_end(product.checks_context, note_where_served(product));
   product.tell_what_was_closed();
   if (!product.context.settings.is_asking)
     product.log.warning("checks are off: what is stored is served, and no provider is asked anything");

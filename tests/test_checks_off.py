@@ -1,6 +1,8 @@
 """`granary serve --checks off` serves what is stored and sends nothing to anybody, so that a copy of a store does no harm to the
-original."""
+original; and a start of what looks like a copy says so."""
 
+import shutil
+import sqlite3
 import time
 
 import logins
@@ -12,12 +14,18 @@ from problems import assert_problem
 from standins import faults
 
 OFF = ["--checks", "off"]
+COPIED = "this store was last served by another machine or folder"
 
 
 def start_with(server, *arguments):
     server.stop()
     server.arguments = list(arguments)
     return server.start()
+
+
+def warnings(server):
+    """What the log has said since the first start of a store that looked like a copy."""
+    return [line["differs"] for line in server.log_lines() if line["message"].startswith(COPIED)]
 
 
 @pytest.fixture
@@ -158,3 +166,57 @@ def test_other_words_are_refused(start_granary, word):
     server.stop()
     done = run_binary(*server.serve_arguments(), "--checks", word, timeout=20)
     assert done.returncode == 1 and "--checks" in done.stderr and '"on" or "off"' in done.stderr
+
+
+def test_a_copy_is_told_of_and_a_restart_is_not(server, providers):
+    start_with(server)
+    server.kill()
+    server.start()
+    server.stop()
+    assert warnings(server) == []
+    original = server.data
+    server.data = server.directory / "moved"
+    original.rename(server.data)
+    server.start().stop()
+    assert warnings(server) == [], "a folder that was moved is the same"
+
+    shutil.copytree(server.data, server.directory / "copy")  # cp -r
+    (server.directory / "copy").chmod(0o700)
+    server.data = server.directory / "copy"
+    server.arguments = OFF
+    server.start().stop()
+    assert warnings(server) == ["folder"]
+    [line] = [line for line in server.problems("warning") if line["message"].startswith(COPIED)]
+    assert "--checks off" in line["message"] and "tokens" in line["message"]
+    server.arguments = []
+    server.start().stop()
+    assert warnings(server) == ["folder"] * 2, "the start that may send is warned, too"
+    server.start().stop()
+    assert warnings(server) == ["folder"] * 2
+
+
+def noted(server, change=None):
+    """What the store's settings say of the place that served it last; `change` is laid over it."""
+    with sqlite3.connect(server.data / "granary.db") as db:
+        [(value,)] = db.execute("SELECT value FROM setting WHERE name = 'served at'").fetchall()
+        if change:
+            db.execute("UPDATE setting SET value = ? WHERE name = 'served at'", [change(bytes(value))])
+    db.close()
+    return bytes(value)
+
+
+def test_another_machine_is_told_of(server):
+    """The machine's own id cannot be changed here, so what is noted of it is."""
+    server.stop()
+    machine, folder = noted(server).split(b" ")
+    with open("/etc/machine-id", "rb") as file:
+        assert file.read().strip() not in noted(server), "it is nobody's business in clear"
+    if not machine:
+        pytest.skip("this machine has no id")
+    noted(server, lambda _: b"0" * len(machine) + b" " + folder)
+    server.start().stop()
+    assert warnings(server) == ["machine"]
+    assert noted(server) == machine + b" " + folder
+    noted(server, lambda _: b" " + folder)  # a machine without an id
+    server.start().stop()
+    assert warnings(server) == ["machine"]

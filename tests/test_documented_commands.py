@@ -169,3 +169,24 @@ def test_restore_to_a_new_machine(providers, machine, tmp_path):
         assert server.stop()[0] == 0
     finally:
         server.kill()
+
+
+def test_a_copy_beside_the_original(server, machine):
+    server.start().stop()
+    copied = machine.run("cp -a /var/lib/granary/. /var/lib/granary-copy; mkdir /etc/granary; cp -p root.key /etc/granary/")
+    assert copied.returncode == 0, copied.stderr
+    server.start()
+    port = free_port()
+    serve = block("docs/operating.md", "A copy beside the original", "granary serve")
+    words = [f"{machine.folder}/bin/granary", *machine.here(serve).split()[1:], "--listen", f"127.0.0.1:{port}"]
+    with subprocess.Popen(words, cwd=machine.folder, stderr=subprocess.PIPE, text=True, env=environment()) as process:
+        try:
+            eventually(lambda: is_ready(port), 20)
+            ready = requests.get(f"http://127.0.0.1:{port}/health/ready", timeout=5, proxies={"http": ""})
+            assert ready.text == '{"status":"ready","checks":"off"}'
+            process.send_signal(signal.SIGTERM)
+            assert "this store was last served by another machine or folder" in process.communicate(timeout=20)[1]
+            assert process.returncode == 0
+        finally:
+            process.kill()
+    assert server.is_ready()
