@@ -12,7 +12,7 @@ using http::Delivery;
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kHtml = "text/html; charset=utf-8";
 
-constexpr std::array<FaultKind, 18> kKinds = {{
+constexpr std::array<FaultKind, 32> kKinds = {{
     {"refuse", Effect::refuse, 0, Delivery::whole, {}, {}},
     {"403", Effect::replace, 403, Delivery::whole, kJson, R"({"message":"Forbidden"})"},
     {"408", Effect::replace, 408, Delivery::whole, kJson, R"({"message":"Request Timeout"})"},
@@ -31,6 +31,20 @@ constexpr std::array<FaultKind, 18> kKinds = {{
     {"empty", Effect::replace, 200, Delivery::whole, {}, {}},
     {"graphql-errors", Effect::replace, 200, Delivery::whole, kJson, R"({"data":null,"errors":[{"message":"Unauthorized"}]})"},
     {"expired-session", Effect::expire, 0, Delivery::whole, {}, {}},
+    {"invalid-client", Effect::replace, 401, Delivery::whole, kJson, R"({"error":"invalid_client"})"},
+    {"grant-dead-elsewhere", Effect::replace, 403, Delivery::whole, kJson, R"({"errors":[{"code":"INVALID_GRANT"}]})"},
+    {"slow-down", Effect::replace, 403, Delivery::whole, kJson, R"({"message":"API rate limit exceeded"})"},
+    {"bot-challenge", Effect::replace, 403, Delivery::whole, kHtml, "<!DOCTYPE html><title>Just a moment...</title>"},
+    {"gzip-unnamed", Effect::dress, 0, Delivery::whole, {}, {}, compress_unnamed},
+    {"zlib-misnamed", Effect::dress, 0, Delivery::whole, {}, {}, compress_misnamed},
+    {"form-encoded", Effect::dress, 0, Delivery::whole, {}, {}, encode_as_form},
+    {"called-html", Effect::dress, 0, Delivery::whole, {}, {}, call_it_html},
+    {"damaged", Effect::dress, 0, Delivery::whole, {}, {}, damage},
+    {"keys-twice", Effect::dress, 0, Delivery::whole, {}, {}, repeat_keys},
+    {"guarded", Effect::dress, 0, Delivery::whole, {}, {}, add_guard},
+    {"tokens-in-500", Effect::dress, 0, Delivery::whole, {}, {}, fail_with_it},
+    {"tokens-beside-error", Effect::dress, 0, Delivery::whole, {}, {}, add_error},
+    {"tokens-renamed", Effect::dress, 0, Delivery::whole, {}, {}, rename_tokens},
 }};
 
 // Two faults of one scope are one fault.
@@ -100,6 +114,11 @@ http::Response answer_with(const Fault& fault, Accounts& accounts, const Reading
     case Effect::spoil: {
       auto response = reading.work();
       response.delivery = fault.kind->delivery;
+      return response;
+    }
+    case Effect::dress: {
+      auto response = reading.work();
+      fault.kind->dress(response);
       return response;
     }
     case Effect::replace: break;

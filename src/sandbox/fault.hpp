@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "sandbox/dress.hpp"
 #include "sandbox/flow.hpp"
 
 namespace granary::sandbox {
@@ -19,6 +20,7 @@ enum class Effect {
   refuse,   // the provider's own refusal
   expire,   // the sessions of the account end just before the call
   spoil,    // the usual answer, delivered badly
+  dress,    // the usual answer, in another form
 };
 
 struct FaultKind {
@@ -28,6 +30,7 @@ struct FaultKind {
   http::Delivery delivery;
   std::string_view content_type;
   std::string_view body;
+  Dress dress = nullptr;
 };
 
 // All there are, in the order of the documentation.
