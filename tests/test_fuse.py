@@ -184,7 +184,7 @@ def test_a_lost_token_is_tried_again_all_the_same(start, providers):
 
 @pytest.mark.parametrize(
     "fault",
-    [faults.answer(500), faults.answer(429), faults.refuse(), faults.answer(400, {"error": "invalid_request"})],
+    [faults.answer(500), faults.answer(429, Retry_After="0"), faults.refuse(), faults.answer(400, {"error": "invalid_request"})],
     ids=["500", "429", "refused", "400"],
 )
 def test_errors_blow_nothing(start, providers, fault):

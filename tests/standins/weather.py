@@ -116,8 +116,10 @@ class Weather:
     # The weather.
 
     def write(self, writer, status, body, content_type="application/json", promised=None):
+        # Without it, three answers of 429 in a minute hold the lane for a minute.
+        more = "Retry-After: 0\r\n" if status == 429 else ""
         writer.write(
-            f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nContent-Length: {promised or len(body)}\r\n"
+            f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nContent-Length: {promised or len(body)}\r\n{more}"
             "Connection: close\r\n\r\n".encode() + body
         )
 
