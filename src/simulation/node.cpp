@@ -4,8 +4,8 @@
 
 #include "base/check.hpp"
 #include "check/breakers.hpp"
-#include "check/fuses.hpp"
 #include "check/check.hpp"
+#include "check/fuses.hpp"
 
 namespace granary::simulation {
 
