@@ -323,7 +323,7 @@ Task<Asked> ask(CheckContext& context, LaneState& lane, Subject subject, Trigger
 }
 
 LoginShare share_of(const Subject& subject, const Answer& answer, const CheckPolicy& policy, WallTime now) {
-  return {.login = subject.login, .answer = answer, .may_turn = !policy.breaker_open && !policy.holds_confirmations, .now = now};
+  return {.login = subject.login, .answer = answer, .may_turn = policy.may_confirm(), .now = now};
 }
 
 TokenDigests digests_of(const CheckContext& context, const Provider& provider, const Subject& subject) {

@@ -127,8 +127,6 @@ bool is_second(const CredentialHealth& health, Pending kind, const Instant& now)
   return health.pending == kind && health.pending_since && !lies_ahead(*health.pending_since, now);
 }
 
-bool may_confirm(const CheckPolicy& policy) { return !policy.breaker_open && !policy.holds_confirmations; }
-
 // When it began stays known where it was OK before: should it be many, the breaker counts that.
 void turn_bad(CredentialHealth& health, Status status, Cause cause, WallTime now) {
   if (!health.was_last_ok) health.pending_since.reset();
@@ -149,7 +147,7 @@ void apply_breaker(CredentialHealth& health, const CheckPolicy& policy, const In
 // The second one that comes late enough confirms the first. One that is OK needs no second where no try is left: others hold the
 // same login and have used them up, so theirs count.
 bool is_confirmed(const CredentialHealth& health, Pending kind, const CheckPolicy& policy, const Instant& now) {
-  if (!may_confirm(policy)) return false;
+  if (!policy.may_confirm()) return false;
   if (is_second(health, kind, now)) return time_between(*health.pending_since, now) >= policy.confirm_after;
   return policy.login == LoginKind::password && kind == Pending::refused && health.pending == Pending::none &&
          health.status == Status::ok && health.refusals >= kPasswordTriesMax;

@@ -99,6 +99,8 @@ struct CheckPolicy {
   bool breaker_open = false;
   bool holds_confirmations = false;  // for a moment: a breaker has just closed, or is in doubt
   Cause cause = Cause::check;
+
+  bool may_confirm() const { return !breaker_open && !holds_confirmations; }
 };
 
 // What an answer does to a status.

@@ -105,7 +105,7 @@ bool is_used_up(const CredentialHealth& health) {
 }
 
 std::optional<LeftAlone> left_alone(const CredentialHealth& health, const CheckPolicy& policy, const Instant& now) {
-  if (policy.login != LoginKind::password || policy.breaker_open || policy.holds_confirmations) return std::nullopt;
+  if (policy.login != LoginKind::password || !policy.may_confirm()) return std::nullopt;
   if (is_used_up(health)) return LeftAlone{};
   const bool is_first = health.pending == Pending::refused && health.pending_since && health.pending_since->wall <= now.wall;
   if (!is_first) return std::nullopt;

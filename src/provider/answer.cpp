@@ -60,7 +60,6 @@ std::optional<seconds> read_retry_after(const http::Exchange& answer, WallTime n
 
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::array<std::string_view, 8> kOauthErrors = {"invalid_grant",          "invalid_client", "unauthorized_client",
                                                           "invalid_request",        "invalid_token",  "invalid_scope",
                                                           "unsupported_grant_type", "access_denied"};
@@ -109,18 +108,22 @@ std::optional<Verdict> read_common(const http::Exchange& answer, WallTime now) {
   return std::nullopt;
 }
 
-std::optional<Json> read_object(const http::Exchange& answer) {
-  if (auto whole = Json::parse(answer.body)) return whole->object() ? std::move(whole) : std::nullopt;
+std::string_view body_of(const http::Exchange& answer) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   std::string_view body = answer.body;
   if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
+  return trim(body);
+}
+
+std::optional<Json> read_object(const http::Exchange& answer) {
+  const std::string_view body = body_of(answer);
+  if (auto whole = Json::parse(body)) return whole->object() ? std::move(whole) : std::nullopt;
   const bool is_utf16 = body.starts_with("\xFF\xFE") || body.starts_with("\xFE\xFF");
-  return is_utf16 || trim(body).starts_with('{') ? Json::parse_damaged(body) : std::nullopt;
+  return is_utf16 || body.starts_with('{') ? Json::parse_damaged(body) : std::nullopt;
 }
 
 std::optional<Json> read_whole_object(const http::Exchange& answer) {
-  std::string_view body = answer.body;
-  if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
-  auto json = Json::parse(body);
+  auto json = Json::parse(body_of(answer));
   return json && json->object() ? std::move(json) : std::nullopt;
 }
 

@@ -24,6 +24,8 @@ inline bool is_success(const http::Exchange& answer) { return answer.status >= 2
 // Seconds or a date (RFC 9110, section 10.2.3); nullopt when absent or unreadable.
 std::optional<seconds> read_retry_after(const http::Exchange& answer, WallTime now);
 
+// The body as a text: without a byte order mark, which some servers write, and blanks around it.
+std::string_view body_of(const http::Exchange& answer);
 // The body as a JSON object that is whole: where nothing in it is kept, a damaged one proves nothing.
 std::optional<Json> read_whole_object(const http::Exchange& answer);
 // The body as a JSON object, mended where it is damaged (base/json.hpp); nullopt for anything else.

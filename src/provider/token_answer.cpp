@@ -12,16 +12,9 @@ namespace granary {
 
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::size_t kRefreshTokenMin = 8;
 constexpr std::size_t kTextMax = 256;
 constexpr seconds kLifetimeMax = std::chrono::days(90);
-
-std::string_view body_of(const http::Exchange& answer) {
-  std::string_view body = answer.body;
-  if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
-  return trim(body);
-}
 
 // The member of that name nearest to the top: servers put an answer into `data`, `result` and the like.
 const Json* find_nearest(const Json& json, std::string_view name) {
@@ -78,6 +71,11 @@ std::optional<Json> read_fields(std::string_view body) {
   return read_form(body);
 }
 
+std::optional<seconds> lifetime_of(double count) {
+  if (!(count >= 1)) return std::nullopt;
+  return seconds(static_cast<std::int64_t>(std::min(count, static_cast<double>(kLifetimeMax.count()))));
+}
+
 // From a JSON Web Token's own claims, where it is one: how long it lives, or how long it still does.
 std::optional<seconds> lifetime_of_jwt(std::string_view token, WallTime now) {
   const std::size_t first = token.find('.'), second = first == std::string_view::npos ? first : token.find('.', first + 1);
@@ -88,7 +86,7 @@ std::optional<seconds> lifetime_of_jwt(std::string_view token, WallTime now) {
   if (!ends || !ends->number()) return std::nullopt;
   const Json* begins = claims->find("iat");
   const double from = begins && begins->number() ? *begins->number() : static_cast<double>(to_micros(now)) / 1e6;
-  return read_lifetime(std::make_unique<Json>(*ends->number() - from).get());
+  return lifetime_of(*ends->number() - from);
 }
 
 // Letters and digits in lower case: "Invalid-Grant" and "invalid_grant" are one word.
@@ -153,8 +151,7 @@ std::optional<seconds> read_lifetime(const Json* value) {
         error == std::errc() && end == text->data() + text->size() && text->find_first_not_of("0123456789.") == std::string::npos;
     if (!is_plain) return std::nullopt;
   }
-  if (!(count >= 1)) return std::nullopt;
-  return seconds(static_cast<std::int64_t>(std::min(count, static_cast<double>(kLifetimeMax.count()))));
+  return lifetime_of(count);
 }
 
 bool is_page(const http::Exchange& answer) {
